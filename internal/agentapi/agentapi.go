@@ -1,0 +1,102 @@
+// Package agentapi holds what host and guest say to each other: the settings
+// that reach the agent in its initramfs, the lines on the control connection
+// and the payloads of banger's own SSH requests.
+//
+// It is types and constants only; it knows neither processes nor HTTP.
+package agentapi
+
+// The guest's network as the user-mode network lays it out. The addresses are
+// the same in every VM: each has a network of its own.
+const (
+	GuestIP   = "192.168.127.2"
+	GatewayIP = "192.168.127.1"
+	HostIP    = "192.168.127.254" // the host's loopback, where that is allowed
+	PrefixLen = 24
+	MTU       = 65520
+
+	SSHPort     = 1023 // the agent's SSH server, in the guest
+	ControlPort = 1023 // the supervisor's control listener, at the gateway
+)
+
+// SettingsPath is where the agent finds its settings in the initramfs.
+const SettingsPath = "banger/settings.json"
+
+// ModulesDir is where the initramfs keeps the kernel modules to load at boot.
+const ModulesDir = "banger/modules"
+
+// Settings is everything the agent needs to know about its VM.
+type Settings struct {
+	Hostname      string   `json:"hostname"`
+	MachineID     string   `json:"machine_id"`     // 32 hex digits
+	HostKey       string   `json:"host_key"`       // the SSH server's, OpenSSH PEM
+	AuthorizedKey string   `json:"authorized_key"` // the only client's, authorized_keys form
+	Seed          []byte   `json:"seed"`           // credited to the guest's random pool
+	Modules       []string `json:"modules"`        // files in ModulesDir, in loading order
+	Root          Root     `json:"root"`
+	DNS           string   `json:"dns"` // resolver's address
+}
+
+// Root says which block devices make the guest's root filesystem.
+type Root struct {
+	Image         string `json:"image"`                    // device of the shared image, read-only
+	Disk          string `json:"disk"`                     // device of the VM's own disk
+	Modules       string `json:"modules,omitempty"`        // device with the kernel's modules, read-only
+	KernelRelease string `json:"kernel_release,omitempty"` // what Modules is for, as uname -r says
+}
+
+// Welcome is the host's first line on the control connection.
+type Welcome struct {
+	UnixNano int64 `json:"unix_nano"` // the host's clock
+}
+
+// Event is a line from the agent on the control connection.
+type Event struct {
+	Kind   string `json:"kind"`             // one of the Event constants
+	Kernel string `json:"kernel,omitempty"` // with ready: uname -r
+	Init   string `json:"init,omitempty"`   // with ready: the image's init, "" where the agent is PID 1
+	Detail string `json:"detail,omitempty"` // with warning: what the agent could not set up
+}
+
+// The kinds of Event.
+const (
+	EventReady   = "ready"   // the agent serves SSH
+	EventWarning = "warning" // part of the set-up failed, the guest goes on
+)
+
+// Order is a line from the host on the control connection.
+type Order struct {
+	Do string `json:"do"` // one of the Order constants
+}
+
+// The orders.
+const (
+	OrderStop = "stop" // shut down cleanly
+)
+
+// The SSH channel requests that are banger's own, beside the standard ones.
+const (
+	RequestExec  = "exec@banger"  // payload: JSON of Exec
+	RequestUntar = "untar@banger" // payload: JSON of Untar; a tar follows on stdin
+)
+
+// Exec runs a program without a shell between, so that images without one can
+// be used and no argument needs quoting.
+type Exec struct {
+	Argv     []string `json:"argv"`
+	Dir      string   `json:"dir,omitempty"`  // "" is the user's home
+	Env      []string `json:"env,omitempty"`  // KEY=VALUE, added to the login environment
+	User     string   `json:"user,omitempty"` // name or uid, "" is root
+	WaitInit bool     `json:"wait_init,omitempty"`
+}
+
+// Untar unpacks the tar that follows on stdin into a directory that is made
+// where absent.
+type Untar struct {
+	Dir string `json:"dir"`
+}
+
+// Exit statuses for a program that could not be run, as shells give them.
+const (
+	ExitNotExecutable = 126
+	ExitNotFound      = 127
+)

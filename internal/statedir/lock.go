@@ -1,0 +1,135 @@
+package statedir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrLocked says that another process holds a lock.
+var ErrLocked = errors.New("locked by another process")
+
+// Lock is an exclusive lock on a file, held until Release, Remove or the
+// process's end. It is an open file description lock: it can be looked at
+// without being taken, and goroutines exclude each other too.
+type Lock struct {
+	file *os.File
+}
+
+// TryLock takes the lock at path, which is made where absent; the error is
+// ErrLocked where another holds it.
+func TryLock(path string) (*Lock, error) {
+	return take(path, unix.F_OFD_SETLK)
+}
+
+// WaitLock takes the lock at path as soon as nobody else holds it. It gives up
+// when ctx ends.
+func WaitLock(ctx context.Context, path string) (*Lock, error) {
+	type result struct {
+		lock *Lock
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		lock, err := take(path, unix.F_OFD_SETLKW)
+		done <- result{lock, err}
+	}()
+	select {
+	case r := <-done:
+		return r.lock, r.err
+	case <-ctx.Done():
+		go func() {
+			if r := <-done; r.lock != nil {
+				r.lock.Release()
+			}
+		}()
+		return nil, ctx.Err()
+	}
+}
+
+// Locked tells whether a living process holds the lock at path.
+func Locked(path string) bool {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	lk := unix.Flock_t{Type: unix.F_WRLCK}
+	return unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &lk) == nil && lk.Type != unix.F_UNLCK
+}
+
+// Release lets the lock go and leaves its file.
+func (l *Lock) Release() {
+	if l.file != nil {
+		l.file.Close()
+		l.file = nil
+	}
+}
+
+// Remove deletes the lock's file and lets the lock go.
+func (l *Lock) Remove() {
+	if l.file != nil {
+		os.Remove(l.file.Name())
+		l.Release()
+	}
+}
+
+func (l *Lock) released() bool { return l.file == nil }
+
+// take opens and locks path until the locked file is the one at path: a holder
+// before may have removed or moved it in between.
+func take(path string, cmd int) (*Lock, error) {
+	for {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("lock: %w", err)
+		}
+		if err := lockFile(f, cmd); err != nil {
+			f.Close()
+			return nil, err
+		}
+		same, err := isAt(f, path)
+		if err == nil && same {
+			return &Lock{file: f}, nil
+		}
+		f.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func lockFile(f *os.File, cmd int) error {
+	lk := unix.Flock_t{Type: unix.F_WRLCK}
+	for {
+		err := unix.FcntlFlock(f.Fd(), cmd, &lk)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES):
+			return ErrLocked
+		case err != nil:
+			return fmt.Errorf("lock %s: %w", f.Name(), err)
+		}
+		return nil
+	}
+}
+
+func isAt(f *os.File, path string) (bool, error) {
+	held, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	there, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return os.SameFile(held, there), nil
+}

@@ -1,0 +1,130 @@
+package statedir
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	stagePrefix = ".stage-"
+	lockSuffix  = ".lock"
+)
+
+// Stage is a directory in which an entry is made before it has a name.
+type Stage struct {
+	Dir  string
+	tree Tree
+	lock *Lock
+}
+
+// Stage makes a staging directory beside the tree's entries and sweeps up
+// those that dead processes left. The caller must Publish, Replace or Discard.
+func (t Tree) Stage() (*Stage, error) {
+	if err := os.MkdirAll(t.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("stage %s: %w", t.Kind, err)
+	}
+	t.sweep()
+	lockFile, err := os.CreateTemp(t.Dir, stagePrefix+"*"+lockSuffix)
+	if err != nil {
+		return nil, fmt.Errorf("stage %s: %w", t.Kind, err)
+	}
+	lockFile.Close()
+	// A sweep may be looking at the file just now; it lets go at once.
+	lock, err := take(lockFile.Name(), unix.F_OFD_SETLKW)
+	if err != nil {
+		return nil, fmt.Errorf("stage %s: %w", t.Kind, err)
+	}
+	s := &Stage{Dir: strings.TrimSuffix(lockFile.Name(), lockSuffix), tree: t, lock: lock}
+	if err := os.Mkdir(s.Dir, 0o700); err != nil {
+		lock.Remove()
+		return nil, fmt.Errorf("stage %s: %w", t.Kind, err)
+	}
+	return s, nil
+}
+
+// Path returns the path of a file in the staging directory.
+func (s *Stage) Path(elem ...string) string {
+	return filepath.Join(append([]string{s.Dir}, elem...)...)
+}
+
+// Publish flushes the staged files to disk and gives them their name. The
+// error is ErrExist where the name is taken; the stage is then still there.
+func (s *Stage) Publish(name string) error {
+	if err := syncTree(s.Dir); err != nil {
+		return fmt.Errorf("publish %s %q: %w", s.tree.Kind, name, err)
+	}
+	if err := s.tree.moveTo(s.Dir, name, unix.RENAME_NOREPLACE); err != nil {
+		return err
+	}
+	s.lock.Remove()
+	return nil
+}
+
+// Replace is Publish for a name that may be taken: the old entry is exchanged
+// for the new one in one step, then deleted.
+func (s *Stage) Replace(name string) error {
+	err := s.Publish(name)
+	if !errors.Is(err, ErrExist) {
+		return err
+	}
+	if err := s.tree.moveTo(s.Dir, name, unix.RENAME_EXCHANGE); err != nil {
+		return err
+	}
+	s.Discard()
+	return nil
+}
+
+// Discard deletes the staging directory. After Publish it does nothing, so
+// that it can be deferred.
+func (s *Stage) Discard() {
+	if s.lock.released() {
+		return
+	}
+	os.RemoveAll(s.Dir)
+	s.lock.Remove()
+}
+
+// sweep deletes what processes that are gone left staged or half deleted.
+func (t Tree) sweep() {
+	trash, _ := filepath.Glob(filepath.Join(t.Dir, trashPrefix+"*"))
+	for _, dir := range trash {
+		os.RemoveAll(dir)
+	}
+	locks, _ := filepath.Glob(filepath.Join(t.Dir, stagePrefix+"*"+lockSuffix))
+	for _, path := range locks {
+		lock, err := TryLock(path)
+		if err != nil {
+			continue // its maker lives
+		}
+		os.RemoveAll(strings.TrimSuffix(path, lockSuffix))
+		lock.Remove()
+	}
+}
+
+// syncTree flushes every file and directory below dir.
+func syncTree(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.Type().IsRegular() || d.IsDir() {
+			return syncPath(path)
+		}
+		return nil
+	})
+}
+
+func syncPath(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}

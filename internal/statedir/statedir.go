@@ -1,0 +1,76 @@
+// Package statedir knows every file name of banger's state tree and is its
+// only writer: staging directories, atomic publishing, locks.
+//
+// What has a final name in a tree is whole. Everything else has a name that
+// begins with a dot, is invisible to readers and is swept up when its maker is
+// gone. The package never removes what banger did not make.
+package statedir
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/adrg/xdg"
+)
+
+// The files of a kernel's, an image's and a VM's directory.
+const (
+	Manifest     = "manifest.json" // kernels and images
+	Vmlinux      = "vmlinux"
+	Initrd       = "initrd.img"
+	Modules      = "modules"      // directory: lib/modules/<release>'s content
+	ModulesImage = "modules.ext4" // the same, as a file system
+	Rootfs       = "rootfs.ext4"
+
+	VMState       = "vm.json"
+	Disk          = "disk.ext4"
+	Initramfs     = "initramfs.cpio"
+	ConsoleLog    = "console.log"
+	SupervisorLog = "supervisor.log"
+	Socket        = "banger.sock"
+	LockFile      = "lock"
+)
+
+// Dirs are the roots of the state tree.
+type Dirs struct {
+	State   string
+	Cache   string
+	Config  string
+	Kernels string
+}
+
+// Default returns the roots as the XDG variables, $HOME and
+// BANGER_KERNELS_DIR say.
+func Default() (Dirs, error) {
+	if os.Getenv("HOME") == "" && os.Getenv("XDG_STATE_HOME") == "" {
+		return Dirs{}, errors.New("neither HOME nor XDG_STATE_HOME is set")
+	}
+	xdg.Reload()
+	d := Dirs{
+		State:  filepath.Join(xdg.StateHome, "banger"),
+		Cache:  filepath.Join(xdg.CacheHome, "banger"),
+		Config: filepath.Join(xdg.ConfigHome, "banger"),
+	}
+	d.Kernels = filepath.Join(d.State, "kernels")
+	if k := os.Getenv("BANGER_KERNELS_DIR"); k != "" {
+		abs, err := filepath.Abs(k)
+		if err != nil {
+			return Dirs{}, err
+		}
+		d.Kernels = abs
+	}
+	return d, nil
+}
+
+// KernelTree holds a directory for each kernel.
+func (d Dirs) KernelTree() Tree { return Tree{Kind: "kernel", Dir: d.Kernels} }
+
+// ImageTree holds a directory for each image.
+func (d Dirs) ImageTree() Tree { return Tree{Kind: "image", Dir: filepath.Join(d.State, "images")} }
+
+// VMTree holds a directory for each VM.
+func (d Dirs) VMTree() Tree { return Tree{Kind: "vm", Dir: filepath.Join(d.State, "vms")} }
+
+// AptDir is the cache for apt's lists and downloads.
+func (d Dirs) AptDir() string { return filepath.Join(d.Cache, "apt") }

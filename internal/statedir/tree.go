@@ -1,0 +1,84 @@
+package statedir
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrExist says that a name is taken.
+var ErrExist = errors.New("already exists")
+
+const trashPrefix = ".trash-"
+
+// Tree is a directory with an entry, itself a directory, for each name.
+// Names must have passed ref.CheckName.
+type Tree struct {
+	Kind string // what the entries are, for errors
+	Dir  string
+}
+
+// Path returns the path of a file of the named entry.
+func (t Tree) Path(name string, elem ...string) string {
+	return filepath.Join(append([]string{t.Dir, name}, elem...)...)
+}
+
+// Exists tells whether name is taken.
+func (t Tree) Exists(name string) bool {
+	_, err := os.Lstat(t.Path(name))
+	return err == nil
+}
+
+// Names lists the entries, sorted. An absent tree is an empty one.
+func (t Tree) Names() ([]string, error) {
+	entries, err := os.ReadDir(t.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list %ss: %w", t.Kind, err)
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, e.Name())
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// Remove takes the named entry away: it vanishes at once and whole, its files
+// are deleted after that.
+func (t Tree) Remove(name string) error {
+	trash := t.Path(trashPrefix + rand.Text())
+	err := os.Rename(t.Path(name), trash)
+	if err == nil {
+		err = os.RemoveAll(trash)
+	}
+	if err != nil {
+		return fmt.Errorf("remove %s %q: %w", t.Kind, name, err)
+	}
+	return nil
+}
+
+// Rename gives an entry another name, which must be free.
+func (t Tree) Rename(from, to string) error {
+	return t.moveTo(t.Path(from), to, unix.RENAME_NOREPLACE)
+}
+
+// moveTo renames path to the entry's name; flags are renameat2's.
+func (t Tree) moveTo(path, name string, flags uint) error {
+	err := unix.Renameat2(unix.AT_FDCWD, path, unix.AT_FDCWD, t.Path(name), flags)
+	switch {
+	case errors.Is(err, unix.EEXIST):
+		return fmt.Errorf("%s %q %w", t.Kind, name, ErrExist)
+	case err != nil:
+		return fmt.Errorf("publish %s %q: %w", t.Kind, name, err)
+	}
+	return syncPath(t.Dir)
+}

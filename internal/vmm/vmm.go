@@ -1,0 +1,89 @@
+// Package vmm is the contract between the supervisor and a virtual machine
+// monitor: what a VM is made of, and what a backend does with it.
+//
+// Backends live in packages below this one and all pass the suite in vmmtest.
+// This package starts nothing itself.
+package vmm
+
+import (
+	"context"
+	"io"
+	"net"
+)
+
+// Config is a VM as a backend sees it. Paths are absolute.
+type Config struct {
+	Name      string
+	Kernel    string // uncompressed ELF vmlinux
+	Initrd    string
+	Cmdline   []string // what every backend's guest needs; a backend adds its own
+	CPUs      int
+	MemoryMiB int
+	Disks     []Disk
+	MAC       net.HardwareAddr
+	Console   io.Writer // the guest's serial console; written from one goroutine
+	Log       io.Writer // the VMM's own messages
+	Dir       string    // the VM's directory; a backend may keep its sockets there
+}
+
+// Disk is a raw disk image. The first is /dev/vda in the guest, and so on.
+type Disk struct {
+	Path     string
+	ReadOnly bool
+}
+
+// Network is what a backend connects its guest's network card to. Each method
+// serves until ctx ends or conn fails, and closes conn.
+type Network interface {
+	// ServeStream expects every frame behind its length, 4 bytes big-endian,
+	// as QEMU's -netdev stream sends it.
+	ServeStream(ctx context.Context, conn net.Conn) error
+	// ServePackets expects one frame for each Read and Write.
+	ServePackets(ctx context.Context, conn net.Conn) error
+}
+
+// Info is what a backend found on this host.
+type Info struct {
+	Backend string `json:"backend"`       // "qemu", "firecracker"
+	Path    string `json:"path"`          // the VMM's executable
+	Version string `json:"version"`       // as the VMM says it
+	Accel   string `json:"accel"`         // "kvm" or "tcg"
+	Why     string `json:"why,omitempty"` // why not KVM, where it is not
+}
+
+// Backend is one VMM.
+type Backend interface {
+	// Probe tells whether the VMM can run here. Its error is for users, says
+	// what is missing and is nil only where Start can be expected to work.
+	Probe(ctx context.Context) (Info, error)
+	// Start boots a guest. Cancelling ctx kills it. The VMM dies with the
+	// calling process, however that ends.
+	Start(ctx context.Context, cfg Config, network Network) (Machine, error)
+}
+
+// Machine is a VMM process with its guest.
+type Machine interface {
+	PID() int
+	// Wait returns when the VMM has ended and what Start made for it is gone:
+	// nil where the guest ended by itself, an *ExitError where the VMM failed
+	// or was killed.
+	Wait() error
+	// Kill ends the VMM at once, as by pulling the plug. Wait still has to be
+	// called. Killing an ended machine does nothing.
+	Kill()
+}
+
+// ExitError is a VMM's failure: the host's fault, never the guest's.
+type ExitError struct {
+	VMM    string // the backend's name
+	Status string // as os.ProcessState says it
+	Stderr string // the last line that the VMM wrote about itself
+}
+
+func (e *ExitError) Error() string {
+	msg := e.VMM + " ended with " + e.Status
+	if e.Stderr != "" {
+		msg += ": " + e.Stderr
+	}
+	return msg
+}
