@@ -30,6 +30,9 @@ const (
 	SupervisorLog = "supervisor.log"
 	Socket        = "banger.sock"
 	LockFile      = "lock"
+	ClientKey     = "id_ed25519"   // logs in to the guest
+	HostKey       = "host_ed25519" // the guest's own, private
+	KnownHosts    = "known_hosts"  // the same, public, for OpenSSH
 )
 
 // Dirs are the roots of the state tree.

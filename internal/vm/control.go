@@ -1,0 +1,111 @@
+package vm
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+
+	"banger/internal/statedir"
+)
+
+// Request is the line by which a client opens a connection to banger.sock.
+type Request struct {
+	Op   string `json:"op"`             // one of the Op constants
+	Port uint16 `json:"port,omitempty"` // with dial
+}
+
+// The operations of a supervisor.
+const (
+	OpDial = "dial" // the connection becomes one to a TCP port of the guest
+	OpStop = "stop" // shut the guest down
+	OpKill = "kill" // pull the plug
+)
+
+// Reply is the supervisor's line in return.
+type Reply struct {
+	Error string `json:"error,omitempty"`
+}
+
+// Dial connects to a TCP port of the named VM's guest.
+func (s *Store) Dial(ctx context.Context, name string, port uint16) (net.Conn, error) {
+	return s.request(ctx, name, Request{Op: OpDial, Port: port})
+}
+
+// request sends one request to the VM's supervisor and returns the connection
+// after its reply. The error is a *PhaseError where no supervisor listens.
+func (s *Store) request(ctx context.Context, name string, r Request) (net.Conn, error) {
+	conn, err := statedir.DialSocket(ctx, s.Path(name, statedir.Socket))
+	if err != nil {
+		return nil, s.notListening(name, err)
+	}
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	line, err := roundTrip(conn, r)
+	if !stop() {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("ask vm %q to %s: %w", name, r.Op, err)
+	}
+	return line, nil
+}
+
+func (s *Store) notListening(name string, cause error) error {
+	v, err := s.Get(name)
+	switch {
+	case err != nil:
+		return err
+	case v.State.Phase != Running:
+		return &PhaseError{Name: name, Phase: v.State.Phase}
+	}
+	return fmt.Errorf("reach vm %q: %w", name, cause)
+}
+
+func roundTrip(conn net.Conn, r Request) (net.Conn, error) {
+	if err := json.NewEncoder(conn).Encode(r); err != nil {
+		return nil, err
+	}
+	lines := NewLineConn(conn)
+	var reply Reply
+	if err := lines.ReadJSON(&reply); err != nil {
+		return nil, err
+	}
+	if reply.Error != "" {
+		return nil, errors.New(reply.Error)
+	}
+	return lines, nil
+}
+
+// LineConn is a connection that begins with lines of JSON and goes on as a
+// plain stream.
+type LineConn struct {
+	net.Conn
+	buf *bufio.Reader
+}
+
+// NewLineConn wraps conn.
+func NewLineConn(conn net.Conn) *LineConn {
+	return &LineConn{Conn: conn, buf: bufio.NewReader(conn)}
+}
+
+func (c *LineConn) Read(p []byte) (int, error) { return c.buf.Read(p) }
+
+// CloseWrite tells the other side that no more comes.
+func (c *LineConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+// ReadJSON reads one line into v.
+func (c *LineConn) ReadJSON(v any) error {
+	line, err := c.buf.ReadBytes('\n')
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(line, v)
+}

@@ -1,0 +1,167 @@
+package vm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+
+	"banger/internal/process"
+	"banger/internal/statedir"
+)
+
+// Report is what a starting supervisor tells its parent, a line of JSON each:
+// any number of stages, then either ready or an error.
+type Report struct {
+	Stage   string      `json:"stage,omitempty"`
+	Ready   bool        `json:"ready,omitempty"`
+	Failure *StartError `json:"failure,omitempty"`
+}
+
+// StartError says why a VM did not start.
+type StartError struct {
+	Message string   `json:"message"`
+	Hint    string   `json:"hint,omitempty"`
+	Console []string `json:"console,omitempty"` // the guest's last lines, where it was the guest
+}
+
+func (e *StartError) Error() string { return e.Message }
+
+// Lease ties a VM to the process that started it, see Start.
+type Lease struct {
+	conn *os.File
+	done func() error
+}
+
+// End lets go of the VM: one that is ephemeral is killed and removed, others
+// live on. It returns when an ephemeral one is gone.
+func (l *Lease) End() error {
+	l.conn.Close()
+	return l.done()
+}
+
+// Start runs a supervisor for the named VM by executing supervisor (a command
+// and its first arguments) with the VM's name, and returns when the guest is
+// ready. Cancelling ctx, like the end of this process, gives the start up.
+// stage is told what is being done.
+func (s *Store) Start(ctx context.Context, name string, supervisor []string, stage func(string)) (*Lease, error) {
+	v, err := s.Get(name)
+	if err != nil {
+		return nil, err
+	}
+	if v.State.Phase.Alive() {
+		return nil, &PhaseError{Name: name, Phase: v.State.Phase}
+	}
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return nil, fmt.Errorf("start vm %q: %w", name, err)
+	}
+	err = s.launch(name, supervisor, theirs)
+	theirs.Close()
+	if err == nil {
+		err = awaitReady(ctx, ours, stage)
+	}
+	if err != nil {
+		ours.Close()
+		s.awaitGone(name)
+		return nil, err
+	}
+	done := func() error { return nil }
+	if v.Ephemeral {
+		done = func() error { return s.awaitGone(name) }
+	}
+	return &Lease{conn: ours, done: done}, nil
+}
+
+func (s *Store) launch(name string, supervisor []string, report *os.File) error {
+	log, err := os.OpenFile(s.Path(name, statedir.SupervisorLog), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("start vm %q: %w", name, err)
+	}
+	defer log.Close()
+	_, err = process.StartDetached(process.Cmd{
+		Args:   append(append([]string{}, supervisor...), name),
+		Dir:    "/",
+		Stdout: log,
+		Stderr: log,
+		Files:  []*os.File{report},
+	})
+	if err != nil {
+		return fmt.Errorf("start the supervisor of vm %q: %w", name, err)
+	}
+	return nil
+}
+
+// awaitReady follows a supervisor's reports.
+func awaitReady(ctx context.Context, conn *os.File, stage func(string)) error {
+	stop := context.AfterFunc(ctx, func() { syscall.Shutdown(int(conn.Fd()), syscall.SHUT_RDWR) })
+	defer stop()
+	reports := json.NewDecoder(conn)
+	for {
+		var r Report
+		err := reports.Decode(&r)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			return &StartError{Message: "the supervisor ended without a word", Hint: "see supervisor.log (banger vm logs --supervisor)"}
+		case r.Failure != nil:
+			return r.Failure
+		case r.Ready:
+			return nil
+		}
+		stage(r.Stage)
+	}
+}
+
+// awaitGone returns when no supervisor holds the named VM.
+func (s *Store) awaitGone(name string) error {
+	return s.awaitStopped(context.Background(), name)
+}
+
+func (s *Store) awaitStopped(ctx context.Context, name string) error {
+	lock, err := statedir.WaitLock(ctx, s.lockPath(name))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // removed
+	}
+	if err != nil {
+		return err
+	}
+	lock.Release()
+	return nil
+}
+
+// socketPair returns two connected stream sockets.
+func socketPair() (ours, theirs *os.File, err error) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("socketpair: %w", err)
+	}
+	return os.NewFile(uintptr(fds[0]), "supervisor"), os.NewFile(uintptr(fds[1]), "starter"), nil
+}
+
+// Reporter is the supervisor's end of the connection to its starter.
+type Reporter struct{ conn net.Conn }
+
+// NewReporter takes over the descriptor that the starter passed.
+func NewReporter(f *os.File) (*Reporter, error) {
+	conn, err := net.FileConn(f)
+	f.Close()
+	if err != nil {
+		return nil, fmt.Errorf("find the starter: %w", err)
+	}
+	return &Reporter{conn}, nil
+}
+
+// Send tells the starter; one that is gone does not hear it.
+func (r *Reporter) Send(report Report) { json.NewEncoder(r.conn).Encode(report) }
+
+// Gone returns when the starter has let go.
+func (r *Reporter) Gone() { io.Copy(io.Discard, r.conn) }
+
+// Close ends the connection.
+func (r *Reporter) Close() { r.conn.Close() }

@@ -1,0 +1,71 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"banger/internal/statedir"
+)
+
+// Stop shuts the named VM down and returns when it is down. Where the guest
+// takes longer than patience, its plug is pulled; killed tells so.
+func (s *Store) Stop(ctx context.Context, name string, patience time.Duration) (killed bool, err error) {
+	if err := s.order(ctx, name, OpStop); err != nil {
+		return false, err
+	}
+	patient, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err = s.awaitStopped(patient, name)
+	if err == nil || ctx.Err() != nil {
+		return false, err
+	}
+	return true, s.Kill(ctx, name)
+}
+
+// Kill pulls the named VM's plug and returns when it is down.
+func (s *Store) Kill(ctx context.Context, name string) error {
+	err := s.order(ctx, name, OpKill)
+	var phase *PhaseError
+	if errors.As(err, &phase) && phase.Phase == Stopped {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.awaitStopped(ctx, name)
+}
+
+func (s *Store) order(ctx context.Context, name, op string) error {
+	v, err := s.Get(name)
+	if err != nil {
+		return err
+	}
+	if !v.State.Phase.Alive() {
+		return &PhaseError{Name: name, Phase: v.State.Phase}
+	}
+	conn, err := s.request(ctx, name, Request{Op: op})
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// Remove deletes a VM that is not running, with its disk. The error is a
+// *PhaseError where it runs.
+func (s *Store) Remove(name string) error {
+	if !s.tree.Exists(name) {
+		_, err := s.Get(name)
+		return err
+	}
+	lock, err := s.Lock(name)
+	if errors.Is(err, statedir.ErrLocked) {
+		return &PhaseError{Name: name, Phase: Running}
+	}
+	if err != nil {
+		return fmt.Errorf("remove vm %q: %w", name, err)
+	}
+	defer lock.Release()
+	return s.tree.Remove(name)
+}

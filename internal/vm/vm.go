@@ -1,0 +1,162 @@
+// Package vm is a VM as the host keeps it: its specification and its last
+// known state in vm.json, its own disk and keys, and the ways to make, start,
+// stop and remove one.
+//
+// It guarantees that a VM which can be seen is whole, and that whether one
+// runs is read from its supervisor's lock, never from a process number. It
+// runs no VMM: the supervisor, a process of its own, does.
+package vm
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"banger/internal/ref"
+	"banger/internal/statedir"
+	"banger/internal/vmm"
+)
+
+// VM is the content of vm.json.
+type VM struct {
+	Name         string    `json:"name"`
+	Image        string    `json:"image"`
+	Kernel       string    `json:"kernel"`
+	CPUs         int       `json:"cpus"`
+	MemoryMiB    int       `json:"memory_mib"`
+	DiskBytes    int64     `json:"disk_bytes"`
+	Ephemeral    bool      `json:"ephemeral,omitempty"` // removed when it stops
+	HostLoopback bool      `json:"host_loopback,omitempty"`
+	MachineID    string    `json:"machine_id"`
+	MAC          string    `json:"mac"`
+	CreatedAt    time.Time `json:"created_at"`
+	State        State     `json:"state"`
+}
+
+// State is what the supervisor last said of a VM.
+type State struct {
+	Phase     Phase     `json:"phase"`
+	Reason    string    `json:"reason,omitempty"` // why it stopped, where not as asked
+	StartedAt time.Time `json:"started_at,omitzero"`
+	ReadyAt   time.Time `json:"ready_at,omitzero"`
+	StoppedAt time.Time `json:"stopped_at,omitzero"`
+	VMM       *vmm.Info `json:"vmm,omitempty"`
+	VMMPID    int       `json:"vmm_pid,omitempty"`
+	Guest     *Guest    `json:"guest,omitempty"`
+}
+
+// Guest is what the guest told of itself when it was ready.
+type Guest struct {
+	Kernel   string   `json:"kernel"`
+	Init     string   `json:"init,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// Phase is a step in a VM's life.
+type Phase string
+
+// The phases.
+const (
+	Created  Phase = "created"
+	Starting Phase = "starting"
+	Running  Phase = "running"
+	Stopping Phase = "stopping"
+	Stopped  Phase = "stopped"
+)
+
+// Alive tells whether a supervisor is at work.
+func (p Phase) Alive() bool { return p == Starting || p == Running || p == Stopping }
+
+// NotFoundError says that there is no VM of a name.
+type NotFoundError struct {
+	Name    string
+	Nearest string // a VM that may be meant, or ""
+}
+
+func (e *NotFoundError) Error() string { return fmt.Sprintf("no vm is called %q", e.Name) }
+
+// PhaseError says that a VM is not in the phase that an operation needs.
+type PhaseError struct {
+	Name  string
+	Phase Phase
+}
+
+func (e *PhaseError) Error() string { return fmt.Sprintf("vm %q is %s", e.Name, e.Phase) }
+
+// Store is the VMs of one state tree.
+type Store struct {
+	tree statedir.Tree
+}
+
+// NewStore returns the store of the VMs in tree.
+func NewStore(tree statedir.Tree) *Store { return &Store{tree} }
+
+// Path returns the path of a file of the named VM.
+func (s *Store) Path(name, file string) string { return s.tree.Path(name, file) }
+
+// Exists tells whether a VM of that name is there.
+func (s *Store) Exists(name string) bool { return s.tree.Exists(name) }
+
+// Get returns the named VM as it is now. The error is a *NotFoundError where
+// there is none.
+func (s *Store) Get(name string) (VM, error) {
+	if err := ref.CheckName("vm", name); err != nil {
+		return VM{}, err
+	}
+	v, err := s.read(name)
+	if errors.Is(err, fs.ErrNotExist) && !s.tree.Exists(name) {
+		names, _ := s.tree.Names()
+		return VM{}, &NotFoundError{Name: name, Nearest: ref.Nearest(name, names)}
+	}
+	return v, err
+}
+
+// List returns all VMs, sorted by name. One whose vm.json is damaged is listed
+// with the reason, so that it can be seen and removed.
+func (s *Store) List() ([]VM, error) {
+	names, err := s.tree.Names()
+	if err != nil {
+		return nil, err
+	}
+	var all []VM
+	for _, name := range names {
+		v, err := s.read(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && !s.tree.Exists(name):
+			continue // removed meanwhile
+		case err != nil:
+			v = VM{Name: name, State: State{Phase: Stopped, Reason: "its vm.json cannot be read: " + err.Error()}}
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+// read loads vm.json. The lock outranks what it says: without a supervisor
+// nothing is alive.
+func (s *Store) read(name string) (VM, error) {
+	var v VM
+	locked := statedir.Locked(s.lockPath(name))
+	if err := statedir.ReadJSON(s.Path(name, statedir.VMState), &v); err != nil {
+		return VM{}, err
+	}
+	v.Name = name
+	if v.State.Phase.Alive() && !locked {
+		v.State.Phase, v.State.Reason = Stopped, "its supervisor died"
+	}
+	return v, nil
+}
+
+// Save writes a VM's vm.json. Only the holder of the VM's lock may call it.
+func (s *Store) Save(v VM) error {
+	return statedir.WriteJSON(s.Path(v.Name, statedir.VMState), v)
+}
+
+// Lock takes the named VM for its supervisor, or for its removal. The error is
+// statedir.ErrLocked where a supervisor has it.
+func (s *Store) Lock(name string) (*statedir.Lock, error) {
+	return statedir.TryLock(s.lockPath(name))
+}
+
+func (s *Store) lockPath(name string) string { return s.Path(name, statedir.LockFile) }
