@@ -1,0 +1,128 @@
+package guestssh
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"banger/internal/agentapi"
+)
+
+// CopyDir copies the named files and directories of dir, slash-separated paths
+// below it and parents before children, to the directory target in the guest.
+func (c *Client) CopyDir(ctx context.Context, dir string, names []string, target string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", dir, err)
+	}
+	defer root.Close()
+	reader, writer := io.Pipe()
+	defer reader.Close()
+	packed := make(chan error, 1)
+	go func() {
+		err := pack(root, names, writer)
+		writer.CloseWithError(err)
+		packed <- err
+	}()
+	err = c.untar(ctx, reader, target)
+	reader.CloseWithError(io.ErrClosedPipe)
+	if packErr := <-packed; packErr != nil && !errors.Is(packErr, io.ErrClosedPipe) {
+		err = packErr
+	}
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", dir, err)
+	}
+	return nil
+}
+
+func (c *Client) untar(ctx context.Context, stream io.Reader, target string) error {
+	start, err := jsonRequest(agentapi.RequestUntar, agentapi.Untar{Dir: target})
+	if err != nil {
+		return err
+	}
+	channel, requests, err := c.open(start)
+	if err != nil {
+		return err
+	}
+	defer channel.Close()
+	stop := context.AfterFunc(ctx, func() { channel.Close() })
+	defer stop()
+	var said bytes.Buffer
+	status, err := transfer(channel, requests, Streams{Stdin: stream, Stdout: io.Discard, Stderr: &said})
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return err
+	case status != 0:
+		return fmt.Errorf("unpack in the guest: %s", strings.TrimSpace(said.String()))
+	}
+	return nil
+}
+
+// pack writes the named files below root as a tar.
+func pack(root *os.Root, names []string, w io.Writer) error {
+	tw := tar.NewWriter(w)
+	for _, name := range names {
+		err := packOne(root, name, tw)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // git lists files that are deleted and not yet staged so
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return tw.Close()
+}
+
+func packOne(root *os.Root, name string, tw *tar.Writer) error {
+	local := filepath.FromSlash(name)
+	info, err := root.Lstat(local)
+	if err != nil {
+		return err
+	}
+	var target string
+	if info.Mode()&fs.ModeSymlink != 0 {
+		if target, err = root.Readlink(local); err != nil {
+			return err
+		}
+	}
+	if info.Mode()&(fs.ModeSocket|fs.ModeDevice|fs.ModeNamedPipe) != 0 {
+		return nil // nothing that can be copied
+	}
+	header, err := tar.FileInfoHeader(info, target)
+	if err != nil {
+		return err
+	}
+	header.Name, header.Uname, header.Gname, header.Uid, header.Gid = path.Clean(name), "", "", 0, 0
+	if info.IsDir() {
+		header.Name += "/"
+	}
+	if err := tw.WriteHeader(header); err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	return packContent(root, local, info.Size(), tw)
+}
+
+// packContent copies a file of the size that its header says, though it may
+// grow or shrink meanwhile.
+func packContent(root *os.Root, name string, size int64, w io.Writer) error {
+	f, err := root.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	n, err := io.CopyN(w, f, size)
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s shrank from %d to %d bytes while it was read", name, size, n)
+	}
+	return err
+}

@@ -1,0 +1,121 @@
+// Package guestssh is the host's side of the agent's SSH server: it runs
+// programs and shells in a guest and copies directories into it.
+//
+// A guest is known by the key that the host made for it; there is no trust on
+// first use. The package opens no port and runs no program on the host.
+package guestssh
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+
+	"golang.org/x/crypto/ssh"
+
+	"banger/internal/vm"
+)
+
+// Client is a connection to a guest's agent.
+type Client struct {
+	ssh *ssh.Client
+}
+
+// Dial logs in over conn, a connection to the agent's SSH port, as user.
+func Dial(ctx context.Context, conn net.Conn, keys vm.Keys, user string) (*Client, error) {
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	c, channels, requests, err := ssh.NewClientConn(conn, "guest", &ssh.ClientConfig{
+		User:              user,
+		Auth:              []ssh.AuthMethod{ssh.PublicKeys(keys.Client)},
+		HostKeyCallback:   ssh.FixedHostKey(keys.Host.PublicKey()),
+		HostKeyAlgorithms: []string{ssh.KeyAlgoED25519},
+		Config:            ssh.Config{KeyExchanges: []string{ssh.KeyExchangeCurve25519}},
+	})
+	if err != nil {
+		conn.Close()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, fmt.Errorf("log in to the guest: %w", err)
+	}
+	return &Client{ssh.NewClient(c, channels, requests)}, nil
+}
+
+// Close ends the connection and what runs over it.
+func (c *Client) Close() error { return c.ssh.Close() }
+
+// open opens a session channel, sends the requests that prepare it and then
+// start, which starts a program.
+func (c *Client) open(start request, prepare ...request) (ssh.Channel, <-chan *ssh.Request, error) {
+	channel, requests, err := c.ssh.OpenChannel("session", nil)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open a session: %w", err)
+	}
+	for _, r := range prepare {
+		if _, err := channel.SendRequest(r.name, false, r.payload); err != nil {
+			channel.Close()
+			return nil, nil, fmt.Errorf("set up the session: %w", err)
+		}
+	}
+	ok, err := channel.SendRequest(start.name, true, start.payload)
+	if err == nil && !ok {
+		err = errors.New("the guest refused")
+	}
+	if err != nil {
+		channel.Close()
+		return nil, nil, fmt.Errorf("start in the guest: %w", err)
+	}
+	return channel, requests, nil
+}
+
+// request is an SSH channel request.
+type request struct {
+	name    string
+	payload []byte
+}
+
+func jsonRequest(name string, payload any) (request, error) {
+	data, err := json.Marshal(payload)
+	return request{name, data}, err
+}
+
+// signals are SSH's names of those that are passed on, RFC 4254 section 6.10,
+// with their numbers on Linux.
+var signals = map[string]int{
+	"HUP": 1, "INT": 2, "QUIT": 3, "ILL": 4, "ABRT": 6, "FPE": 8, "KILL": 9,
+	"USR1": 10, "SEGV": 11, "USR2": 12, "PIPE": 13, "ALRM": 14, "TERM": 15,
+}
+
+// awaitExit returns the exit status that the guest reports, as a shell would
+// give it: 128 and the signal's number where one ended the program.
+func awaitExit(requests <-chan *ssh.Request) (int, error) {
+	for r := range requests {
+		if r.WantReply {
+			r.Reply(false, nil)
+		}
+		switch r.Type {
+		case "exit-status":
+			var m struct{ Status uint32 }
+			if err := ssh.Unmarshal(r.Payload, &m); err != nil {
+				return 0, fmt.Errorf("read the exit status: %w", err)
+			}
+			return int(m.Status), nil
+		case "exit-signal":
+			var m struct {
+				Name          string
+				Core          bool
+				Message, Lang string
+			}
+			if err := ssh.Unmarshal(r.Payload, &m); err != nil {
+				return 0, fmt.Errorf("read the exit status: %w", err)
+			}
+			return 128 + signals[m.Name], nil
+		}
+	}
+	return 0, ErrLost
+}
+
+// ErrLost says that the guest went away before its program ended.
+var ErrLost = errors.New("the connection to the guest was lost before its command ended")

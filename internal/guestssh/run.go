@@ -1,0 +1,140 @@
+package guestssh
+
+import (
+	"context"
+	"io"
+
+	"golang.org/x/crypto/ssh"
+
+	"banger/internal/agentapi"
+)
+
+// Streams are a guest program's standard streams, on the host.
+type Streams struct {
+	Stdin  io.Reader // nil is an empty one
+	Stdout io.Writer
+	Stderr io.Writer
+}
+
+// Size is a terminal's size in characters.
+type Size struct{ Columns, Rows int }
+
+// Terminal asks for a pseudo terminal in the guest.
+type Terminal struct {
+	Type    string      // TERM
+	Size    Size        // at the start
+	Resized <-chan Size // later ones
+}
+
+// Program is what to run.
+type Program struct {
+	Exec     agentapi.Exec // an argument vector; one without Argv is not used
+	Line     string        // a line for the user's login shell; none is that shell itself
+	Terminal *Terminal     // nil is none
+	Signals  <-chan string // to be passed on: SSH's names, without SIG
+}
+
+// Run runs a program in the guest and returns its exit status. Ending ctx
+// hangs up.
+func (c *Client) Run(ctx context.Context, p Program, streams Streams) (int, error) {
+	start, err := p.start()
+	if err != nil {
+		return 0, err
+	}
+	channel, requests, err := c.open(start, p.Terminal.request()...)
+	if err != nil {
+		return 0, err
+	}
+	defer channel.Close()
+	stop := context.AfterFunc(ctx, func() { channel.Close() })
+	defer stop()
+	done := make(chan struct{})
+	defer close(done)
+	go p.forward(channel, done)
+	status, err := transfer(channel, requests, streams)
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
+	return status, err
+}
+
+// start is the request that starts the program.
+func (p Program) start() (request, error) {
+	switch {
+	case len(p.Exec.Argv) > 0:
+		return jsonRequest(agentapi.RequestExec, p.Exec)
+	case p.Line != "":
+		return request{"exec", ssh.Marshal(struct{ Line string }{p.Line})}, nil
+	}
+	return request{"shell", nil}, nil
+}
+
+// transfer copies the streams until the program has ended and all that it
+// wrote is here.
+func transfer(channel ssh.Channel, requests <-chan *ssh.Request, streams Streams) (int, error) {
+	go func() {
+		if streams.Stdin != nil {
+			io.Copy(channel, streams.Stdin)
+		}
+		channel.CloseWrite()
+	}()
+	outputs := make(chan error, 2)
+	go func() {
+		_, err := io.Copy(streams.Stdout, channel)
+		outputs <- err
+	}()
+	go func() {
+		_, err := io.Copy(streams.Stderr, channel.Stderr())
+		outputs <- err
+	}()
+	status, err := awaitExit(requests)
+	for range 2 {
+		if copyErr := <-outputs; err == nil {
+			err = copyErr
+		}
+	}
+	return status, err
+}
+
+// forward passes signals and window sizes on until done is closed.
+func (p Program) forward(channel ssh.Channel, done <-chan struct{}) {
+	var resized <-chan Size
+	if p.Terminal != nil {
+		resized = p.Terminal.Resized
+	}
+	for {
+		select {
+		case name := <-p.Signals:
+			channel.SendRequest("signal", false, ssh.Marshal(struct{ Name string }{name}))
+		case size := <-resized:
+			channel.SendRequest("window-change", false, ssh.Marshal(window(size)))
+		case <-done:
+			return
+		}
+	}
+}
+
+// windowSize is RFC 4254's window-change; pty-req has the same in its middle.
+type windowSize struct{ Columns, Rows, Width, Height uint32 }
+
+type ptyRequest struct {
+	Term                         string
+	Columns, Rows, Width, Height uint32
+	Modes                        string
+}
+
+// noModes ends the list of terminal modes before it begins.
+const noModes = "\x00"
+
+func window(s Size) windowSize {
+	return windowSize{Columns: uint32(s.Columns), Rows: uint32(s.Rows)}
+}
+
+func (t *Terminal) request() []request {
+	if t == nil {
+		return nil
+	}
+	return []request{{"pty-req", ssh.Marshal(ptyRequest{
+		Term: t.Type, Columns: uint32(t.Size.Columns), Rows: uint32(t.Size.Rows), Modes: noModes,
+	})}}
+}
