@@ -24,6 +24,10 @@ const SettingsPath = "banger/settings.json"
 // ModulesDir is where the initramfs keeps the kernel modules to load at boot.
 const ModulesDir = "banger/modules"
 
+// FatalPrefix begins the console line, the agent's last, that says why a guest
+// could not be set up. The machine ends right after it.
+const FatalPrefix = "banger-agent: fatal: "
+
 // Settings is everything the agent needs to know about its VM.
 type Settings struct {
 	Hostname      string   `json:"hostname"`
@@ -80,9 +84,11 @@ const (
 )
 
 // Exec runs a program without a shell between, so that images without one can
-// be used and no argument needs quoting.
+// be used and no argument needs quoting; or a line by the user's login shell;
+// or, with neither Argv nor Line, that shell itself.
 type Exec struct {
-	Argv     []string `json:"argv"`
+	Argv     []string `json:"argv,omitempty"`
+	Line     string   `json:"line,omitempty"`
 	Dir      string   `json:"dir,omitempty"`  // "" is the user's home
 	Env      []string `json:"env,omitempty"`  // KEY=VALUE, added to the login environment
 	User     string   `json:"user,omitempty"` // name or uid, "" is root

@@ -28,8 +28,7 @@ type Terminal struct {
 
 // Program is what to run.
 type Program struct {
-	Exec     agentapi.Exec // an argument vector; one without Argv is not used
-	Line     string        // a line for the user's login shell; none is that shell itself
+	Exec     agentapi.Exec
 	Terminal *Terminal     // nil is none
 	Signals  <-chan string // to be passed on: SSH's names, without SIG
 }
@@ -37,7 +36,7 @@ type Program struct {
 // Run runs a program in the guest and returns its exit status. Ending ctx
 // hangs up.
 func (c *Client) Run(ctx context.Context, p Program, streams Streams) (int, error) {
-	start, err := p.start()
+	start, err := jsonRequest(agentapi.RequestExec, p.Exec)
 	if err != nil {
 		return 0, err
 	}
@@ -56,17 +55,6 @@ func (c *Client) Run(ctx context.Context, p Program, streams Streams) (int, erro
 		return 0, ctx.Err()
 	}
 	return status, err
-}
-
-// start is the request that starts the program.
-func (p Program) start() (request, error) {
-	switch {
-	case len(p.Exec.Argv) > 0:
-		return jsonRequest(agentapi.RequestExec, p.Exec)
-	case p.Line != "":
-		return request{"exec", ssh.Marshal(struct{ Line string }{p.Line})}, nil
-	}
-	return request{"shell", nil}, nil
 }
 
 // transfer copies the streams until the program has ended and all that it

@@ -25,7 +25,7 @@ type Report struct {
 // StartError says why a VM did not start.
 type StartError struct {
 	Message string   `json:"message"`
-	Hint    string   `json:"hint,omitempty"`
+	Missing string   `json:"missing,omitempty"` // a program that the host lacks
 	Console []string `json:"console,omitempty"` // the guest's last lines, where it was the guest
 }
 
@@ -108,7 +108,7 @@ func awaitReady(ctx context.Context, conn *os.File, stage func(string)) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
-			return &StartError{Message: "the supervisor ended without a word", Hint: "see supervisor.log (banger vm logs --supervisor)"}
+			return &StartError{Message: "the supervisor ended without a word: see its log by banger vm logs --supervisor"}
 		case r.Failure != nil:
 			return r.Failure
 		case r.Ready:

@@ -67,5 +67,8 @@ func (s *Store) Remove(name string) error {
 		return fmt.Errorf("remove vm %q: %w", name, err)
 	}
 	defer lock.Release()
-	return s.tree.Remove(name)
+	return s.RemoveLocked(name)
 }
+
+// RemoveLocked is Remove for the holder of the VM's lock.
+func (s *Store) RemoveLocked(name string) error { return s.tree.Remove(name) }

@@ -1,0 +1,79 @@
+// Package config is the user's defaults: config.toml, overruled key by key by
+// BANGER_* variables. Each key has a flag too, which overrules both.
+//
+// It reads; it never writes.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+
+	"github.com/BurntSushi/toml"
+
+	"banger/internal/size"
+)
+
+// FileName is the configuration's name in its directory.
+const FileName = "config.toml"
+
+// Config holds what commands use where no flag says otherwise.
+type Config struct {
+	Image  string    `toml:"image"`  // image of vm run
+	Kernel string    `toml:"kernel"` // kernel of images that name none
+	CPUs   int       `toml:"cpus"`
+	Memory size.Size `toml:"memory"`
+	Disk   size.Size `toml:"disk"`
+	QEMU   string    `toml:"qemu_bin"` // "" is the one on PATH
+}
+
+// Default is the configuration of a user who has none.
+func Default() Config {
+	return Config{Image: "debian-bookworm", CPUs: 2, Memory: 1 << 30, Disk: 8 << 30}
+}
+
+// Load reads the configuration in dir, if there is one, and the environment.
+func Load(dir string, getenv func(string) string) (Config, error) {
+	c := Default()
+	path := filepath.Join(dir, FileName)
+	meta, err := toml.DecodeFile(path, &c)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return Config{}, fmt.Errorf("read %s: %w", path, err)
+	case len(meta.Undecoded()) > 0:
+		return Config{}, fmt.Errorf("read %s: unknown key %q", path, meta.Undecoded()[0].String())
+	}
+	return c, c.fromEnvironment(getenv)
+}
+
+func (c *Config) fromEnvironment(getenv func(string) string) error {
+	set := map[string]func(string) error{
+		"BANGER_IMAGE":    setString(&c.Image),
+		"BANGER_KERNEL":   setString(&c.Kernel),
+		"BANGER_QEMU_BIN": setString(&c.QEMU),
+		"BANGER_MEMORY":   c.Memory.Set,
+		"BANGER_DISK":     c.Disk.Set,
+		"BANGER_CPUS": func(text string) (err error) {
+			c.CPUs, err = strconv.Atoi(text)
+			return err
+		},
+	}
+	for name, assign := range set {
+		if text := getenv(name); text != "" {
+			if err := assign(text); err != nil {
+				return fmt.Errorf("read %s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func setString(to *string) func(string) error {
+	return func(text string) error {
+		*to = text
+		return nil
+	}
+}

@@ -1,0 +1,179 @@
+package process
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestRunPassesStreamsAndFiles(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var out, errOut bytes.Buffer
+	err = Run(context.Background(), Cmd{
+		Args:   []string{"sh", "-c", "cat; echo err >&2; echo three >&3"},
+		Stdin:  strings.NewReader("in"),
+		Stdout: &out,
+		Stderr: &errOut,
+		Files:  []*os.File{w},
+	})
+	w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	third := make([]byte, 16)
+	n, _ := r.Read(third)
+	if out.String() != "in" || errOut.String() != "err\n" || string(third[:n]) != "three\n" {
+		t.Errorf("got %q, %q, %q", out.String(), errOut.String(), third[:n])
+	}
+}
+
+func TestErrors(t *testing.T) {
+	_, err := Output(context.Background(), "sh", "-c", "echo first >&2; echo 'the reason' >&2; exit 3")
+	var fault *Error
+	if !errors.As(err, &fault) || fault.Status != "exit status 3" || fault.Error() != "sh: the reason" {
+		t.Errorf("got %v", err)
+	}
+	_, err = Output(context.Background(), "banger-no-such-program")
+	var missing *NotFoundError
+	if !errors.As(err, &missing) || missing.Program != "banger-no-such-program" {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Start(context.Background(), Cmd{Args: []string{"/dev/null"}}); err == nil {
+		t.Error("started what is no program")
+	}
+	if _, err := Start(context.Background(), Cmd{Args: []string{"sh"}, Dir: "/no/such/dir"}); err == nil {
+		t.Error("started in a directory that is not there")
+	}
+}
+
+func TestRunStopsWithContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	go func() {
+		r.Read(make([]byte, 1)) // it runs
+		cancel()
+	}()
+	err = Run(ctx, Cmd{Args: []string{"sh", "-c", "echo up >&3; exec sleep 1000"}, Files: []*os.File{w}})
+	w.Close()
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestChildKillAndWait(t *testing.T) {
+	child, err := Start(context.Background(), Cmd{Args: []string{"sleep", "1000"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	child.Kill()
+	var fault *Error
+	for range 2 { // the same each time
+		if err := child.Wait(); !errors.As(err, &fault) || fault.Status != "signal: killed" {
+			t.Errorf("got %v", err)
+		}
+	}
+	child.Kill() // an ended child is left alone
+}
+
+// The test's executable, run again, starts a child and is then killed.
+func TestChildDiesWithParent(t *testing.T) {
+	if os.Getenv("BANGER_TEST_PARENT") != "" {
+		child, err := Start(context.Background(), Cmd{Args: []string{"sleep", "1000"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		os.Stdout.WriteString("pid " + strconv.Itoa(child.PID()) + "\n")
+		select {}
+	}
+	parent := exec.Command(os.Args[0], "-test.run=^TestChildDiesWithParent$")
+	parent.Env = append(os.Environ(), "BANGER_TEST_PARENT=1")
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 64)
+	n, _ := out.Read(buf)
+	pid, err := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(string(buf[:n]), "pid ")))
+	if err != nil {
+		t.Fatalf("the parent said %q", buf[:n])
+	}
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	parent.Process.Kill()
+	parent.Wait()
+	// The descriptor becomes readable when the child has ended.
+	events := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	if n, err := unix.Poll(events, 10_000); n != 1 {
+		t.Errorf("the child outlived its parent: %v", err)
+	}
+}
+
+func TestStartDetached(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	f, err := os.Create(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	pid, err := StartDetached(Cmd{Args: []string{"sh", "-c", "ps -o sid= -p $$"}, Stdout: f, Stderr: f, Files: []*os.File{w}})
+	f.Close()
+	w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Read(make([]byte, 1)) // ends when the child has
+	sid, _ := os.ReadFile(out)
+	if strings.TrimSpace(string(sid)) != strconv.Itoa(pid) {
+		t.Errorf("session is %q, pid %d, own session %d", sid, pid, syscall.Getpid())
+	}
+}
+
+func TestLookPathFindsWhatIsNotOnPath(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	if path, err := LookPath("ldconfig"); err != nil || !strings.HasSuffix(path, "sbin/ldconfig") {
+		t.Errorf("got %q, %v", path, err)
+	}
+	if _, err := LookPath("sh"); err == nil {
+		t.Error("found what only PATH should give")
+	}
+}
+
+func TestLastLines(t *testing.T) {
+	var tail lastLines
+	for _, text := range []string{strings.Repeat("x", 2*tailSize), "\nlast", " words\n\n"} {
+		tail.Write([]byte(text))
+	}
+	if got := tail.String(); got != "last words" {
+		t.Errorf("got %q", got)
+	}
+	if len(tail.buf) > tailSize {
+		t.Errorf("keeps %d bytes", len(tail.buf))
+	}
+}

@@ -1,0 +1,331 @@
+package statedir
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func testTree(t *testing.T) Tree {
+	t.Helper()
+	return Tree{Kind: "thing", Dir: filepath.Join(t.TempDir(), "things")}
+}
+
+func stageWith(t *testing.T, tree Tree, content string) *Stage {
+	t.Helper()
+	stage, err := tree.Stage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(stage.Path("file"), []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return stage
+}
+
+func contentOf(t *testing.T, tree Tree, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(tree.Path(name, "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// wantOnly fails unless the tree's directory holds just names.
+func wantOnly(t *testing.T, tree Tree, names ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(tree.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	if !slices.Equal(got, names) {
+		t.Errorf("directory holds %q, want %q", got, names)
+	}
+}
+
+func TestDefault(t *testing.T) {
+	t.Setenv("HOME", "/home/u")
+	t.Setenv("XDG_STATE_HOME", "")
+	t.Setenv("XDG_CACHE_HOME", "/cache")
+	t.Setenv("XDG_CONFIG_HOME", "")
+	t.Setenv("BANGER_KERNELS_DIR", "")
+	d, err := Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Dirs{
+		State:   "/home/u/.local/state/banger",
+		Cache:   "/cache/banger",
+		Config:  "/home/u/.config/banger",
+		Kernels: "/home/u/.local/state/banger/kernels",
+	}
+	if d != want {
+		t.Errorf("got %+v, want %+v", d, want)
+	}
+	t.Setenv("BANGER_KERNELS_DIR", "/k")
+	if d, _ = Default(); d.KernelTree().Dir != "/k" {
+		t.Errorf("BANGER_KERNELS_DIR is not heeded: %s", d.KernelTree().Dir)
+	}
+}
+
+func TestPublishIsInvisibleBefore(t *testing.T) {
+	tree := testTree(t)
+	stage := stageWith(t, tree, "one")
+	if names, err := tree.Names(); err != nil || len(names) > 0 {
+		t.Fatalf("a staged entry is listed: %q, %v", names, err)
+	}
+	if err := stage.Publish("a"); err != nil {
+		t.Fatal(err)
+	}
+	stage.Discard() // does nothing now
+	if got := contentOf(t, tree, "a"); got != "one" {
+		t.Errorf("content is %q", got)
+	}
+	wantOnly(t, tree, "a")
+}
+
+func TestPublishRefusesTakenName(t *testing.T) {
+	tree := testTree(t)
+	if err := stageWith(t, tree, "one").Publish("a"); err != nil {
+		t.Fatal(err)
+	}
+	second := stageWith(t, tree, "two")
+	if err := second.Publish("a"); !errors.Is(err, ErrExist) {
+		t.Errorf("got %v, want ErrExist", err)
+	}
+	second.Discard()
+	if got := contentOf(t, tree, "a"); got != "one" {
+		t.Errorf("content is %q", got)
+	}
+	wantOnly(t, tree, "a")
+}
+
+func TestReplace(t *testing.T) {
+	tree := testTree(t)
+	for _, content := range []string{"one", "two"} {
+		if err := stageWith(t, tree, content).Replace("a"); err != nil {
+			t.Fatal(err)
+		}
+		if got := contentOf(t, tree, "a"); got != content {
+			t.Errorf("content is %q, want %q", got, content)
+		}
+	}
+	wantOnly(t, tree, "a")
+}
+
+func TestReplaceKeepsOpenFiles(t *testing.T) {
+	tree := testTree(t)
+	if err := stageWith(t, tree, "one").Replace("a"); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(tree.Path("a", "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := stageWith(t, tree, "two").Replace("a"); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := io.ReadAll(f); err != nil || string(data) != "one" {
+		t.Errorf("a running VM's file became %q, %v", data, err)
+	}
+}
+
+func TestSweep(t *testing.T) {
+	tree := testTree(t)
+	abandoned := stageWith(t, tree, "dead")
+	abandoned.lock.Release() // as the kernel does when its process dies
+	living := stageWith(t, tree, "alive")
+	if err := os.Mkdir(tree.Path(trashPrefix+"x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	stageWith(t, tree, "next").Discard()
+	if _, err := os.Stat(abandoned.Dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("an abandoned stage is still there: %v", err)
+	}
+	if err := living.Publish("a"); err != nil {
+		t.Errorf("a living stage was swept up: %v", err)
+	}
+	wantOnly(t, tree, "a")
+}
+
+func TestStagesInParallel(t *testing.T) {
+	tree := testTree(t)
+	var wg sync.WaitGroup
+	published := make(chan error, 20)
+	for range cap(published) {
+		wg.Go(func() {
+			stage, err := tree.Stage()
+			if err == nil {
+				defer stage.Discard()
+				err = stage.Publish("a")
+			}
+			published <- err
+		})
+	}
+	wg.Wait()
+	close(published)
+	won := 0
+	for err := range published {
+		switch {
+		case err == nil:
+			won++
+		case !errors.Is(err, ErrExist):
+			t.Error(err)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d won the name", won)
+	}
+	wantOnly(t, tree, "a")
+}
+
+func TestRemoveAndRename(t *testing.T) {
+	tree := testTree(t)
+	for _, name := range []string{"a", "b"} {
+		if err := stageWith(t, tree, name).Publish(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tree.Rename("a", "b"); !errors.Is(err, ErrExist) {
+		t.Errorf("rename over an entry: %v", err)
+	}
+	if err := tree.Rename("a", "c"); err != nil {
+		t.Error(err)
+	}
+	if err := tree.Remove("b"); err != nil {
+		t.Error(err)
+	}
+	if err := tree.Remove("b"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("removed twice: %v", err)
+	}
+	wantOnly(t, tree, "c")
+}
+
+func TestLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	if Locked(path) {
+		t.Error("an absent lock is held")
+	}
+	first, err := TryLock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !Locked(path) {
+		t.Error("a held lock is not seen")
+	}
+	if _, err := TryLock(path); !errors.Is(err, ErrLocked) {
+		t.Errorf("taken twice: %v", err)
+	}
+	first.Release()
+	if Locked(path) {
+		t.Error("a released lock is still held")
+	}
+}
+
+func TestWaitLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	first, err := TryLock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := WaitLock(ctx, path); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled wait returned %v", err)
+	}
+	got := make(chan error)
+	go func() {
+		lock, err := WaitLock(context.Background(), path)
+		if err == nil {
+			lock.Release()
+		}
+		got <- err
+	}()
+	first.Remove() // the waiter has to find the new file, not the removed one
+	if err := <-got; err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("the waiter locked a file that is not there: %v", err)
+	}
+}
+
+func TestWriteJSON(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.json")
+	for _, value := range []string{"one", "two"} {
+		if err := WriteJSON(path, value); err != nil {
+			t.Fatal(err)
+		}
+		var got string
+		if err := ReadJSON(path, &got); err != nil || got != value {
+			t.Errorf("read %q, %v", got, err)
+		}
+	}
+	if err := WriteJSON(filepath.Join(path, "below", "a", "file"), 1); err == nil {
+		t.Error("writing below a file succeeded")
+	}
+	entries, _ := os.ReadDir(filepath.Dir(path))
+	if len(entries) != 1 {
+		t.Errorf("temporary files are left: %v", entries)
+	}
+	info, _ := os.Stat(path)
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("mode is %v", info.Mode())
+	}
+}
+
+func TestReadJSONNamesTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.json")
+	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var v any
+	if err := ReadJSON(path, &v); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSocketWithLongPath(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), strings.Repeat("d", 150))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "s")
+	for range 2 { // the second time over what the first left
+		listener, err := ListenSocket(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			conn, err := listener.Accept()
+			if err == nil {
+				io.WriteString(conn, "hello")
+				conn.Close()
+			}
+		}()
+		conn, err := DialSocket(context.Background(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := io.ReadAll(conn); string(got) != "hello" {
+			t.Errorf("read %q", got)
+		}
+		conn.Close()
+		listener.Close()
+	}
+	if _, err := DialSocket(context.Background(), path); err == nil {
+		t.Error("connected to a socket that nobody serves")
+	}
+}
