@@ -33,7 +33,7 @@ func (e *StartError) Error() string { return e.Message }
 
 // Lease ties a VM to the process that started it, see Start.
 type Lease struct {
-	conn *os.File
+	conn net.Conn
 	done func() error
 }
 
@@ -97,8 +97,8 @@ func (s *Store) launch(name string, supervisor []string, report *os.File) error 
 }
 
 // awaitReady follows a supervisor's reports.
-func awaitReady(ctx context.Context, conn *os.File, stage func(string)) error {
-	stop := context.AfterFunc(ctx, func() { syscall.Shutdown(int(conn.Fd()), syscall.SHUT_RDWR) })
+func awaitReady(ctx context.Context, conn net.Conn, stage func(string)) error {
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	reports := json.NewDecoder(conn)
 	for {
@@ -135,13 +135,20 @@ func (s *Store) awaitStopped(ctx context.Context, name string) error {
 	return nil
 }
 
-// socketPair returns two connected stream sockets.
-func socketPair() (ours, theirs *os.File, err error) {
+// socketPair returns two connected stream sockets, one of them to be passed on.
+func socketPair() (ours net.Conn, theirs *os.File, err error) {
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("socketpair: %w", err)
 	}
-	return os.NewFile(uintptr(fds[0]), "supervisor"), os.NewFile(uintptr(fds[1]), "starter"), nil
+	file := os.NewFile(uintptr(fds[0]), "supervisor")
+	defer file.Close()
+	theirs = os.NewFile(uintptr(fds[1]), "starter")
+	if ours, err = net.FileConn(file); err != nil {
+		theirs.Close()
+		return nil, nil, fmt.Errorf("socketpair: %w", err)
+	}
+	return ours, theirs, nil
 }
 
 // Reporter is the supervisor's end of the connection to its starter.

@@ -1,0 +1,322 @@
+package vm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"banger/internal/process"
+	"banger/internal/ref"
+	"banger/internal/statedir"
+)
+
+// The test's executable is the supervisor too, see TestMain.
+const fakeSupervisor = "BANGER_TEST_SUPERVISOR"
+
+func TestMain(m *testing.M) {
+	if behaviour := os.Getenv(fakeSupervisor); behaviour != "" {
+		supervise(behaviour, os.Args[len(os.Args)-1])
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// supervise behaves as a supervisor does, or as one with a fault.
+func supervise(behaviour, name string) {
+	starter, err := NewReporter(os.NewFile(3, "starter"))
+	if err != nil {
+		panic(err)
+	}
+	store := NewStore(statedir.Tree{Kind: "vm", Dir: os.Getenv("BANGER_TEST_TREE")})
+	if _, err := store.Lock(name); err != nil {
+		panic(err)
+	}
+	v, err := store.Get(name)
+	if err != nil {
+		panic(err)
+	}
+	starter.Send(Report{Stage: "booting"})
+	switch behaviour {
+	case "ready":
+		listener, err := statedir.ListenSocket(store.Path(name, statedir.Socket))
+		if err != nil {
+			panic(err)
+		}
+		v.State.Phase = Running
+		store.Save(v)
+		starter.Send(Report{Ready: true})
+		if v.Ephemeral {
+			starter.Gone()
+			store.RemoveLocked(name)
+			return
+		}
+		answer(listener)
+	case "fails":
+		starter.Send(Report{Failure: &StartError{Message: "no guest", Console: []string{"panic"}, Missing: "qemu"}})
+	case "dies":
+	case "hangs":
+		starter.Gone()
+	}
+}
+
+// answer serves until it is told to end.
+func answer(listener net.Listener) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		var r Request
+		lines := NewLineConn(conn)
+		lines.ReadJSON(&r)
+		switch r.Op {
+		case OpDial:
+			json.NewEncoder(conn).Encode(Reply{})
+			io.Copy(conn, lines) // echoes
+		case OpStop:
+			json.NewEncoder(conn).Encode(Reply{}) // and does nothing
+		case OpKill:
+			json.NewEncoder(conn).Encode(Reply{})
+			return
+		default:
+			json.NewEncoder(conn).Encode(Reply{Error: "unknown operation"})
+		}
+		conn.Close()
+	}
+}
+
+func testStore(t *testing.T) *Store {
+	t.Helper()
+	return NewStore(statedir.Tree{Kind: "vm", Dir: filepath.Join(t.TempDir(), "vms")})
+}
+
+func testSpec(name string) VM {
+	return VM{Name: name, Image: "i", Kernel: "k", CPUs: 1, MemoryMiB: 256, DiskBytes: 8 << 30}
+}
+
+func create(t *testing.T, s *Store, spec VM) VM {
+	t.Helper()
+	if _, err := process.LookPath("mkfs.ext4"); err != nil {
+		t.Skip("needs mkfs.ext4 (e2fsprogs)")
+	}
+	v, err := s.Create(context.Background(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// start starts a VM whose supervisor shows the behaviour.
+func start(t *testing.T, ctx context.Context, s *Store, name, behaviour string) (*Lease, error) {
+	t.Helper()
+	t.Setenv(fakeSupervisor, behaviour)
+	t.Setenv("BANGER_TEST_TREE", s.tree.Dir)
+	return s.Start(ctx, name, []string{os.Args[0]}, func(string) {})
+}
+
+func TestCreate(t *testing.T) {
+	s := testStore(t)
+	v := create(t, s, testSpec("a"))
+	got, err := s.Get("a")
+	if err != nil || got != v {
+		t.Fatalf("got %+v, %v, want %+v", got, err, v)
+	}
+	if got.State.Phase != Created || len(got.MachineID) != 32 {
+		t.Errorf("got %+v", got)
+	}
+	if mac, err := net.ParseMAC(got.MAC); err != nil || mac[0]&3 != 2 {
+		t.Errorf("MAC %q is not a local unicast one", got.MAC)
+	}
+	info, err := os.Stat(s.Path("a", statedir.Disk))
+	if err != nil || info.Size() != 8<<30 {
+		t.Fatalf("disk: %v, %v", info, err)
+	}
+	if used := info.Sys().(*syscall.Stat_t).Blocks * 512; used > 5<<20 {
+		t.Errorf("an empty disk takes %d bytes", used)
+	}
+	keys, err := s.Keys("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, _ := os.ReadFile(s.Path("a", statedir.KnownHosts))
+	if !strings.HasPrefix(string(known), "a.banger ssh-ed25519 ") || !strings.HasPrefix(keys.ClientLine(), "ssh-ed25519 ") {
+		t.Errorf("known_hosts %q, client %q", known, keys.ClientLine())
+	}
+}
+
+func TestIdentitiesDiffer(t *testing.T) {
+	s := testStore(t)
+	a, b := create(t, s, testSpec("a")), create(t, s, testSpec("b"))
+	keysA, _ := s.Keys("a")
+	keysB, _ := s.Keys("b")
+	if a.MachineID == b.MachineID || a.MAC == b.MAC || string(keysA.HostPEM) == string(keysB.HostPEM) || keysA.ClientLine() == keysB.ClientLine() {
+		t.Error("two VMs share a part of their identity")
+	}
+}
+
+func TestCreateRefuses(t *testing.T) {
+	s := testStore(t)
+	create(t, s, testSpec("taken"))
+	tests := map[string]func(*VM){
+		"taken":           func(v *VM) { v.Name = "taken" },
+		"malformed name":  func(v *VM) { v.Name = "../x" },
+		"no CPU":          func(v *VM) { v.CPUs = 0 },
+		"negative CPUs":   func(v *VM) { v.CPUs = -1 },
+		"too many CPUs":   func(v *VM) { v.CPUs = MaxCPUs + 1 },
+		"no memory":       func(v *VM) { v.MemoryMiB = 0 },
+		"negative memory": func(v *VM) { v.MemoryMiB = -5 },
+		"no disk":         func(v *VM) { v.DiskBytes = 0 },
+	}
+	for what, spoil := range tests {
+		spec := testSpec("new")
+		spoil(&spec)
+		if _, err := s.Create(context.Background(), spec); err == nil {
+			t.Errorf("%s: created", what)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := s.Create(ctx, testSpec("new")); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	entries, _ := os.ReadDir(s.tree.Dir)
+	if len(entries) != 1 {
+		t.Errorf("left behind: %v", entries)
+	}
+}
+
+func TestGetAndList(t *testing.T) {
+	s := testStore(t)
+	create(t, s, testSpec("good"))
+	if err := os.Mkdir(s.tree.Path("damaged"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var missing *NotFoundError
+	if _, err := s.Get("goood"); !errors.As(err, &missing) || missing.Nearest != "good" {
+		t.Errorf("got %v", err)
+	}
+	var malformed *ref.NameError
+	if _, err := s.Get("../good"); !errors.As(err, &malformed) {
+		t.Errorf("got %v", err)
+	}
+	all, err := s.List()
+	if err != nil || len(all) != 2 || all[0].Name != "damaged" || all[0].State.Reason == "" {
+		t.Errorf("got %+v, %v", all, err)
+	}
+	if err := s.Remove("damaged"); err != nil {
+		t.Errorf("a damaged VM cannot be removed: %v", err)
+	}
+	if err := s.Remove("damaged"); !errors.As(err, &missing) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDeadSupervisorIsSeen(t *testing.T) {
+	s := testStore(t)
+	v := create(t, s, testSpec("a"))
+	v.State.Phase = Running // and nobody holds the lock
+	if err := s.Save(v); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Get("a")
+	if err != nil || got.State.Phase != Stopped || got.State.Reason == "" {
+		t.Errorf("got %+v, %v", got.State, err)
+	}
+	var phase *PhaseError
+	if _, err := s.Dial(context.Background(), "a", 1); !errors.As(err, &phase) || phase.Phase != Stopped {
+		t.Errorf("dialled: %v", err)
+	}
+	if err := s.Remove("a"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStartTalkStop(t *testing.T) {
+	s, ctx := testStore(t), context.Background()
+	create(t, s, testSpec("a"))
+	lease, err := start(t, ctx, s, "a", "ready")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lease.End(); err != nil {
+		t.Error(err)
+	}
+	var phase *PhaseError
+	if _, err := start(t, ctx, s, "a", "ready"); !errors.As(err, &phase) || phase.Phase != Running {
+		t.Errorf("started twice: %v", err)
+	}
+	if err := s.Remove("a"); !errors.As(err, &phase) {
+		t.Errorf("removed while it runs: %v", err)
+	}
+	conn, err := s.Dial(ctx, "a", 22)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(conn, "hello")
+	conn.(*LineConn).CloseWrite()
+	if got, _ := io.ReadAll(conn); string(got) != "hello" {
+		t.Errorf("the guest echoed %q", got)
+	}
+	conn.Close()
+	// This supervisor does not heed a stop: its plug has to be pulled.
+	if killed, err := s.Stop(ctx, "a", time.Millisecond); err != nil || !killed {
+		t.Errorf("killed %v, %v", killed, err)
+	}
+	if err := s.Kill(ctx, "a"); err != nil && !errors.As(err, &phase) {
+		t.Error(err)
+	}
+	if err := s.Remove("a"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEphemeralGoesWithItsLease(t *testing.T) {
+	s := testStore(t)
+	spec := testSpec("a")
+	spec.Ephemeral = true
+	create(t, s, spec)
+	lease, err := start(t, context.Background(), s, "a", "ready")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lease.End(); err != nil {
+		t.Error(err)
+	}
+	if s.Exists("a") {
+		t.Error("the VM outlived its run")
+	}
+}
+
+func TestStartFailures(t *testing.T) {
+	s := testStore(t)
+	create(t, s, testSpec("a"))
+	var fault *StartError
+	_, err := start(t, context.Background(), s, "a", "fails")
+	if !errors.As(err, &fault) || fault.Message != "no guest" || fault.Missing != "qemu" || len(fault.Console) != 1 {
+		t.Errorf("got %#v", err)
+	}
+	if _, err := start(t, context.Background(), s, "a", "dies"); !errors.As(err, &fault) {
+		t.Errorf("got %#v", err)
+	}
+	if _, err := s.Start(context.Background(), "a", []string{"/no/such/banger"}, nil); err == nil {
+		t.Error("started without a supervisor")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Setenv(fakeSupervisor, "hangs")
+	t.Setenv("BANGER_TEST_TREE", s.tree.Dir)
+	_, err = s.Start(ctx, "a", []string{os.Args[0]}, func(string) { cancel() })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if err := s.Remove("a"); err != nil {
+		t.Errorf("a supervisor is left: %v", err)
+	}
+}
