@@ -1,0 +1,118 @@
+package rootfs
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// archive reads one tar.
+type archive struct {
+	src      io.Reader
+	relative bool   // absolute names are refused, not taken as the root's
+	entries  int    // how many were seen
+	last     string // the newest of them
+	marked   bool   // the end mark was there
+	eof      bool
+}
+
+// each calls visit for every entry, cleaned, and reads the source to its end.
+func (a *archive) each(visit func(*tar.Header, io.Reader) error) error {
+	tr := tar.NewReader(struct{ io.Reader }{a})
+	for {
+		hdr, err := tr.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return a.explain(err)
+		}
+		if hdr.Typeflag == tar.TypeXGlobalHeader {
+			continue
+		}
+		a.last = hdr.Name
+		a.entries++
+		content := &entry{archive: a, tr: tr}
+		err = clean(hdr, a.relative)
+		if err == nil {
+			err = visit(hdr, content)
+		}
+		if content.err != nil {
+			return content.err
+		}
+		if err != nil {
+			return err
+		}
+	}
+	a.marked = !a.eof
+	if _, err := io.Copy(io.Discard, a); err != nil {
+		return a.explain(err)
+	}
+	return nil
+}
+
+func (a *archive) Read(p []byte) (int, error) {
+	n, err := a.src.Read(p)
+	if err == io.EOF {
+		a.eof = true
+	}
+	return n, err
+}
+
+// explain makes a message of what archive/tar found or was told.
+func (a *archive) explain(err error) error {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF) && a.entries == 0:
+		return errors.New("truncated, or not a tar")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("truncated in or after entry %s", quote(a.last))
+	case errors.Is(err, tar.ErrHeader) && a.entries == 0:
+		return errors.New("not a tar")
+	case errors.Is(err, tar.ErrHeader):
+		return fmt.Errorf("damaged after entry %s", quote(a.last))
+	}
+	return err
+}
+
+// entry is an entry's content. It keeps the first error of the source, which
+// says more than what its reader makes of it.
+type entry struct {
+	archive *archive
+	tr      *tar.Reader
+	err     error
+}
+
+func (e *entry) Read(p []byte) (int, error) {
+	n, err := e.tr.Read(p)
+	if err != nil && err != io.EOF {
+		e.err = e.archive.explain(err)
+		err = e.err
+	}
+	return n, err
+}
+
+// clean brings a header into the form that a Stream promises.
+func clean(hdr *tar.Header, relative bool) error {
+	raw, fault := hdr.Name, ""
+	if hdr.Name, fault = cleanName(raw, relative); fault != "" {
+		return fmt.Errorf("entry %s: the name %s", quote(raw), fault)
+	}
+	hdr.Mode &= 0o7777
+	switch hdr.Typeflag {
+	case tar.TypeReg, tar.TypeDir, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
+	case tar.TypeGNUSparse:
+		hdr.Typeflag = tar.TypeReg // its holes read as zeros
+	case tar.TypeLink:
+		target := hdr.Linkname
+		if hdr.Linkname, fault = cleanName(target, relative); fault != "" {
+			return fmt.Errorf("entry %s: the hard link's target %s %s", quote(raw), quote(target), fault)
+		}
+	default:
+		return fmt.Errorf("entry %s: type %q is none that a file system has", quote(raw), hdr.Typeflag)
+	}
+	if hdr.Name == "." && hdr.Typeflag != tar.TypeDir {
+		return fmt.Errorf("entry %s: the root must be a directory", quote(raw))
+	}
+	return nil
+}

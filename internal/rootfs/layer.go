@@ -1,0 +1,75 @@
+package rootfs
+
+import (
+	"archive/tar"
+	"context"
+	"io"
+	"strings"
+)
+
+// Layer is one layer of an OCI image: a tar, plain or compressed. Open is
+// called twice, the second time after every layer was read to its end.
+type Layer struct {
+	Name string // for errors
+	Open func() (io.ReadCloser, error)
+}
+
+// open opens and decompresses the layer; reading ends with ctx.
+func (l Layer) open(ctx context.Context) (io.ReadCloser, error) {
+	raw, err := l.Open()
+	if err != nil {
+		return nil, err
+	}
+	plain, err := Decompress(interruptible{ctx, raw})
+	if err != nil {
+		raw.Close()
+		return nil, err
+	}
+	return &opened{plain, raw}, nil
+}
+
+// opened closes what it reads from too.
+type opened struct {
+	io.ReadCloser
+	raw io.Closer
+}
+
+func (o *opened) Close() error {
+	o.ReadCloser.Close()
+	return o.raw.Close()
+}
+
+// interruptible is a reader that ends with its context.
+type interruptible struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r interruptible) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
+}
+
+// record is what the tree has to know of an entry.
+type record struct {
+	name, target string
+	kind         byte
+	meta         *tar.Header // directories only
+}
+
+func newRecord(hdr *tar.Header) record {
+	r := record{name: hdr.Name, target: hdr.Linkname, kind: hdr.Typeflag}
+	if hdr.Typeflag == tar.TypeDir {
+		r.meta = &tar.Header{
+			Mode: hdr.Mode, Uid: hdr.Uid, Gid: hdr.Gid,
+			ModTime: hdr.ModTime, AccessTime: hdr.AccessTime, ChangeTime: hdr.ChangeTime,
+			PAXRecords: hdr.PAXRecords,
+		}
+	}
+	return r
+}
+
+// noContent is the content of what has none.
+var noContent io.Reader = strings.NewReader("")

@@ -1,0 +1,76 @@
+package rootfs
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// maxName is the longest element of a name that Linux file systems hold.
+const maxName = 255
+
+// maxHops is how many symbolic links the kernel follows in one path.
+const maxHops = 40
+
+// cleanName makes an entry's name, or the target of a hard link, relative and
+// clean, or says what is wrong with it. An absolute one is wrong where it has
+// to be relative.
+func cleanName(name string, relative bool) (cleaned, fault string) {
+	switch {
+	case name == "":
+		return "", "is empty"
+	case relative && name[0] == '/':
+		return "", "is absolute"
+	}
+	for element := range strings.SplitSeq(name, "/") {
+		switch {
+		case element == "..":
+			return "", `has ".." in it`
+		case len(element) > maxName:
+			return "", fmt.Sprintf("has an element of %d bytes, %d are possible", len(element), maxName)
+		}
+	}
+	return path.Clean(strings.TrimLeft(name, "/")), ""
+}
+
+// quote quotes a name for an error, shortened where nobody would read it all.
+func quote(name string) string {
+	const most = 100
+	if len(name) > most {
+		name = name[:most] + "..."
+	}
+	return fmt.Sprintf("%q", name)
+}
+
+// resolve follows the symbolic links in a clean name, all of it, inside the
+// root: an absolute target begins at the root, and ".." ends there. What does
+// not exist is taken as it is. readlink tells the target of a name that is a
+// symbolic link.
+func resolve(name string, readlink func(string) (string, bool)) (string, error) {
+	done, rest, hops := ".", name, 0
+	for rest != "" {
+		var element string
+		element, rest, _ = strings.Cut(rest, "/")
+		switch element {
+		case "", ".":
+			continue
+		case "..":
+			done = path.Dir(done)
+			continue
+		}
+		next := join(done, element)
+		target, isLink := readlink(next)
+		if !isLink {
+			done = next
+			continue
+		}
+		if hops++; hops > maxHops {
+			return "", fmt.Errorf("%s goes through too many symbolic links", quote(name))
+		}
+		if strings.HasPrefix(target, "/") {
+			done = "."
+		}
+		rest = target + "/" + rest
+	}
+	return done, nil
+}
