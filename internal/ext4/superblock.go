@@ -1,0 +1,169 @@
+package ext4
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+)
+
+// Features, see the lists in the format's description.
+const (
+	compatExtAttr = 0x8
+
+	incompatFiletype = 0x2
+	incompatRecover  = 0x4
+	incompatExtents  = 0x40
+	incompatFlexBG   = 0x200
+
+	roCompatSparseSuper = 0x1
+	roCompatLargeFile   = 0x2
+	roCompatHugeFile    = 0x8
+	roCompatDirNlink    = 0x20
+	roCompatExtraIsize  = 0x40
+)
+
+const (
+	superblockAt   = 1024 // offset of the first
+	superblockSize = 1024
+	superMagic     = 0xef53
+	stateClean     = 1
+	stateErrors    = 2
+	defaultHash    = 1 // half MD4
+	logFlexGroups  = 4
+)
+
+// superblock is the part of the on-disk structure that is written here; what
+// it leaves out is zero.
+type superblock struct {
+	Inodes         uint32
+	Blocks         uint32
+	ReservedBlocks uint32
+	FreeBlocks     uint32
+	FreeInodes     uint32
+	FirstDataBlock uint32
+	LogBlockSize   uint32
+	LogClusterSize uint32
+	BlocksPerGroup uint32
+	Clusters       uint32
+	InodesPerGroup uint32
+	MountTime      uint32
+	WriteTime      uint32
+	Mounts         uint16
+	MaxMounts      uint16
+	Magic          uint16
+	State          uint16
+	Errors         uint16
+	MinorRevision  uint16
+	CheckTime      uint32
+	CheckInterval  uint32
+	Creator        uint32
+	Revision       uint32
+	ReservedUID    uint16
+	ReservedGID    uint16
+	FirstInode     uint32
+	InodeSize      uint16
+	Group          uint16
+	Compat         uint32
+	Incompat       uint32
+	ROCompat       uint32
+	UUID           [16]byte
+	Label          [16]byte
+	_              [64]byte // last mounted on
+	_              [8]byte  // compression, preallocation, reserved descriptors
+	_              [28]byte // journal
+	HashSeed       [16]byte
+	HashVersion    uint8
+	_              uint8
+	DescSize       uint16
+	_              [92]byte // mount options, creation time, copy of the journal
+	MinExtraIsize  uint16
+	WantExtraIsize uint16
+	Flags          uint32
+	_              [16]byte
+	LogFlexGroups  uint8
+}
+
+func (w *Writer) superblock(l *layout) superblock {
+	s := superblock{
+		Inodes:         l.groups * l.inodesPerGroup,
+		Blocks:         l.blocks,
+		FreeBlocks:     sum(l.freeBlocks),
+		FreeInodes:     sum(l.freeInodes),
+		LogBlockSize:   2, // 1024 << 2
+		LogClusterSize: 2,
+		BlocksPerGroup: blocksPerGroup,
+		Clusters:       blocksPerGroup,
+		InodesPerGroup: l.inodesPerGroup,
+		MaxMounts:      0xffff,
+		Magic:          superMagic,
+		State:          stateClean,
+		Errors:         1, // go on
+		Revision:       1,
+		FirstInode:     firstInode,
+		InodeSize:      inodeSize,
+		Compat:         compatExtAttr,
+		Incompat:       incompatFiletype | incompatExtents | incompatFlexBG,
+		ROCompat: roCompatSparseSuper | roCompatLargeFile | roCompatHugeFile |
+			roCompatDirNlink | roCompatExtraIsize,
+		HashVersion:    defaultHash,
+		MinExtraIsize:  extraSize,
+		WantExtraIsize: extraSize,
+		Flags:          2, // hashes of names take their bytes as unsigned
+		LogFlexGroups:  logFlexGroups,
+	}
+	copy(s.Label[:], w.label)
+	copy(s.UUID[:], w.seed[:16])
+	s.UUID[6] = s.UUID[6]&0x0f | 0x80 // version 8: made as the maker likes
+	s.UUID[8] = s.UUID[8]&0x3f | 0x80
+	copy(s.HashSeed[:], w.seed[16:])
+	return s
+}
+
+func sum(values []uint32) (total uint32) {
+	for _, v := range values {
+		total += v
+	}
+	return total
+}
+
+// writeSuperblocks writes the superblock and the group descriptors, and their
+// copies.
+func (w *Writer) writeSuperblocks(l *layout) error {
+	s := w.superblock(l)
+	descriptors := l.descriptors()
+	for group := range l.groups {
+		if !hasSuper(group) {
+			continue
+		}
+		s.Group = uint16(group)
+		var encoded bytes.Buffer
+		if err := binary.Write(&encoded, binary.LittleEndian, s); err != nil {
+			return fmt.Errorf("encode the superblock: %w", err)
+		}
+		block := make([]byte, blockSize)
+		offset := 0
+		if group == 0 {
+			offset = superblockAt
+		}
+		copy(block[offset:], encoded.Bytes())
+		if err := w.writeAt(group*blocksPerGroup, append(block, descriptors...)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *layout) descriptors() []byte {
+	le := binary.LittleEndian
+	all := make([]byte, l.descBlocks()*blockSize)
+	for group := range l.groups {
+		d := all[group*descSize:]
+		le.PutUint32(d[0:], l.blockBitmaps[group])
+		le.PutUint32(d[4:], l.inodeBitmaps[group])
+		le.PutUint32(d[8:], l.tables[group])
+		le.PutUint16(d[12:], uint16(l.freeBlocks[group]))
+		le.PutUint16(d[14:], uint16(l.freeInodes[group]))
+		le.PutUint16(d[16:], uint16(l.directories[group]))
+	}
+	return all
+}

@@ -1,0 +1,96 @@
+// Package initramfs writes what a guest's kernel finds as its first file
+// system: the kernel's own initrd, banger's agent as /init, the modules that
+// are needed to reach the root, and this VM's settings.
+//
+// It guarantees that the agent's /init wins over an initrd's, since later
+// archives replace what earlier ones unpacked. It never changes an initrd.
+package initramfs
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"banger/internal/agentapi"
+)
+
+// Options says what goes into an initramfs.
+type Options struct {
+	Initrd     string // the kernel's own, or ""
+	ModulesDir string // content of /lib/modules/<release>, or ""
+	Settings   agentapi.Settings
+}
+
+// Build writes an initramfs to w. Settings.Modules is filled in.
+func Build(w io.Writer, o Options) error {
+	program, err := agent()
+	if err != nil {
+		return err
+	}
+	modules, err := needed(o.ModulesDir)
+	if err != nil {
+		return err
+	}
+	if err := copyInitrd(w, o.Initrd); err != nil {
+		return err
+	}
+	if err := writeAgent(w, program, modules); err != nil {
+		return fmt.Errorf("pack the agent: %w", err)
+	}
+	for _, m := range modules {
+		o.Settings.Modules = append(o.Settings.Modules, m.file())
+	}
+	if err := writeSettings(w, o.Settings); err != nil {
+		return fmt.Errorf("pack the settings: %w", err)
+	}
+	return nil
+}
+
+// copyInitrd puts the kernel's own initrd first. What follows has to begin at
+// a multiple of four bytes; the kernel skips the zeros between.
+func copyInitrd(w io.Writer, path string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("pack the kernel's initrd: %w", err)
+	}
+	defer f.Close()
+	n, err := io.Copy(w, f)
+	if err == nil {
+		_, err = w.Write(make([]byte, padding(int(n%alignment))))
+	}
+	if err != nil {
+		return fmt.Errorf("pack the kernel's initrd: %w", err)
+	}
+	return nil
+}
+
+func writeAgent(w io.Writer, program []byte, modules []module) error {
+	archive := newArchive(w)
+	for _, dir := range []string{"dev", "proc", "sys", "run", "banger", agentapi.ModulesDir} {
+		archive.directory(dir, 0o755)
+	}
+	archive.character("dev/console", 0o600, 5, 1)
+	archive.file("init", 0o755, program)
+	for _, m := range modules {
+		content, err := m.read()
+		if err != nil {
+			return err
+		}
+		archive.file(agentapi.ModulesDir+"/"+m.file(), 0o644, content)
+	}
+	return archive.close()
+}
+
+func writeSettings(w io.Writer, settings agentapi.Settings) error {
+	data, err := json.Marshal(settings)
+	if err != nil {
+		return err
+	}
+	archive := newArchive(w)
+	archive.file(agentapi.SettingsPath, 0o600, data)
+	return archive.close()
+}
