@@ -1,0 +1,54 @@
+package usernet
+
+import (
+	"net/netip"
+
+	"gvisor.dev/gvisor/pkg/tcpip/header"
+)
+
+// admit tells whether the stack shall see a frame from the guest. The stack
+// stands for every address, and would answer for those too that nobody has.
+func (n *Network) admit(frame []byte) bool {
+	if len(frame) < header.EthernetMinimumSize {
+		return false
+	}
+	payload := frame[header.EthernetMinimumSize:]
+	switch header.Ethernet(frame).Type() {
+	case header.ARPProtocolNumber:
+		return n.admitARP(payload)
+	case header.IPv4ProtocolNumber:
+		return n.admitIPv4(frame, payload)
+	}
+	return false
+}
+
+// admitARP lets through what asks for an address that is there, and replies.
+func (n *Network) admitARP(packet header.ARP) bool {
+	if !packet.IsValid() {
+		return false
+	}
+	if packet.Op() != header.ARPRequest {
+		return true
+	}
+	target, _ := netip.AddrFromSlice(packet.ProtocolAddressTarget())
+	return n.answers(target)
+}
+
+// admitIPv4 sends echo requests to the outside another way.
+func (n *Network) admitIPv4(frame []byte, packet header.IPv4) bool {
+	if !packet.IsValid(len(packet)) {
+		return false
+	}
+	dst := fromStack(packet.DestinationAddress())
+	if packet.Protocol() != uint8(header.ICMPv4ProtocolNumber) || n.answers(dst) {
+		return true
+	}
+	n.pinger.handle(frame)
+	return false
+}
+
+// answers tells whether an address of the guest's own network is in use by
+// this side.
+func (n *Network) answers(a netip.Addr) bool {
+	return a == gateway || a == host && n.options.HostLoopback
+}

@@ -1,0 +1,71 @@
+package usernet
+
+import (
+	"bufio"
+	"encoding/binary"
+	"net"
+	"os"
+	"strings"
+)
+
+// resolve answers a query, or returns nil where it is no query.
+func (n *Network) resolve(query []byte, ask exchange) []byte {
+	q, ok := parseQuestion(query)
+	if !ok {
+		return nil
+	}
+	if n.options.HostLoopback && strings.EqualFold(q.name, HostName) {
+		return n.answerHost(query, q)
+	}
+	for _, server := range nameServers(n.resolvConf) {
+		reply, err := ask(n.ctx, server, query)
+		if err != nil {
+			continue
+		}
+		if q.kind == typeAAAA {
+			return answer(query, q, reply[3]&rcodeMask)
+		}
+		return reply
+	}
+	if n.ctx.Err() == nil {
+		n.logf("no name server of the host answers for %q", q.name)
+	}
+	return answer(query, q, serverFailure)
+}
+
+// answerHost gives the host's address in the guest's network.
+func (n *Network) answerHost(query []byte, q question) []byte {
+	reply := answer(query, q, noError)
+	if q.kind != typeA {
+		return reply
+	}
+	binary.BigEndian.PutUint16(reply[answerCount:], 1)
+	reply = append(reply, 0xc0, headerSize) // the name is that of the question
+	reply = binary.BigEndian.AppendUint16(reply, typeA)
+	reply = binary.BigEndian.AppendUint16(reply, classIN)
+	reply = binary.BigEndian.AppendUint32(reply, 0) // not to be cached
+	reply = binary.BigEndian.AppendUint16(reply, net.IPv4len)
+	return append(reply, host.AsSlice()...)
+}
+
+// nameServers lists the servers of a resolv.conf(5), which without any means
+// the local one.
+func nameServers(path string) []string {
+	var servers []string
+	if f, err := os.Open(path); err == nil {
+		defer f.Close()
+		for lines := bufio.NewScanner(f); lines.Scan(); {
+			fields := strings.Fields(lines.Text())
+			if len(fields) >= 2 && fields[0] == "nameserver" {
+				servers = append(servers, fields[1])
+			}
+		}
+	}
+	if servers == nil {
+		servers = []string{loopback.String()}
+	}
+	return servers[:min(len(servers), maxServers)]
+}
+
+// maxServers is resolv.conf(5)'s MAXNS.
+const maxServers = 3

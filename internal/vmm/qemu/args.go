@@ -1,0 +1,74 @@
+package qemu
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"banger/internal/agentapi"
+	"banger/internal/vmm"
+)
+
+// The accelerators, by QEMU's names.
+const (
+	KVM = "kvm"
+	TCG = "tcg"
+)
+
+// Args is the command line, without the program, for a VM whose network is at
+// the other end of the socket netFD; without one it has no network card.
+//
+// To the guest kernel's command line it adds console=ttyS0, which is the
+// serial console on QEMU's standard output, and reboot=t: a triple fault
+// resets the machine, and a reset ends QEMU.
+func Args(cfg vmm.Config, accel string, netFD ...int) []string {
+	args := []string{
+		"-no-user-config", "-nodefaults", "-no-reboot", "-display", "none",
+		"-name", escape(cfg.Name),
+		"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+	}
+	args = append(args, machineArgs(accel)...)
+	args = append(args,
+		"-smp", strconv.Itoa(cfg.CPUs),
+		"-m", fmt.Sprintf("%dM", cfg.MemoryMiB),
+		"-kernel", cfg.Kernel,
+		"-initrd", cfg.Initrd,
+		"-append", strings.Join(append([]string{"console=ttyS0", "reboot=t"}, cfg.Cmdline...), " "),
+		"-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+		"-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-device,rng=rng",
+	)
+	for i, disk := range cfg.Disks {
+		args = append(args, diskArgs(i, disk)...)
+	}
+	for i, fd := range netFD {
+		args = append(args,
+			"-netdev", fmt.Sprintf("stream,id=net%d,addr.type=fd,addr.str=%d", i, fd),
+			"-device", fmt.Sprintf("virtio-net-device,netdev=net%d,mac=%s,host_mtu=%d", i, cfg.MAC, agentapi.MTU),
+		)
+	}
+	return args
+}
+
+// machineArgs chooses the board. Both find their devices by ACPI, which a
+// kernel needs no special option for. KVM's guests have a clock of their own.
+func machineArgs(accel string) []string {
+	if accel == KVM {
+		return []string{"-machine", "microvm,acpi=on,pit=off,pic=off,rtc=off", "-accel", "kvm", "-cpu", "host"}
+	}
+	return []string{"-machine", "microvm,acpi=on,pit=on,pic=on,rtc=on", "-accel", "tcg,thread=multi", "-cpu", "max"}
+}
+
+// diskArgs attaches a disk. What the guest has flushed is on the host's disk,
+// as a drive with a write cache keeps it.
+func diskArgs(i int, disk vmm.Disk) []string {
+	node := fmt.Sprintf("driver=raw,node-name=disk%d,file.driver=file,file.filename=%s", i, escape(disk.Path))
+	if disk.ReadOnly {
+		node += ",read-only=on"
+	} else {
+		node += ",discard=unmap"
+	}
+	return []string{"-blockdev", node, "-device", fmt.Sprintf("virtio-blk-device,drive=disk%d", i)}
+}
+
+// escape makes text safe as a value in QEMU's comma-separated options.
+func escape(text string) string { return strings.ReplaceAll(text, ",", ",,") }

@@ -1,0 +1,53 @@
+package qemu
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+)
+
+// notePVH is the ELF note with the entry point that QEMU uses:
+// XEN_ELFNOTE_PHYS32_ENTRY of Xen's public/elfnote.h.
+const notePVH = 18
+
+// maxNote is the longest name or content of a note that is believed, in bytes.
+const maxNote = 1 << 16
+
+// checkKernel says what keeps QEMU from starting a kernel.
+func checkKernel(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("open the kernel: %w", err)
+	}
+	defer f.Close()
+	image, err := elf.NewFile(f)
+	if err != nil || image.Machine != elf.EM_X86_64 || image.Type != elf.ET_EXEC {
+		return fmt.Errorf("%s is not an uncompressed x86-64 kernel", path)
+	}
+	for _, segment := range image.Progs {
+		if segment.Type == elf.PT_NOTE && hasNote(segment.Open(), "Xen", notePVH) {
+			return nil
+		}
+	}
+	return fmt.Errorf("kernel %s has no PVH entry point (CONFIG_PVH), which QEMU needs", path)
+}
+
+// hasNote looks for a note among an ELF file's notes: each has the sizes of
+// its name and its contents, its type, and then both, padded to 4 bytes.
+func hasNote(notes io.Reader, name string, kind uint32) bool {
+	for {
+		var head struct{ NameSize, Size, Kind uint32 }
+		if binary.Read(notes, binary.LittleEndian, &head) != nil || head.NameSize > maxNote || head.Size > maxNote {
+			return false
+		}
+		body := make([]byte, (head.NameSize+3)&^3+(head.Size+3)&^3)
+		if _, err := io.ReadFull(notes, body); err != nil {
+			return false
+		}
+		if head.Kind == kind && string(body[:head.NameSize]) == name+"\x00" {
+			return true
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package qemu
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+
+	"banger/internal/process"
+	"banger/internal/vmm"
+)
+
+// machine is a running QEMU.
+type machine struct {
+	child   *process.Child
+	log     *log
+	network chan struct{} // closed when the network has let go of the guest
+}
+
+// serve connects the network until QEMU ends, which closes the socket.
+func (m *machine) serve(network vmm.Network, conn net.Conn) {
+	m.network = make(chan struct{})
+	go func() {
+		defer close(m.network)
+		network.ServeStream(context.Background(), conn)
+	}()
+}
+
+func (m *machine) PID() int { return m.child.PID() }
+
+func (m *machine) Kill() { m.child.Kill() }
+
+func (m *machine) Wait() error {
+	err := m.child.Wait()
+	<-m.network
+	return m.verdict(err)
+}
+
+// verdict tells the host's faults from a guest's end. Told to terminate by a
+// signal, QEMU says so and then exits with 0.
+func (m *machine) verdict(err error) error {
+	last := m.log.lastLine()
+	var failure *process.Error
+	switch {
+	case errors.As(err, &failure):
+		return &vmm.ExitError{VMM: Name, Status: failure.Status, Stderr: last}
+	case err != nil: // the context's
+		return &vmm.ExitError{VMM: Name, Status: "signal: killed", Stderr: last}
+	case strings.Contains(last, "terminating on signal"):
+		return &vmm.ExitError{VMM: Name, Status: "exit status 0", Stderr: last}
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+// Package qemu is the QEMU adapter: its microvm machine, with KVM where KVM
+// works and by emulation where it does not.
+//
+// The command line is a pure function of the VM's configuration. QEMU gets no
+// monitor, no environment and no descriptor beside its console and its
+// network's socket, and runs under its own seccomp filter.
+package qemu
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"banger/internal/process"
+	"banger/internal/vmm"
+	"banger/internal/vmm/kvm"
+)
+
+// Name is the backend's name.
+const Name = "qemu"
+
+// Program is what is looked for where no binary is given.
+const Program = "qemu-system-x86_64"
+
+type backend struct {
+	binary string
+	tsc    tscMeter
+	kvm    func() kvm.Result
+}
+
+// New returns the backend that runs the given QEMU, or the one found on PATH
+// where binary is "".
+func New(binary string) vmm.Backend {
+	if binary == "" {
+		binary = Program
+	}
+	return &backend{
+		binary: binary,
+		tsc:    newTSCMeter(),
+		kvm:    sync.OnceValue(func() kvm.Result { return kvm.Probe(context.Background()) }),
+	}
+}
+
+// Probe implements vmm.Backend.
+func (b *backend) Probe(ctx context.Context) (vmm.Info, error) {
+	path, err := process.LookPath(b.binary)
+	if err != nil {
+		return vmm.Info{}, err
+	}
+	go b.kvm()
+	out, err := process.Output(ctx, path, "--version")
+	if err != nil {
+		return vmm.Info{}, fmt.Errorf("ask qemu for its version: %w", err)
+	}
+	return vmm.Info{
+		Backend: Name,
+		Path:    path,
+		Version: version(string(out)),
+		Accel:   b.accel(),
+		Why:     b.kvm().Why,
+	}, nil
+}
+
+func (b *backend) accel() string {
+	if b.kvm().Works {
+		return KVM
+	}
+	return TCG
+}
+
+// version picks the number out of what QEMU says of itself.
+func version(text string) string {
+	_, rest, found := strings.Cut(text, "version ")
+	if !found {
+		return "unknown"
+	}
+	return strings.TrimSpace(strings.FieldsFunc(rest, func(r rune) bool { return r == ' ' || r == '\n' })[0])
+}
+
+// Start implements vmm.Backend.
+func (b *backend) Start(ctx context.Context, cfg vmm.Config, network vmm.Network) (vmm.Machine, error) {
+	path, err := process.LookPath(b.binary)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkKernel(cfg.Kernel); err != nil {
+		return nil, err
+	}
+	accel := b.accel()
+	if accel == TCG {
+		khz := fmt.Sprintf("tsc_early_khz=%d", b.tsc.kiloHertz())
+		cfg.Cmdline = append(slices.Clone(cfg.Cmdline), khz)
+	}
+	conn, peer, err := socketPair()
+	if err != nil {
+		return nil, err
+	}
+	defer peer.Close()
+	m := &machine{log: newLog(cfg.Log)}
+	const firstFile = 3
+	m.child, err = process.Start(ctx, process.Cmd{
+		Args:   append([]string{path}, Args(cfg, accel, firstFile)...),
+		Env:    []string{},
+		Stdout: cfg.Console,
+		Stderr: m.log,
+		Files:  []*os.File{peer},
+	})
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("start qemu: %w", err)
+	}
+	m.serve(network, conn)
+	return m, nil
+}
+
+// socketPair returns the two ends of the guest's network cable.
+func socketPair() (net.Conn, *os.File, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make the network's socket: %w", err)
+	}
+	ours, theirs := os.NewFile(uintptr(fds[0]), "network"), os.NewFile(uintptr(fds[1]), "network")
+	defer ours.Close()
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		theirs.Close()
+		return nil, nil, fmt.Errorf("make the network's socket: %w", err)
+	}
+	return conn, theirs, nil
+}
