@@ -1,0 +1,75 @@
+package imagemgr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"banger/internal/ref"
+	"banger/internal/rootfs"
+	"banger/internal/statedir"
+)
+
+// PullOptions say what to pull and what to call it.
+type PullOptions struct {
+	Source    ref.Source
+	Name      string
+	KernelRef string    // only recorded
+	Stdin     io.Reader // what "-" means
+	Replace   bool      // an image of that name gives way
+	Progress  Progress
+}
+
+// source is where a root filesystem comes from. Its entries are walked once,
+// and let go then of what they were read from.
+type source struct {
+	entries rootfs.Stream
+	digest  func() string // once the entries were walked
+	config  *Config
+}
+
+// Pull makes an image of a source, in one pass where it is a tar. A name that
+// is taken is found out before any work is done; an error leaves nothing.
+func (s *Store) Pull(ctx context.Context, o PullOptions) (Image, error) {
+	if err := s.checkFree(o.Name, o.Replace); err != nil {
+		return Image{}, err
+	}
+	i, err := s.pull(ctx, o)
+	if err != nil {
+		return Image{}, fmt.Errorf("pull %s: %w", o.Source, err)
+	}
+	return i, nil
+}
+
+func (s *Store) pull(ctx context.Context, o PullOptions) (Image, error) {
+	stage, err := s.tree.Stage()
+	if err != nil {
+		return Image{}, err
+	}
+	defer stage.Discard()
+	src, err := s.open(ctx, o, stage)
+	if err != nil {
+		return Image{}, err
+	}
+	found := &inspector{}
+	src.entries = found.watch(src.entries)
+	file, err := writeRootfs(ctx, stage.Path(statedir.Rootfs), src)
+	if err != nil {
+		return Image{}, err
+	}
+	return s.publish(stage, o.Replace, Image{
+		Name: o.Name, KernelRef: o.KernelRef, Source: o.Source.String(),
+		Distro: found.distro(), Config: src.config, SourceDigest: src.digest(),
+		Digest: file.digest, Size: file.size,
+	})
+}
+
+// open finds the source of a pull. What it keeps on disk it keeps in stage.
+func (s *Store) open(ctx context.Context, o PullOptions, stage *statedir.Stage) (*source, error) {
+	switch o.Source.Transport {
+	case ref.Tar:
+		return openTar(ctx, o)
+	}
+	return nil, errors.New("an image cannot be made of this kind of source")
+}

@@ -1,0 +1,156 @@
+package imagemgr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"banger/internal/ext4"
+	"banger/internal/statedir"
+)
+
+// RegisterOptions say which file system to take and what to call it.
+type RegisterOptions struct {
+	Name      string
+	Rootfs    string // a file with an ext4 file system
+	KernelRef string // only recorded
+	Replace   bool   // an image of that name gives way
+}
+
+// Register makes an image of an existing ext4 file system. The file is copied,
+// sharing its blocks where the disk's own file system can do that, so that
+// nobody changes an image by writing to the file. What is in it is not looked
+// at: neither distribution nor architecture is known.
+func (s *Store) Register(ctx context.Context, o RegisterOptions) (Image, error) {
+	if err := s.checkFree(o.Name, o.Replace); err != nil {
+		return Image{}, err
+	}
+	i, err := s.register(ctx, o)
+	if err != nil {
+		return Image{}, fmt.Errorf("register %s: %w", o.Rootfs, err)
+	}
+	return i, nil
+}
+
+func (s *Store) register(ctx context.Context, o RegisterOptions) (Image, error) {
+	src, err := openFileSystem(o.Rootfs)
+	if err != nil {
+		return Image{}, err
+	}
+	defer src.Close()
+	stage, err := s.tree.Stage()
+	if err != nil {
+		return Image{}, err
+	}
+	defer stage.Discard()
+	dst, err := os.OpenFile(stage.Path(statedir.Rootfs), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return Image{}, plain(err)
+	}
+	defer dst.Close()
+	if err := copySparse(ctx, dst, src); err != nil {
+		return Image{}, writeError(dst.Name(), err)
+	}
+	file, err := seal(ctx, dst)
+	if err != nil {
+		return Image{}, err
+	}
+	source, err := filepath.Abs(o.Rootfs)
+	if err != nil {
+		return Image{}, err
+	}
+	return s.publish(stage, o.Replace, Image{
+		Name: o.Name, KernelRef: o.KernelRef, Source: source, Digest: file.digest, Size: file.size,
+	})
+}
+
+// openFileSystem opens a file and checks that it is a whole ext4 file system
+// that needs no repair.
+func openFileSystem(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, plain(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is not a file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, plain(err)
+	}
+	if err := checkFileSystem(f, info.Size()); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func checkFileSystem(f *os.File, size int64) error {
+	fs, err := ext4.Check(f)
+	switch {
+	case err != nil:
+		return fmt.Errorf("it %w", plain(err))
+	case fs.Size > size:
+		return fmt.Errorf("it is truncated: the file system has %d bytes, the file %d", fs.Size, size)
+	case fs.NeedsRecovery:
+		return errors.New("it was not unmounted cleanly: run e2fsck -f on it first")
+	case fs.HasErrors:
+		return errors.New("its file system is damaged: run e2fsck -f on it first")
+	}
+	return nil
+}
+
+// copySparse makes dst a copy of src: of the same blocks where that can be
+// had, else with the same holes.
+func copySparse(ctx context.Context, dst, src *os.File) error {
+	if unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())) == nil {
+		return nil
+	}
+	size, err := src.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	if err := dst.Truncate(size); err != nil {
+		return err
+	}
+	for end := int64(0); end < size; {
+		start, err := src.Seek(end, unix.SEEK_DATA)
+		if errors.Is(err, unix.ENXIO) {
+			return nil // a hole to the end
+		}
+		if err != nil {
+			return err
+		}
+		if end, err = src.Seek(start, unix.SEEK_HOLE); err != nil {
+			return err
+		}
+		if err := copyRange(ctx, dst, src, start, end); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyRange copies the bytes from start to end, by the kernel where it can.
+func copyRange(ctx context.Context, dst, src *os.File, start, end int64) error {
+	for _, f := range []*os.File{dst, src} {
+		if _, err := f.Seek(start, io.SeekStart); err != nil {
+			return err
+		}
+	}
+	const step = 64 << 20
+	for at := start; at < end; at += step {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, err := io.CopyN(dst, src, min(step, end-at)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,48 @@
+package imagemgr
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"io"
+	"os"
+
+	"banger/internal/rootfs"
+)
+
+// openTar opens a root filesystem's tar, a file or standard input.
+func openTar(ctx context.Context, o PullOptions) (*source, error) {
+	if o.Source.Rest == "-" {
+		return tarSource(ctx, io.NopCloser(o.Stdin), newMeter(o.Progress, "read", 0)), nil
+	}
+	f, err := os.Open(o.Source.Rest)
+	if err != nil {
+		return nil, plain(err)
+	}
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = errors.New("it is a directory, not a tar")
+	}
+	if err != nil {
+		f.Close()
+		return nil, plain(err)
+	}
+	return tarSource(ctx, f, newMeter(o.Progress, "read", info.Size())), nil
+}
+
+// tarSource is a tar that is read as it comes, and hashed on the way.
+func tarSource(ctx context.Context, r io.ReadCloser, m *meter) *source {
+	sum := sha256.New()
+	return &source{
+		entries: func(yield func(*tar.Header, io.Reader) error) error {
+			defer r.Close()
+			return rootfs.FromTar(ctx, io.TeeReader(m.reader(r), sum))(yield)
+		},
+		digest: func() string { return digestOf(sum) },
+	}
+}
+
+func digestOf(sum hash.Hash) string { return "sha256:" + hex.EncodeToString(sum.Sum(nil)) }
