@@ -1,0 +1,63 @@
+# banger's make targets; `make help` lists them.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GO      := scripts/go.sh
+BIN     := build/bin/banger
+AGENT   := internal/initramfs/bin/banger-agent
+GOLANGCI_LINT := v2.15.0
+FUZZTIME      := 60s
+
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' Makefile
+
+.PHONY: build
+build: ## build build/bin/banger
+	@scripts/setup.sh build
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(AGENT) ./cmd/banger-agent
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X banger/internal/cli.Version=$(VERSION)' -o $(BIN) ./cmd/banger
+
+.PHONY: demo
+demo: ## set this machine up, get a kernel and an image, run a command in a microVM
+	@scripts/setup.sh build run
+	@$(MAKE) --no-print-directory -s build
+	@scripts/demo.sh $(BIN)
+
+.PHONY: test
+test: ## set this machine up and run all tests, with real guests
+	@scripts/setup.sh build run test
+	@$(MAKE) --no-print-directory -s build
+	@scripts/fixtures.sh $(BIN)
+	@scripts/test.sh ./...
+
+.PHONY: lint
+lint: lint-shell ## check style and run static analysis
+	@scripts/setup.sh build lint
+	@test -x build/tools/golangci-lint || GOBIN=$(CURDIR)/build/tools $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+	@test -z "$$(gofmt -l cmd internal test | tee /dev/stderr)"
+	$(GO) vet ./...
+	PATH="$$(dirname "$$($(GO) env GOROOT)/bin/go"):$$PATH" build/tools/golangci-lint run ./...
+
+.PHONY: lint-shell
+lint-shell: ## shellcheck all scripts
+	@scripts/setup.sh lint
+	shellcheck --severity=style .ci/run $$(find scripts -name '*.sh')
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME each
+	@scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: ## measure boot, creation and network against rivals, in turn
+	@scripts/setup.sh build run test bench
+	@$(MAKE) --no-print-directory -s build
+	@scripts/fixtures.sh $(BIN)
+	@scripts/bench.sh $(BIN)
+
+.PHONY: clean
+clean: ## delete what was built; your kernels, images and VMs stay
+	rm -rf build $(AGENT)

@@ -1,0 +1,12 @@
+// Command banger runs development sandboxes in microVMs.
+package main
+
+import (
+	"os"
+
+	"banger/internal/cli"
+)
+
+func main() {
+	os.Exit(cli.Main(os.Args[1:], cli.Stdio()))
+}

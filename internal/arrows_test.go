@@ -1,0 +1,120 @@
+package internal
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// allowed is the architecture: the packages of banger that each package may
+// import. A package that is not here may not be there.
+var allowed = map[string][]string{
+	"cmd/banger":       {"internal/cli"},
+	"cmd/banger-agent": {"internal/guest"},
+
+	"internal/cli": {
+		"internal/agentapi", "internal/config", "internal/guestssh", "internal/imagemgr", "internal/kernel",
+		"internal/process", "internal/project", "internal/ref", "internal/size", "internal/statedir",
+		"internal/supervisor", "internal/vm", "internal/vmm/qemu",
+	},
+	"internal/supervisor": {
+		"internal/agentapi", "internal/initramfs", "internal/kernel", "internal/process", "internal/statedir",
+		"internal/usernet", "internal/vm", "internal/vmm",
+	},
+	"internal/guestssh":    {"internal/agentapi", "internal/vm"},
+	"internal/vm":          {"internal/process", "internal/ref", "internal/statedir", "internal/vmm"},
+	"internal/vmm":         {},
+	"internal/vmm/qemu":    {"internal/process", "internal/vmm"},
+	"internal/vmm/vmmtest": {"internal/vmm"},
+	"internal/usernet":     {"internal/agentapi", "internal/vmm"},
+	"internal/initramfs":   {"internal/agentapi"},
+	"internal/imagemgr":    {"internal/ext4", "internal/process", "internal/ref", "internal/rootfs", "internal/statedir"},
+	"internal/kernel":      {"internal/ext4", "internal/process", "internal/ref", "internal/statedir"},
+	"internal/project":     {"internal/process"},
+	"internal/config":      {"internal/size"},
+	"internal/guest":       {"internal/agentapi"},
+
+	// At the bottom: these import nothing of banger's.
+	"internal/rootfs":   {},
+	"internal/ext4":     {},
+	"internal/statedir": {},
+	"internal/ref":      {},
+	"internal/size":     {},
+	"internal/process":  {},
+	"internal/agentapi": {},
+}
+
+// pure packages know neither processes nor HTTP, in any of their imports.
+var pure = []string{"internal/ref", "internal/rootfs", "internal/ext4", "internal/agentapi", "internal/size"}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+func listPackages(t *testing.T) []goPackage {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-deps=false", "-json=ImportPath,Imports,Deps", "banger/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packages []goPackage
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		err := decoder.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return packages
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+func TestArrows(t *testing.T) {
+	seen := map[string]bool{}
+	for _, p := range listPackages(t) {
+		name := strings.TrimPrefix(p.ImportPath, "banger/")
+		if name == "internal" || strings.HasPrefix(name, "test/") {
+			continue // tests only
+		}
+		seen[name] = true
+		may, known := allowed[name]
+		if !known {
+			t.Errorf("%s is not in the architecture", name)
+			continue
+		}
+		for _, i := range p.Imports {
+			if own, isOwn := strings.CutPrefix(i, "banger/"); isOwn && !slices.Contains(may, own) {
+				t.Errorf("%s may not import %s", name, own)
+			}
+		}
+		if slices.Contains(p.Imports, "os/exec") && name != "internal/process" && !strings.HasPrefix(name, "internal/guest/") && name != "internal/guest" {
+			t.Errorf("%s runs programs without internal/process", name)
+		}
+	}
+	for name := range allowed {
+		if !seen[name] {
+			t.Errorf("%s is in the architecture and not in the tree", name)
+		}
+	}
+}
+
+func TestPurePackages(t *testing.T) {
+	for _, p := range listPackages(t) {
+		if !slices.Contains(pure, strings.TrimPrefix(p.ImportPath, "banger/")) {
+			continue
+		}
+		for _, forbidden := range []string{"os/exec", "net/http"} {
+			if slices.Contains(p.Deps, forbidden) {
+				t.Errorf("%s depends on %s", p.ImportPath, forbidden)
+			}
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"banger/internal/imagemgr"
+	"banger/internal/kernel"
+	"banger/internal/process"
+	"banger/internal/statedir"
+	"banger/internal/vm"
+)
+
+// The exit codes that are banger's own, docker's where docker has one. Any
+// other is the guest command's.
+const (
+	exitFailure     = 125
+	exitInterrupted = 130
+)
+
+// exitCode is the exit status of a command in a guest: no failure of banger's.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// hinted adds to an error what to do next.
+type hinted struct {
+	error
+	hint string
+}
+
+func (e *hinted) Unwrap() error { return e.error }
+
+func withHint(err error, format string, args ...any) error {
+	return &hinted{err, fmt.Sprintf(format, args...)}
+}
+
+// report prints err, if it is one, and returns the exit code that it means.
+func (a *app) report(ctx context.Context, err error) int {
+	var status exitCode
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &status):
+		return int(status)
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(a.Err, "banger: interrupted")
+		return exitInterrupted
+	}
+	for _, line := range consoleOf(err) {
+		fmt.Fprintln(a.Err, "  |", line)
+	}
+	message := err.Error()
+	if h := hint(err); h != "" {
+		message += " (" + h + ")"
+	}
+	fmt.Fprintln(a.Err, "banger:", strings.ReplaceAll(message, "\n", "; "))
+	return exitFailure
+}
+
+// consoleOf returns the guest's last words, where it was the guest that failed.
+func consoleOf(err error) []string {
+	var start *vm.StartError
+	if errors.As(err, &start) {
+		return start.Console
+	}
+	return nil
+}
+
+// hint says what to do about err, or "".
+func hint(err error) string {
+	var (
+		given    *hinted
+		noVM     *vm.NotFoundError
+		noImage  *imagemgr.NotFoundError
+		noKernel *kernel.NotFoundError
+		phase    *vm.PhaseError
+		program  *process.NotFoundError
+		start    *vm.StartError
+	)
+	switch {
+	case errors.As(err, &given):
+		return given.hint
+	case errors.As(err, &noVM):
+		return nearest(noVM.Nearest, "banger vm list shows those there are")
+	case errors.As(err, &noImage):
+		return nearest(noImage.Nearest, "banger image list shows those there are, banger image pull gets more")
+	case errors.As(err, &noKernel):
+		return nearest(noKernel.Nearest, "banger kernel list shows those there are, banger kernel pull gets more")
+	case errors.As(err, &phase):
+		return phaseHint(phase)
+	case errors.As(err, &program):
+		return installHint(program.Program)
+	case errors.As(err, &start) && start.Missing != "":
+		return installHint(start.Missing)
+	case errors.Is(err, syscall.ENOSPC):
+		return "free some space; nothing was left behind"
+	case errors.Is(err, statedir.ErrExist):
+		return "choose another name, or remove that one first"
+	case errors.Is(err, fs.ErrPermission):
+		return "check the file's owner and mode"
+	}
+	return ""
+}
+
+func nearest(name, otherwise string) string {
+	if name != "" {
+		return fmt.Sprintf("did you mean %q?", name)
+	}
+	return otherwise
+}
+
+func phaseHint(e *vm.PhaseError) string {
+	if e.Phase.Alive() {
+		return "banger vm stop " + e.Name + " stops it"
+	}
+	return "banger vm start " + e.Name + " starts it"
+}
+
+// packages are the Debian packages of the programs that banger runs.
+var packages = map[string]string{
+	"qemu-system-x86_64": "qemu-system-x86",
+	"mkfs.ext4":          "e2fsprogs",
+	"apt-get":            "apt",
+	"apt-cache":          "apt",
+	"dpkg-deb":           "dpkg",
+}
+
+func installHint(program string) string {
+	name := packages[program]
+	if name == "" {
+		name = program
+	}
+	return "on Debian and Ubuntu: sudo apt install " + name
+}

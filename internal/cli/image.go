@@ -1,0 +1,183 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"banger/internal/imagemgr"
+	"banger/internal/ref"
+	"banger/internal/size"
+)
+
+func (a *app) imageCommand() *cobra.Command {
+	return group("image", "Get and manage images",
+		a.imageListCommand(), a.imageShowCommand(), a.imagePullCommand(),
+		a.imageRegisterCommand(), a.imageRemoveCommand(),
+	)
+}
+
+func (a *app) imageListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List the images that are here",
+		Args:    cobra.NoArgs,
+		RunE: a.run(func(context.Context, []string) error {
+			images, err := a.images.List()
+			if err != nil {
+				return err
+			}
+			return list(a, images, "NAME DISTRO ARCH KERNEL SIZE SOURCE CREATED", func(i imagemgr.Image) []string {
+				return []string{i.Name, i.Distro, i.Arch, i.KernelRef, size.Size(i.Size).String(), i.Source, age(i.CreatedAt)}
+			})
+		}),
+	}
+}
+
+func (a *app) imageShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show NAME",
+		Short: "Show an image and who uses it",
+		Args:  cobra.ExactArgs(1),
+		RunE: a.run(func(_ context.Context, args []string) error {
+			i, err := a.images.Get(args[0])
+			if err != nil {
+				return err
+			}
+			users, err := a.vmsOf(i.Name)
+			if err != nil {
+				return err
+			}
+			return show(a, i, []field{
+				{"Name", i.Name},
+				{"Distro", i.Distro},
+				{"Arch", i.Arch},
+				{"Kernel", i.KernelRef},
+				{"Size", size.Size(i.Size).String()},
+				{"Digest", i.Digest},
+				{"Source", i.Source},
+				{"Created", age(i.CreatedAt)},
+				{"VMs", strings.Join(users, " ")},
+			})
+		}),
+	}
+}
+
+func (a *app) imagePullCommand() *cobra.Command {
+	var o imagemgr.PullOptions
+	c := &cobra.Command{
+		Use:   "pull REFERENCE",
+		Short: "Get an image",
+		Example: "  banger image pull tar:rootfs.tar --name debian --kernel-ref debian-6.1\n" +
+			"  docker export box | banger image pull - --name box --kernel-ref debian-6.1",
+		Args: cobra.ExactArgs(1),
+	}
+	c.Flags().StringVar(&o.Name, "name", "", "the image's name (default made of the reference)")
+	c.Flags().StringVar(&o.KernelRef, "kernel-ref", "", "kernel that its VMs boot")
+	c.RunE = a.run(func(ctx context.Context, args []string) (err error) {
+		if o.Source, err = ref.ParseSource(args[0]); err != nil {
+			return err
+		}
+		if o.Name == "" {
+			o.Name, err = nameOf(o.Source)
+		}
+		if err == nil {
+			o.KernelRef, err = a.chooseKernel(o.KernelRef)
+		}
+		if err != nil {
+			return err
+		}
+		o.Stdin, o.Progress = a.In, a.steps()
+		image, err := a.images.Pull(ctx, o)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(a.Out, image.Name)
+		return nil
+	})
+	return c
+}
+
+// nameOf makes a name of a reference, for users who give none.
+func nameOf(s ref.Source) (string, error) {
+	base := filepath.Base(s.Rest)
+	for _, suffix := range []string{".gz", ".zst", ".xz", ".tgz", ".tar"} {
+		base = strings.TrimSuffix(base, suffix)
+	}
+	name := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(base), "-"), "-")
+	if name == "" {
+		return "", withHint(fmt.Errorf("%q suggests no name", s), "give one by --name")
+	}
+	return name, nil
+}
+
+// chooseKernel returns the kernel that an image is to boot: the one named, the
+// configured one, or the only one that is here.
+func (a *app) chooseKernel(name string) (string, error) {
+	if name = or(name, a.config.Kernel); name != "" {
+		_, err := a.kernels.Get(name)
+		return name, err
+	}
+	kernels, err := a.kernels.List()
+	if err != nil {
+		return "", err
+	}
+	if len(kernels) == 1 {
+		return kernels[0].Name, nil
+	}
+	return "", withHint(errors.New("it is not clear which kernel the image is to boot"),
+		"give one by --kernel-ref; banger kernel list shows those there are")
+}
+
+func (a *app) imageRegisterCommand() *cobra.Command {
+	var o imagemgr.RegisterOptions
+	c := &cobra.Command{
+		Use:   "register --name NAME --rootfs FILE",
+		Short: "Make an image of an ext4 file system",
+		Args:  cobra.NoArgs,
+	}
+	c.Flags().StringVar(&o.Name, "name", "", "the image's name")
+	c.Flags().StringVar(&o.Rootfs, "rootfs", "", "file that holds the file system")
+	c.Flags().StringVar(&o.KernelRef, "kernel-ref", "", "kernel that its VMs boot")
+	c.MarkFlagRequired("name")
+	c.MarkFlagRequired("rootfs")
+	c.RunE = a.run(func(ctx context.Context, _ []string) (err error) {
+		if o.KernelRef, err = a.chooseKernel(o.KernelRef); err != nil {
+			return err
+		}
+		image, err := a.images.Register(ctx, o)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(a.Out, image.Name)
+		return nil
+	})
+	return c
+}
+
+func (a *app) imageRemoveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "rm NAME...",
+		Aliases: []string{"remove"},
+		Short:   "Remove images that no VM uses",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			return a.each(ctx, args, func(_ context.Context, name string) error {
+				users, err := a.vmsOf(name)
+				if err != nil {
+					return err
+				}
+				if len(users) > 0 {
+					return withHint(fmt.Errorf("image %q is used by vm %s", name, strings.Join(users, ", ")),
+						"banger vm rm removes a vm")
+				}
+				return a.images.Remove(name)
+			})
+		}),
+	}
+}

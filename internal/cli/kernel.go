@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"banger/internal/kernel"
+	"banger/internal/ref"
+	"banger/internal/size"
+)
+
+func (a *app) kernelCommand() *cobra.Command {
+	return group("kernel", "Get and manage kernels",
+		a.kernelListCommand(), a.kernelShowCommand(), a.kernelPullCommand(),
+		a.kernelImportCommand(), a.kernelVerifyCommand(), a.kernelRemoveCommand(),
+	)
+}
+
+func (a *app) kernelListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List the kernels that are here",
+		Args:    cobra.NoArgs,
+		RunE: a.run(func(context.Context, []string) error {
+			kernels, err := a.kernels.List()
+			if err != nil {
+				return err
+			}
+			return list(a, kernels, "NAME DISTRO ARCH VERSION SIZE SOURCE PULLED", func(k kernel.Kernel) []string {
+				return []string{k.Name, k.Distro, k.Arch, k.KernelVersion, size.Size(k.Size()).String(), k.Source, age(k.PulledAt)}
+			})
+		}),
+	}
+}
+
+func (a *app) kernelShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show NAME",
+		Short: "Show a kernel and who uses it",
+		Args:  cobra.ExactArgs(1),
+		RunE: a.run(func(_ context.Context, args []string) error {
+			k, err := a.kernels.Get(args[0])
+			if err != nil {
+				return err
+			}
+			users, err := a.kernelUsers(k.Name)
+			if err != nil {
+				return err
+			}
+			return show(a, k, []field{
+				{"Name", k.Name},
+				{"Distro", k.Distro},
+				{"Arch", k.Arch},
+				{"Version", k.KernelVersion},
+				{"Source", k.Source},
+				{"Size", size.Size(k.Size()).String()},
+				{"Pulled", age(k.PulledAt)},
+				{"Directory", k.Dir},
+				{"Needed by", strings.Join(users, ", ")},
+			})
+		}),
+	}
+}
+
+func (a *app) kernelPullCommand() *cobra.Command {
+	var name string
+	c := &cobra.Command{
+		Use:     "pull REFERENCE",
+		Short:   "Get a kernel",
+		Example: "  banger kernel pull apt:linux-image-cloud-amd64",
+		Args:    cobra.ExactArgs(1),
+	}
+	c.Flags().StringVar(&name, "name", "", "the kernel's name (default <distro>-<major.minor>)")
+	c.RunE = a.run(func(ctx context.Context, args []string) error {
+		source, err := ref.ParseSource(args[0])
+		if err != nil {
+			return err
+		}
+		if source.Transport != ref.Apt {
+			return withHint(fmt.Errorf("%q names no source of kernels", args[0]), "such as apt:linux-image-cloud-amd64")
+		}
+		k, err := a.kernels.PullApt(ctx, kernel.AptOptions{
+			Package: source.Rest, Name: name, Dir: a.dirs.AptDir(),
+			Say: func(text string) { a.say("%s", text) },
+		})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(a.Out, k.Name)
+		return nil
+	})
+	return c
+}
+
+func (a *app) kernelImportCommand() *cobra.Command {
+	var o kernel.ImportOptions
+	c := &cobra.Command{
+		Use:   "import NAME --from DIR|FILE",
+		Short: "Take a kernel from this machine",
+		Long: "Take a kernel from this machine: a directory with vmlinux, optional initrd.img and optional modules/,\n" +
+			"or a file that is a vmlinux or a bzImage, such as /boot/vmlinuz-*.",
+		Args: cobra.ExactArgs(1),
+	}
+	flags := c.Flags()
+	flags.StringVar(&o.From, "from", "", "directory or file to take it from")
+	flags.StringVar(&o.Distro, "distro", "", "distribution that it is from")
+	flags.StringVar(&o.Arch, "arch", "", "its architecture (default this machine's)")
+	flags.StringVar(&o.Version, "version", "", "its version (default what the kernel says itself)")
+	c.MarkFlagRequired("from")
+	c.RunE = a.run(func(ctx context.Context, args []string) error {
+		o.Name = args[0]
+		k, err := a.kernels.Import(ctx, o)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(a.Out, k.Name)
+		return nil
+	})
+	return c
+}
+
+func (a *app) kernelVerifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify [NAME...]",
+		Short: "Check kernels' files against their manifests",
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			if len(args) == 0 {
+				kernels, err := a.kernels.List()
+				if err != nil {
+					return err
+				}
+				for _, k := range kernels {
+					args = append(args, k.Name)
+				}
+			}
+			return a.each(ctx, args, func(ctx context.Context, name string) error {
+				if err := a.kernels.Verify(ctx, name); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.Out, "%s: whole\n", name)
+				return nil
+			})
+		}),
+	}
+}
+
+func (a *app) kernelRemoveCommand() *cobra.Command {
+	var force bool
+	c := &cobra.Command{
+		Use:     "rm NAME...",
+		Aliases: []string{"remove"},
+		Short:   "Remove kernels",
+		Args:    cobra.MinimumNArgs(1),
+	}
+	c.Flags().BoolVarP(&force, "force", "f", false, "remove those that images or VMs need too")
+	c.RunE = a.run(func(ctx context.Context, args []string) error {
+		return a.each(ctx, args, func(ctx context.Context, name string) error {
+			if !force {
+				if err := a.kernelUnused(name); err != nil {
+					return err
+				}
+			}
+			return a.kernels.Remove(name)
+		})
+	})
+	return c
+}

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"banger/internal/imagemgr"
+)
+
+const (
+	formatTable = "table"
+	formatJSON  = "json"
+)
+
+// addJSONFlag adds --json as another way to write --format json.
+func addJSONFlag(flags *pflag.FlagSet, format *string) {
+	flags.BoolFunc("json", "short for --format json", func(string) error {
+		*format = formatJSON
+		return nil
+	})
+}
+
+func (a *app) checkFormat() error {
+	if a.format != formatTable && a.format != formatJSON {
+		return fmt.Errorf("--format %s is neither table nor json", a.format)
+	}
+	return nil
+}
+
+// list prints items as a JSON array, or as a table with a header and a row
+// for each.
+func list[T any](a *app, items []T, header string, row func(T) []string) error {
+	if a.format == formatJSON {
+		if items == nil {
+			items = []T{}
+		}
+		return printJSON(a.Out, items)
+	}
+	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, strings.ReplaceAll(header, " ", "\t"))
+	for _, item := range items {
+		fmt.Fprintln(w, strings.Join(row(item), "\t"))
+	}
+	return w.Flush()
+}
+
+// field is a line of what show prints.
+type field struct{ name, value string }
+
+// show prints v as JSON, or fields as lines; those without a value are left
+// out.
+func show(a *app, v any, fields []field) error {
+	if a.format == formatJSON {
+		return printJSON(a.Out, v)
+	}
+	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
+	for _, f := range fields {
+		if f.value != "" {
+			fmt.Fprintf(w, "%s:\t%s\n", f.name, f.value)
+		}
+	}
+	return w.Flush()
+}
+
+func printJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
+}
+
+// say prints a message for people; results go to a.Out instead.
+func (a *app) say(format string, args ...any) {
+	if !a.quiet {
+		fmt.Fprintf(a.Err, format+"\n", args...)
+	}
+}
+
+// steps returns a progress that says each step once.
+func (a *app) steps() imagemgr.Progress {
+	last := ""
+	return func(step string, _, _ int64) {
+		if step != last {
+			last = step
+			a.say("%s", step)
+		}
+	}
+}
+
+// age prints how long ago t was.
+func age(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	d := time.Since(t)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d seconds ago", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d minutes ago", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d hours ago", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+}
+
+// or returns text, or otherwise where it is empty.
+func or(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}

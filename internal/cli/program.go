@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"banger/internal/agentapi"
+	"banger/internal/guestssh"
+)
+
+// guestRoot is who commands run as where no flag says otherwise.
+const guestRoot = "root"
+
+// programOptions is a program to run in a guest and how.
+type programOptions struct {
+	argv     []string
+	line     string // for the user's shell, in place of argv; with neither it is that shell
+	dir      string
+	env      []string
+	user     string
+	waitInit bool
+	tty      bool
+	noTTY    bool
+	flags    *pflag.FlagSet
+}
+
+func (p *programOptions) addFlags(flags *pflag.FlagSet) {
+	p.flags = flags
+	flags.StringVarP(&p.user, "user", "u", guestRoot, "user to run as in the guest")
+	flags.StringVarP(&p.dir, "workdir", "w", "", "directory to run in (default the user's home)")
+	flags.StringArrayVarP(&p.env, "env", "e", nil, "set a variable: KEY=VALUE, or KEY for its value here")
+	flags.BoolVar(&p.waitInit, "wait-init", false, "wait until the guest's init has finished booting")
+	flags.BoolVarP(&p.tty, "tty", "t", false, "give the command a terminal (default where this one's input and output are one)")
+	flags.BoolVarP(&p.noTTY, "no-tty", "T", false, "give the command no terminal")
+}
+
+// connect logs in to a running guest.
+func (a *app) connect(ctx context.Context, name, user string) (*guestssh.Client, error) {
+	keys, err := a.vms.Keys(name)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := a.vms.Dial(ctx, name, agentapi.SSHPort)
+	if err != nil {
+		return nil, err
+	}
+	return guestssh.Dial(ctx, conn, keys, user)
+}
+
+// runProgram runs a program with this process's streams; its exit status comes
+// back as an exitCode.
+func (a *app) runProgram(ctx context.Context, client *guestssh.Client, p programOptions) error {
+	env, err := completeEnv(p.env)
+	if err != nil {
+		return err
+	}
+	program := guestssh.Program{
+		Exec: agentapi.Exec{Argv: p.argv, Line: p.line, Dir: p.dir, Env: env, User: p.user, WaitInit: p.waitInit},
+	}
+	terminal, leave, err := a.terminal(p)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	program.Terminal = terminal
+	names, restore := a.interrupts.toGuest()
+	defer restore()
+	program.Signals = names
+	status, err := client.Run(ctx, program, guestssh.Streams{Stdin: a.In, Stdout: a.Out, Stderr: a.Err})
+	if err != nil {
+		return err
+	}
+	if status != 0 {
+		return exitCode(status)
+	}
+	return nil
+}
+
+// completeEnv gives each KEY without a value its value in this process, and
+// drops those that have none here, as docker does.
+func completeEnv(env []string) ([]string, error) {
+	var complete []string
+	for _, entry := range env {
+		key, _, given := strings.Cut(entry, "=")
+		if key == "" {
+			return nil, fmt.Errorf("--env %q names no variable", entry)
+		}
+		if !given {
+			value, set := os.LookupEnv(key)
+			if !set {
+				continue
+			}
+			entry = key + "=" + value
+		}
+		complete = append(complete, entry)
+	}
+	return complete, nil
+}

@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"banger/internal/size"
+	"banger/internal/vm"
+)
+
+func (a *app) vmCommand() *cobra.Command {
+	return group("vm", "Run and manage VMs",
+		a.vmRunCommand(), a.vmListCommand(), a.vmShowCommand(), a.vmSSHCommand(), a.vmExecCommand(),
+		a.vmLogsCommand(), a.vmStartCommand(), a.vmStopCommand(), a.vmRemoveCommand(), a.vmSSHConfigCommand(),
+	)
+}
+
+func (a *app) vmListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List all VMs",
+		Args:    cobra.NoArgs,
+		RunE: a.run(func(context.Context, []string) error {
+			return a.listVMs(func(vm.VM) bool { return true })
+		}),
+	}
+}
+
+func (a *app) psCommand() *cobra.Command {
+	var all bool
+	c := &cobra.Command{
+		Use:   "ps",
+		Short: "List the VMs that run",
+		Args:  cobra.NoArgs,
+		RunE: a.run(func(context.Context, []string) error {
+			return a.listVMs(func(v vm.VM) bool { return all || v.State.Phase.Alive() })
+		}),
+	}
+	c.Flags().BoolVarP(&all, "all", "a", false, "list those that are stopped too")
+	return c
+}
+
+func (a *app) listVMs(wanted func(vm.VM) bool) error {
+	all, err := a.vms.List()
+	if err != nil {
+		return err
+	}
+	var vms []vm.VM
+	for _, v := range all {
+		if wanted(v) {
+			vms = append(vms, v)
+		}
+	}
+	return list(a, vms, "NAME STATUS IMAGE KERNEL CPUS MEMORY DISK CREATED", func(v vm.VM) []string {
+		return []string{v.Name, string(v.State.Phase), v.Image, v.Kernel, strconv.Itoa(v.CPUs),
+			memory(v).String(), size.Size(v.DiskBytes).String(), age(v.CreatedAt)}
+	})
+}
+
+func memory(v vm.VM) size.Size { return size.Size(v.MemoryMiB) << 20 }
+
+func (a *app) vmShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show NAME",
+		Short: "Show a VM's settings and state",
+		Args:  cobra.ExactArgs(1),
+		RunE: a.run(func(_ context.Context, args []string) error {
+			v, err := a.vms.Get(args[0])
+			if err != nil {
+				return err
+			}
+			return show(a, v, vmFields(v))
+		}),
+	}
+}
+
+func vmFields(v vm.VM) []field {
+	fields := []field{
+		{"Name", v.Name},
+		{"Status", string(v.State.Phase)},
+		{"Reason", v.State.Reason},
+		{"Image", v.Image},
+		{"Kernel", v.Kernel},
+		{"CPUs", strconv.Itoa(v.CPUs)},
+		{"Memory", memory(v).String()},
+		{"Disk", size.Size(v.DiskBytes).String()},
+		{"Created", age(v.CreatedAt)},
+		{"Started", age(v.State.StartedAt)},
+	}
+	if info := v.State.VMM; info != nil {
+		fields = append(fields,
+			field{"VMM", fmt.Sprintf("%s %s (%s)", info.Backend, info.Version, info.Accel)},
+			field{"Why", info.Why})
+	}
+	if guest := v.State.Guest; guest != nil {
+		fields = append(fields,
+			field{"Guest kernel", guest.Kernel},
+			field{"Guest init", or(guest.Init, "none: banger's agent is")})
+		for _, warning := range guest.Warnings {
+			fields = append(fields, field{"Warning", warning})
+		}
+	}
+	return fields
+}

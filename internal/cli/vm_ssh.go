@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"banger/internal/agentapi"
+	"banger/internal/statedir"
+	"banger/internal/vm"
+)
+
+func (a *app) vmSSHCommand() *cobra.Command {
+	var p programOptions
+	var proxy bool
+	c := &cobra.Command{
+		Use:   "ssh [flags] NAME [LINE...]",
+		Short: "Open a shell in a running VM, or have its shell run a line",
+		Args:  cobra.MinimumNArgs(1),
+	}
+	p.addFlags(c.Flags())
+	c.Flags().BoolVar(&proxy, "proxy", false, "join this process's streams to the guest's SSH server, for OpenSSH's ProxyCommand")
+	c.Flags().SetInterspersed(false)
+	c.RunE = a.run(func(ctx context.Context, args []string) error {
+		if proxy {
+			return a.proxy(ctx, args[0])
+		}
+		p.line = strings.Join(args[1:], " ")
+		return a.runIn(ctx, args[0], p)
+	})
+	return c
+}
+
+func (a *app) vmExecCommand() *cobra.Command {
+	var p programOptions
+	c := &cobra.Command{
+		Use:   "exec [flags] NAME [--] COMMAND [ARG...]",
+		Short: "Run a command in a running VM",
+		Args:  cobra.MinimumNArgs(1),
+	}
+	p.addFlags(c.Flags())
+	c.Flags().SetInterspersed(false)
+	c.RunE = a.run(func(ctx context.Context, args []string) error {
+		p.argv = args[1:]
+		if len(p.argv) > 0 && p.argv[0] == "--" {
+			p.argv = p.argv[1:]
+		}
+		if len(p.argv) == 0 {
+			return withHint(errors.New("no command is given"), "banger vm ssh %s opens a shell", args[0])
+		}
+		return a.runIn(ctx, args[0], p)
+	})
+	return c
+}
+
+func (a *app) runIn(ctx context.Context, name string, p programOptions) error {
+	client, err := a.connect(ctx, name, p.user)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return a.runProgram(ctx, client, p)
+}
+
+// proxy is the ProxyCommand of vm ssh-config.
+func (a *app) proxy(ctx context.Context, name string) error {
+	conn, err := a.vms.Dial(ctx, name, agentapi.SSHPort)
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	go func() {
+		io.Copy(conn, a.In)
+		if half, ok := conn.(interface{ CloseWrite() error }); ok {
+			half.CloseWrite()
+		}
+	}()
+	_, err = io.Copy(a.Out, conn)
+	return err
+}
+
+func (a *app) vmSSHConfigCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "ssh-config [NAME...]",
+		Short: "Print OpenSSH configuration for VMs, for ssh, scp, rsync and editors",
+		Example: "  banger vm ssh-config dev > /tmp/dev.conf\n" +
+			"  scp -F /tmp/dev.conf file dev.banger:",
+		RunE: a.run(func(_ context.Context, args []string) error { return a.sshConfig(args) }),
+	}
+}
+
+func (a *app) sshConfig(names []string) error {
+	if len(names) == 0 {
+		vms, err := a.vms.List()
+		if err != nil {
+			return err
+		}
+		for _, v := range vms {
+			names = append(names, v.Name)
+		}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if _, err := a.vms.Get(name); err != nil {
+			return err
+		}
+		fmt.Fprintf(a.Out, "Host %s\n  User %s\n  IdentityFile %q\n  IdentitiesOnly yes\n  UserKnownHostsFile %q\n"+
+			"  StrictHostKeyChecking yes\n  ProxyCommand %q vm ssh --proxy %s\n",
+			vm.HostAlias(name), guestRoot, a.vms.Path(name, statedir.ClientKey),
+			a.vms.Path(name, statedir.KnownHosts), self, name)
+	}
+	return nil
+}

@@ -1,0 +1,189 @@
+package supervisor
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"banger/internal/agentapi"
+	"banger/internal/initramfs"
+	"banger/internal/statedir"
+	"banger/internal/usernet"
+	"banger/internal/vm"
+	"banger/internal/vmm"
+)
+
+// seedSize is the size of a guest's random seed in bytes: a crypto pool's.
+const seedSize = 64
+
+// boot is one run of the VMM.
+type boot struct {
+	network *usernet.Network
+	agent   *agent
+	machine vmm.Machine
+	done    chan struct{} // closed when machine has ended
+	err     error         // how, once done is closed
+}
+
+// start starts the VMM; nothing is left where that fails.
+func (s *supervisor) start(first bool) (b *boot, err error) {
+	b = &boot{done: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			b.cleanup()
+		}
+	}()
+	if err := s.writeInitramfs(); err != nil {
+		return nil, err
+	}
+	b.network, err = usernet.New(usernet.Options{HostLoopback: s.vm.HostLoopback, Log: s.Log})
+	if err != nil {
+		return nil, err
+	}
+	b.agent, err = listenAgent(b.network)
+	if err != nil {
+		return nil, err
+	}
+	info, err := s.Backend.Probe(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	if first {
+		s.Starter.Send(vm.Report{Stage: "booting " + s.Name + " (" + info.Backend + ", " + info.Accel + ")"})
+	}
+	b.machine, err = s.Backend.Start(context.Background(), s.config(), b.network)
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		b.err = b.machine.Wait()
+		close(b.done)
+	}()
+	s.save(func(st *vm.State) { st.VMM, st.VMMPID = &info, b.machine.PID() })
+	s.setBoot(b)
+	return b, nil
+}
+
+// cleanup ends what start made. It is safe at any stage of start.
+func (b *boot) cleanup() {
+	if b.machine != nil {
+		b.machine.Kill()
+		<-b.done
+	}
+	if b.agent != nil {
+		b.agent.close()
+	}
+	if b.network != nil {
+		b.network.Close()
+	}
+}
+
+// awaitReady returns when the guest can serve, or why it never will.
+func (s *supervisor) awaitReady(ctx context.Context, b *boot) (*vm.Guest, error) {
+	timeout := time.NewTimer(s.BootTimeout)
+	defer timeout.Stop()
+	select {
+	case event := <-b.agent.ready:
+		return &vm.Guest{Kernel: event.Kernel, Init: event.Init, Warnings: b.agent.warnings()}, nil
+	case <-b.done:
+		return nil, s.earlyEnd(b)
+	case <-s.console.halted:
+		return nil, s.earlyEnd(b)
+	case <-timeout.C:
+		return nil, &guestError{fmt.Sprintf("the guest was not ready after %s", s.BootTimeout), s.console.tail()}
+	case <-s.letGo:
+		return nil, errors.New("the start was given up")
+	case <-ctx.Done():
+		return nil, errors.New("the supervisor was asked to end")
+	}
+}
+
+// earlyEnd tells why the machine ended before the guest was ready.
+func (s *supervisor) earlyEnd(b *boot) error {
+	why := s.console.end()
+	switch {
+	case s.reasonAsked() != "":
+		return fmt.Errorf("the vm was %s while it started", s.reasonAsked())
+	case why == "" && b.err != nil:
+		return b.err
+	case why == "":
+		why = "the guest went down before it was ready"
+	}
+	return &guestError{why, s.console.tail()}
+}
+
+// config describes the VM to the backend. The order of the disks is the
+// agent's: see settings.
+func (s *supervisor) config() vmm.Config {
+	mac, _ := net.ParseMAC(s.vm.MAC)
+	c := vmm.Config{
+		Name:      s.Name,
+		Kernel:    s.Kernel.Vmlinux(),
+		Initrd:    s.VMs.Path(s.Name, statedir.Initramfs),
+		Cmdline:   []string{"quiet", "net.ifnames=0", "panic=-1"},
+		CPUs:      s.vm.CPUs,
+		MemoryMiB: s.vm.MemoryMiB,
+		MAC:       mac,
+		Console:   s.console,
+		Log:       s.Log,
+		Dir:       s.VMs.Path(s.Name, ""),
+		Disks: []vmm.Disk{
+			{Path: s.Rootfs, ReadOnly: true},
+			{Path: s.VMs.Path(s.Name, statedir.Disk)},
+		},
+	}
+	if modules := s.Kernel.ModulesImage(); modules != "" {
+		c.Disks = append(c.Disks, vmm.Disk{Path: modules, ReadOnly: true})
+	}
+	return c
+}
+
+func (s *supervisor) settings() (agentapi.Settings, error) {
+	keys, err := s.VMs.Keys(s.Name)
+	if err != nil {
+		return agentapi.Settings{}, err
+	}
+	seed := make([]byte, seedSize)
+	rand.Read(seed)
+	settings := agentapi.Settings{
+		Hostname:      s.Name,
+		MachineID:     s.vm.MachineID,
+		HostKey:       string(keys.HostPEM),
+		AuthorizedKey: keys.ClientLine(),
+		Seed:          seed,
+		DNS:           agentapi.GatewayIP,
+		Root:          agentapi.Root{Image: "/dev/vda", Disk: "/dev/vdb"},
+	}
+	if s.Kernel.ModulesImage() != "" {
+		settings.Root.Modules = "/dev/vdc"
+		settings.Root.KernelRelease = s.Kernel.KernelVersion
+	}
+	return settings, nil
+}
+
+func (s *supervisor) writeInitramfs() (err error) {
+	settings, err := s.settings()
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(s.VMs.Path(s.Name, statedir.Initramfs), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("write the initramfs: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	buffered := bufio.NewWriterSize(f, 1<<20)
+	err = initramfs.Build(buffered, initramfs.Options{
+		Initrd:     s.Kernel.Initrd(),
+		ModulesDir: s.Kernel.ModulesDir(),
+		Settings:   settings,
+	})
+	if err != nil {
+		return fmt.Errorf("write the initramfs: %w", err)
+	}
+	return buffered.Flush()
+}

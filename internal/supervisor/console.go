@@ -1,0 +1,127 @@
+package supervisor
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+)
+
+const (
+	maxConsoleLog = 4 << 20 // bytes; the log begins anew past that
+	tailLines     = 12
+)
+
+// console writes the guest's serial console to its log and keeps the last
+// lines, which tell why a guest went down.
+type console struct {
+	mu      sync.Mutex
+	file    *os.File
+	written int64
+	partial []byte
+	last    []string
+	ending  string        // what the kernel or the agent said of the guest's end
+	halted  chan struct{} // closed when the guest's kernel has shut down
+}
+
+func openConsole(path string) (*console, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the console's log: %w", err)
+	}
+	return &console{file: f}, nil
+}
+
+// begin makes ready for a boot.
+func (c *console) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last, c.ending, c.halted = nil, "", make(chan struct{})
+}
+
+// Write never fails: a full disk must not stall the guest.
+func (c *console) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.written > maxConsoleLog {
+		c.file.Truncate(0)
+		c.file.Seek(0, 0)
+		c.written = 0
+	}
+	n, _ := c.file.Write(p)
+	c.written += int64(n)
+	c.partial = append(c.partial, p...)
+	for {
+		line, rest, found := bytes.Cut(c.partial, []byte("\n"))
+		if !found {
+			break
+		}
+		c.partial = append([]byte(nil), rest...)
+		c.line(strings.TrimRight(string(line), "\r"))
+	}
+	if len(c.partial) > maxLine {
+		c.partial = nil
+	}
+	return len(p), nil
+}
+
+const maxLine = 4096
+
+// line notes one line of the console.
+func (c *console) line(text string) {
+	if text == "" {
+		return
+	}
+	c.last = append(c.last, text)
+	if len(c.last) > tailLines {
+		c.last = c.last[1:]
+	}
+	switch ending := endingOf(text); {
+	case ending == "":
+	case ending == poweredOff && c.ending != poweredOff:
+		close(c.halted)
+		fallthrough
+	default:
+		c.ending = ending
+	}
+}
+
+// What a guest's end reads like in vm.json.
+const (
+	rebooted   = "the guest rebooted"
+	poweredOff = "the guest shut itself down"
+)
+
+// endingOf tells what a console line says of the guest's end, if anything. The
+// texts are those of Linux's kernel/reboot.c and kernel/panic.c, and of
+// banger's agent.
+func endingOf(line string) string {
+	if _, why, ok := strings.Cut(line, "Kernel panic - not syncing: "); ok {
+		return "the guest's kernel panicked: " + why
+	}
+	if _, why, ok := strings.Cut(line, "banger-agent: fatal: "); ok {
+		return "the guest could not be set up: " + why
+	}
+	switch {
+	case strings.Contains(line, "reboot: Restarting system"):
+		return rebooted
+	case strings.Contains(line, "reboot: Power down"), strings.Contains(line, "reboot: System halted"):
+		return poweredOff
+	}
+	return ""
+}
+
+func (c *console) tail() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]string(nil), c.last...)
+}
+
+func (c *console) end() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ending
+}
+
+func (c *console) Close() error { return c.file.Close() }

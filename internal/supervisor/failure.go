@@ -1,0 +1,57 @@
+package supervisor
+
+import (
+	"errors"
+
+	"banger/internal/process"
+	"banger/internal/vm"
+)
+
+// guestError is a guest's failure, as opposed to the host's.
+type guestError struct {
+	what    string
+	console []string
+}
+
+func (e *guestError) Error() string { return e.what }
+
+// reason is what vm.json says of a guest's end; err is its VMM's.
+func (s *supervisor) reason(err error) string {
+	asked, ending := s.reasonAsked(), s.console.end()
+	switch {
+	case asked != "":
+		return asked
+	case ending != "":
+		return ending
+	case err != nil:
+		return err.Error()
+	}
+	return poweredOff
+}
+
+// reasonAsked is why the VM was told to end, or "".
+func (s *supervisor) reasonAsked() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked
+}
+
+// failure is err as the starter hears it.
+func failure(err error) *vm.StartError {
+	f := &vm.StartError{Message: err.Error()}
+	var guest *guestError
+	var missing *process.NotFoundError
+	switch {
+	case errors.As(err, &guest):
+		f.Console = guest.console
+	case errors.As(err, &missing):
+		f.Missing = missing.Program
+	}
+	return f
+}
+
+// Refuse tells a starter why its VM cannot even be tried.
+func Refuse(starter *vm.Reporter, err error) {
+	starter.Send(vm.Report{Failure: failure(err)})
+	starter.Close()
+}

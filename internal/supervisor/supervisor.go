@@ -1,0 +1,210 @@
+// Package supervisor runs one VM: a detached process that holds the VM's lock
+// and owns its VMM, its network, its socket and its logs.
+//
+// It guarantees that the VMM and everything made for it are gone when it ends,
+// however it ends, and that vm.json says why. It never touches another VM.
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"banger/internal/kernel"
+	"banger/internal/statedir"
+	"banger/internal/vm"
+	"banger/internal/vmm"
+)
+
+// Options says what to run and with what.
+type Options struct {
+	Name        string
+	VMs         *vm.Store
+	Rootfs      string // the image's ext4
+	Kernel      kernel.Kernel
+	Backend     vmm.Backend
+	BootTimeout time.Duration
+	Log         io.Writer
+	Starter     *vm.Reporter
+}
+
+// supervisor is one VM at work.
+type supervisor struct {
+	Options
+	socket  net.Listener
+	console *console
+	letGo   chan struct{} // closed when the starter has let go
+
+	mu    sync.Mutex
+	vm    vm.VM
+	asked string // what ended the VM, where somebody asked for it
+	boot  *boot  // the boot under way
+}
+
+// Run runs a VM until its guest is down. ctx ending shuts the guest down.
+// What keeps the VM from starting is told to the starter.
+func Run(ctx context.Context, o Options) error {
+	defer o.Starter.Close()
+	lock, err := o.VMs.Lock(o.Name)
+	if errors.Is(err, statedir.ErrLocked) {
+		err = &vm.PhaseError{Name: o.Name, Phase: vm.Running}
+	}
+	if err == nil {
+		defer lock.Release()
+		err = runLocked(ctx, o)
+	}
+	if err != nil {
+		o.Starter.Send(vm.Report{Failure: failure(err)})
+	}
+	return err
+}
+
+func runLocked(ctx context.Context, o Options) error {
+	s, err := open(o)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	go s.serve()
+	for first := true; ; first = false {
+		again, err := s.once(ctx, first)
+		if err != nil || !again {
+			return err
+		}
+	}
+}
+
+func open(o Options) (*supervisor, error) {
+	v, err := o.VMs.Get(o.Name)
+	if err != nil {
+		return nil, err
+	}
+	socket, err := statedir.ListenSocket(o.VMs.Path(o.Name, statedir.Socket))
+	if err != nil {
+		return nil, err
+	}
+	log, err := openConsole(o.VMs.Path(o.Name, statedir.ConsoleLog))
+	if err != nil {
+		socket.Close()
+		return nil, err
+	}
+	s := &supervisor{Options: o, vm: v, socket: socket, console: log, letGo: make(chan struct{})}
+	go func() {
+		o.Starter.Gone()
+		close(s.letGo)
+	}()
+	return s, nil
+}
+
+func (s *supervisor) close() {
+	s.socket.Close()
+	s.console.Close()
+	if s.vm.Ephemeral {
+		if err := s.VMs.RemoveLocked(s.Name); err != nil {
+			fmt.Fprintln(s.Log, err)
+		}
+	}
+}
+
+// once boots the guest and stays until it is down. again tells that the guest
+// asked for a reboot; the error is why it never became ready.
+func (s *supervisor) once(ctx context.Context, first bool) (again bool, err error) {
+	s.save(func(st *vm.State) {
+		*st = vm.State{Phase: vm.Starting, StartedAt: time.Now().UTC()}
+	})
+	reason, err := s.bootAndWait(ctx, first)
+	if err != nil {
+		reason = err.Error()
+	}
+	s.setBoot(nil)
+	s.save(func(st *vm.State) {
+		st.Phase, st.VMMPID, st.StoppedAt, st.Reason = vm.Stopped, 0, time.Now().UTC(), reason
+	})
+	return err == nil && reason == rebooted && !s.vm.Ephemeral, err
+}
+
+func (s *supervisor) bootAndWait(ctx context.Context, first bool) (reason string, err error) {
+	s.console.begin()
+	b, err := s.start(first)
+	if err != nil {
+		return "", err
+	}
+	defer b.cleanup()
+	guest, err := s.awaitReady(ctx, b)
+	if err != nil {
+		return "", err
+	}
+	s.save(func(st *vm.State) {
+		st.Phase, st.ReadyAt, st.Guest = vm.Running, time.Now().UTC(), guest
+	})
+	if first {
+		s.Starter.Send(vm.Report{Ready: true})
+	}
+	debug.FreeOSMemory() // what booting took is not needed again
+	s.awaitDown(ctx, b)
+	return s.reason(b.err), nil
+}
+
+// awaitDown returns when the machine has ended, and ends it where it will not
+// do so by itself.
+func (s *supervisor) awaitDown(ctx context.Context, b *boot) {
+	var runEnded <-chan struct{}
+	if s.vm.Ephemeral {
+		runEnded = s.letGo
+	}
+	select {
+	case <-b.done:
+	case <-runEnded:
+		s.kill("its run ended")
+	case <-s.console.halted: // some VMMs leave a halted guest's CPUs spinning
+		b.machine.Kill()
+	case <-ctx.Done():
+		s.stop("the supervisor was asked to end")
+	}
+	<-b.done
+}
+
+func (s *supervisor) save(change func(*vm.State)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.vm.State)
+	if err := s.VMs.Save(s.vm); err != nil {
+		fmt.Fprintln(s.Log, err)
+	}
+}
+
+// setBoot says which boot orders go to.
+func (s *supervisor) setBoot(b *boot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.boot = b
+}
+
+// stop asks the guest to shut down. One that cannot hear it yet has nothing to
+// lose.
+func (s *supervisor) stop(why string) {
+	if b := s.ending(why); b != nil && !b.agent.stop() {
+		b.machine.Kill()
+	}
+}
+
+// kill pulls the plug.
+func (s *supervisor) kill(why string) {
+	if b := s.ending(why); b != nil {
+		b.machine.Kill()
+	}
+}
+
+// ending notes why the VM ends and returns the boot to end.
+func (s *supervisor) ending(why string) *boot {
+	s.save(func(st *vm.State) { st.Phase = vm.Stopping })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = why
+	return s.boot
+}

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Gets what the tests boot into build/test: Debian's kernel and a Debian image,
+# in a home directory of their own. Quick the second time.
+set -euo pipefail
+
+banger=$(realpath "$1")
+root=$(cd "$(dirname "$0")/.." && pwd)
+export HOME=$root/build/test/home
+unset XDG_STATE_HOME XDG_CACHE_HOME XDG_CONFIG_HOME BANGER_KERNELS_DIR BANGER_KERNEL BANGER_IMAGE
+mkdir -p "$HOME"
+
+if ! "$banger" kernel show debian >/dev/null 2>&1; then
+	"$banger" kernel pull apt:linux-image-cloud-amd64 --name debian
+fi
+tar=$root/build/test/debian.tar
+if [[ ! -f $tar ]]; then
+	mmdebstrap --quiet --variant=minbase \
+		--include=systemd-sysv,udev,dbus,iproute2,kmod,procps bookworm "$tar.new"
+	mv "$tar.new" "$tar"
+fi
+if ! "$banger" image show debian >/dev/null 2>&1; then
+	"$banger" image pull "tar:$tar" --name debian --kernel-ref debian
+fi

@@ -1,0 +1,126 @@
+package vm
+
+import (
+	"bytes"
+	"crypto/rand"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The main path, once as whoever runs the tests and once as an ordinary user.
+func TestRun(t *testing.T) {
+	t.Run("own user", func(t *testing.T) { testRun(t, newHost(t)) })
+	t.Run("ordinary user", func(t *testing.T) { testRun(t, newHost(t).as("nobody")) })
+}
+
+func testRun(t *testing.T, h *host) {
+	r := h.bangerWith(strings.NewReader("in"), "vm", "run", "--rm", "--image", "debian", "--name", "box", "-e", "X=1 2", "--",
+		"sh", "-c", "cat; echo; hostname; echo $X; id -u; pwd; echo err >&2; exit 7")
+	if r.code != 7 || r.stdout != "in\nbox\n1 2\n0\n/root\n" {
+		t.Errorf("got %d, %q", r.code, r.stdout)
+	}
+	if !strings.HasSuffix(r.stderr, "err\n") {
+		t.Errorf("stderr is %q", r.stderr)
+	}
+	h.wantNothingLeft()
+}
+
+// One VM, used in many ways: boots are dear by emulation.
+func TestUse(t *testing.T) {
+	h := newHost(t)
+	h.boot("box")
+	v := h.show("box")
+	if v.State.Phase != "running" || v.State.Guest.Init != "systemd" || len(v.State.Guest.Warnings) > 0 {
+		t.Errorf("got %+v", v)
+	}
+	t.Run("exit codes", func(t *testing.T) {
+		for command, want := range map[string]int{"exit 0": 0, "exit 1": 1, "exit 255": 255, "kill -9 $$": 137, "kill -TERM $$": 143} {
+			if r := h.banger("vm", "exec", "box", "--", "sh", "-c", command); r.code != want {
+				t.Errorf("%s: exit %d, want %d (%s)", command, r.code, want, r.stderr)
+			}
+		}
+		if r := h.banger("vm", "exec", "box", "no-such-command"); r.code != 127 || !strings.Contains(r.stderr, "not found") {
+			t.Errorf("absent: %d, %q", r.code, r.stderr)
+		}
+		if r := h.banger("vm", "exec", "box", "/etc/passwd"); r.code != 126 {
+			t.Errorf("not executable: %d, %q", r.code, r.stderr)
+		}
+	})
+	t.Run("binary streams", func(t *testing.T) {
+		data := make([]byte, 3<<20)
+		rand.Read(data)
+		r := h.bangerWith(bytes.NewReader(data), "vm", "exec", "box", "--", "sh", "-c", "tee /dev/stderr")
+		if r.code != 0 || r.stdout != string(data) || r.stderr != string(data) {
+			t.Errorf("exit %d, %d bytes out and %d err of %d came back", r.code, len(r.stdout), len(r.stderr), len(data))
+		}
+	})
+	t.Run("systemd comes up", func(t *testing.T) {
+		r := h.banger("vm", "exec", "--wait-init", "box", "systemctl", "is-system-running")
+		if r.code != 0 || r.stdout != "running\n" {
+			t.Errorf("got %d, %q: %s", r.code, r.stdout, h.banger("vm", "exec", "box", "systemctl", "--failed", "--no-pager").stdout)
+		}
+	})
+	t.Run("modprobe works", func(t *testing.T) { h.ok("vm", "exec", "box", "modprobe", "dummy") })
+	t.Run("image is shared", func(t *testing.T) {
+		h.ok("vm", "exec", "box", "--", "sh", "-c", "echo changed > /etc/motd; rm -rf /usr/share/doc")
+		if err := exec.Command("e2fsck", "-fn", filepath.Join(h.home, ".local/state/banger/images/debian/rootfs.ext4")).Run(); err != nil {
+			t.Errorf("the image was written to: %v", err)
+		}
+	})
+	t.Run("shell on a terminal", func(t *testing.T) { testTerminal(t, h) })
+	t.Run("OpenSSH", func(t *testing.T) { testOpenSSH(t, h) })
+	t.Run("what is taken or unknown", func(t *testing.T) {
+		h.fails("already exists", "vm", "run", "--image", "debian", "--name", "box")
+		h.fails(`did you mean "box"?`, "vm", "exec", "bax", "true")
+		h.fails("is running", "vm", "rm", "box")
+		h.fails("is running", "vm", "start", "box")
+		h.fails("is used by vm box", "image", "rm", "debian")
+		h.fails("is needed by", "kernel", "rm", "debian")
+	})
+}
+
+// testTerminal types into a shell on a pseudo terminal that script makes.
+func testTerminal(t *testing.T, h *host) {
+	line := strings.Join([]string{os.Getenv("BANGER_TEST_BIN"), "vm", "ssh", "box"}, " ")
+	cmd := exec.Command("script", "-qec", "stty rows 33 cols 99; "+line, "/dev/null")
+	cmd.Env = append(os.Environ(), "HOME="+h.home, "TERM=vt100")
+	cmd.Stdin = strings.NewReader("stty size; tty; echo $TERM; sleep 100\n\x03exit 5\n")
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 5 {
+		t.Errorf("%v: %q", err, out)
+	}
+	for _, want := range []string{"33 99", "/dev/pts/", "vt100"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("%q is not in %q", want, out)
+		}
+	}
+}
+
+// testOpenSSH uses the real clients by the configuration that banger prints.
+func testOpenSSH(t *testing.T, h *host) {
+	config := filepath.Join(t.TempDir(), "config")
+	h.must(os.WriteFile(config, []byte(h.ok("vm", "ssh-config", "box")), 0o600))
+	run := func(program string, args ...string) string {
+		t.Helper()
+		cmd := exec.Command(program, append([]string{"-F", config}, args...)...)
+		cmd.Env = append(os.Environ(), "HOME="+h.home)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Errorf("%s: %v", program, err)
+		}
+		return string(out)
+	}
+	if got := run("ssh", "box.banger", "echo $0 $((6*7))"); !strings.HasSuffix(got, " 42\n") {
+		t.Errorf("ssh: %q", got)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	h.must(os.WriteFile(file, []byte("by scp"), 0o600))
+	run("scp", file, "box.banger:/tmp/copy")
+	run("scp", "box.banger:/tmp/copy", file+".back")
+	if back, _ := os.ReadFile(file + ".back"); string(back) != "by scp" {
+		t.Errorf("scp brought back %q", back)
+	}
+}
