@@ -5,10 +5,10 @@ import (
 	"errors"
 )
 
-// Versions of a POSIX access control list: as getxattr gives it, see
-// include/uapi/linux/posix_acl_xattr.h, and as ext4 stores it, see
-// fs/ext4/acl.h. In the latter only entries for a named user or group have an
-// id.
+// Versions of a POSIX access control list: as programs see it, which is what a
+// tar holds, and as ext4 stores it. See include/uapi/linux/posix_acl_xattr.h
+// and fs/ext4/acl.h of Linux. In the latter only entries for a named user or
+// group have an id.
 const (
 	aclVersion       = 2
 	aclStoredVersion = 1
@@ -16,11 +16,12 @@ const (
 	aclGroup         = 0x08
 )
 
+// storedACL converts a list from the one form into the other.
 func storedACL(value []byte) ([]byte, error) {
 	const header, entry = 4, 8
 	le := binary.LittleEndian
 	if len(value) < header || le.Uint32(value) != aclVersion || (len(value)-header)%entry != 0 {
-		return nil, errors.New("has a damaged access control list")
+		return nil, errors.New("which is damaged")
 	}
 	stored := le.AppendUint32(nil, aclStoredVersion)
 	for rest := value[header:]; len(rest) > 0; rest = rest[entry:] {

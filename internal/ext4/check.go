@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"math"
 )
 
 // ErrNotExt4 says that bytes are no ext2, ext3 or ext4 file system.
@@ -20,29 +21,51 @@ type Info struct {
 	HasErrors     bool   // its kernel found it damaged
 }
 
-// Check reads the superblock of a file system.
+// Check reads the superblock of an ext2, ext3 or ext4 file system. The error is
+// ErrNotExt4 where there is none that makes sense. What else the file system
+// holds is not looked at, nor whether all of it is there.
 func Check(r io.ReaderAt) (Info, error) {
 	raw := make([]byte, superblockSize)
-	n, err := r.ReadAt(raw, superblockAt)
-	if n < superblockSize {
+	if n, err := r.ReadAt(raw, superblockAt); n < len(raw) {
 		if errors.Is(err, io.EOF) {
 			err = ErrNotExt4
 		}
 		return Info{}, err
 	}
 	var s superblock
-	if err := binary.Read(bytes.NewReader(raw), binary.LittleEndian, &s); err != nil {
-		return Info{}, ErrNotExt4
-	}
-	if s.Magic != superMagic || s.LogBlockSize > 6 || s.Blocks == 0 || s.Inodes == 0 {
+	if _, err := binary.Decode(raw, binary.LittleEndian, &s); err != nil || !s.plausible() {
 		return Info{}, ErrNotExt4
 	}
 	label, _, _ := bytes.Cut(s.Label[:], []byte{0})
 	return Info{
-		Size:          int64(s.Blocks) << (10 + s.LogBlockSize),
+		Size:          int64(s.blocks() << s.blockBits()),
 		Label:         string(label),
 		UUID:          hex.EncodeToString(s.UUID[:]),
 		NeedsRecovery: s.Incompat&incompatRecover != 0,
 		HasErrors:     s.State&stateErrors != 0,
 	}, nil
+}
+
+func (s *superblock) blockBits() uint32 { return 10 + s.LogBlockSize }
+
+func (s *superblock) blocks() uint64 {
+	if s.Incompat&incompat64Bit != 0 {
+		return uint64(s.BlocksHigh)<<32 | uint64(s.Blocks)
+	}
+	return uint64(s.Blocks)
+}
+
+// plausible tells whether the magic number is not there by chance.
+func (s *superblock) plausible() bool {
+	const maxLogBlockSize = 6 // 64 KiB
+	switch {
+	case s.Magic != superMagic, s.LogBlockSize > maxLogBlockSize, s.Revision > dynamicSizes:
+		return false
+	case s.BlocksPerGroup == 0, s.InodesPerGroup == 0, s.Inodes == 0:
+		return false
+	case s.Incompat&incompatJournalDev != 0: // only a journal
+		return false
+	}
+	blocks := s.blocks()
+	return blocks > uint64(s.FirstDataBlock) && blocks <= math.MaxInt64>>s.blockBits()
 }

@@ -3,73 +3,105 @@ package ext4
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 var zeroBlock [blockSize]byte
 
 // file stores a regular file. Blocks of zeros become holes.
 func (w *Writer) file(h *tar.Header, content io.Reader) (inode, error) {
-	n := inode{mode: modeFile, links: 1, size: h.Size}
+	n := inode{mode: modeFile, links: 1, size: h.Size, flags: flagExtents}
 	if h.Size > maxFileBlocks*blockSize {
-		return n, fmt.Errorf("entry %q: %w", h.Name, ErrTooLarge)
+		return n, fmt.Errorf("entry %q is %w", h.Name, ErrTooLarge)
 	}
-	var e extents
-	left, logical := h.Size, int64(0)
-	for left > 0 {
-		want := min(left, int64(len(w.buf)))
-		if _, err := io.ReadFull(content, w.buf[:want]); err != nil {
+	for done := int64(0); done < h.Size; {
+		data := w.buf[:min(h.Size-done, int64(len(w.buf)))]
+		if _, err := io.ReadFull(content, data); err != nil {
 			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
+			return n, fmt.Errorf("entry %q: %w", h.Name, err)
+		}
+		if err := w.store(uint32(done/blockSize), data); err != nil {
 			return n, err
 		}
-		clear(w.buf[want:roundUp(want)])
-		for at := int64(0); at < want; at += blockSize {
-			block := w.buf[at : at+blockSize]
-			if !bytes.Equal(block, zeroBlock[:]) {
-				if err := w.store(&n, &e, logical, block); err != nil {
-					return n, err
-				}
-			}
-			logical++
-		}
-		left -= want
+		done += int64(len(data))
 	}
-	return n, w.setExtents(&n, e)
+	var err error
+	n.body, err = w.extents.finish()
+	return n, err
 }
 
-func roundUp(n int64) int64 { return (n + blockSize - 1) / blockSize * blockSize }
-
-// store writes one block of a file's content.
-func (w *Writer) store(n *inode, e *extents, logical int64, block []byte) error {
-	number, err := w.out.write(block)
-	if err != nil {
-		return err
+// store writes content, whose capacity is whole blocks, at a file's block
+// logical and those after it.
+func (w *Writer) store(logical uint32, content []byte) error {
+	size := (len(content) + blockSize - 1) / blockSize * blockSize
+	clear(content[len(content):size])
+	for content = content[:size]; len(content) > 0; content = content[blockSize:] {
+		if block := content[:blockSize]; !bytes.Equal(block, zeroBlock[:]) {
+			number, err := w.out.write(block)
+			if err != nil {
+				return err
+			}
+			if err := w.extents.add(logical, number); err != nil {
+				return err
+			}
+		}
+		logical++
 	}
-	n.owned = appendRun(n.owned, number)
-	e.append(uint32(logical), number)
 	return nil
 }
 
 func (w *Writer) symlink(h *tar.Header) (inode, error) {
 	n := inode{mode: modeSymlink, links: 1, size: int64(len(h.Linkname))}
 	switch {
-	case h.Linkname == "":
-		return n, &EntryError{h.Name, "is a symlink to nothing"}
+	case h.Linkname == "", strings.Contains(h.Linkname, "\x00"):
+		return n, &EntryError{h.Name, fmt.Sprintf("is a symlink to the impossible %q", h.Linkname)}
 	case len(h.Linkname) > maxSymlink:
 		return n, &EntryError{h.Name, fmt.Sprintf("is a symlink with a target of more than %d bytes", maxSymlink)}
 	case len(h.Linkname) <= fastSymlink:
-		copy(n.body[:], h.Linkname)
+		n.body = h.Linkname
 		return n, nil
 	}
-	block := make([]byte, blockSize)
-	copy(block, h.Linkname)
-	var e extents
-	if err := w.store(&n, &e, 0, block); err != nil {
+	n.flags = flagExtents
+	if err := w.store(0, w.buf[:copy(w.buf, h.Linkname)]); err != nil {
 		return n, err
 	}
-	return n, w.setExtents(&n, e)
+	var err error
+	n.body, err = w.extents.finish()
+	return n, err
+}
+
+// The numbers that a device can have.
+const (
+	maxMajor = 1<<12 - 1
+	maxMinor = 1<<20 - 1
+)
+
+// newSpecial makes a device or a fifo. Numbers that fit the old encoding use
+// it, as Linux does.
+func newSpecial(h *tar.Header) (inode, error) {
+	if h.Typeflag == tar.TypeFifo {
+		return inode{mode: modeFifo, links: 1}, nil
+	}
+	n := inode{mode: modeChar, links: 1}
+	if h.Typeflag == tar.TypeBlock {
+		n.mode = modeBlock
+	}
+	if h.Devmajor < 0 || h.Devmajor > maxMajor || h.Devminor < 0 || h.Devminor > maxMinor {
+		return n, &EntryError{h.Name, fmt.Sprintf("is the impossible device %d:%d", h.Devmajor, h.Devminor)}
+	}
+	major, minor := uint32(h.Devmajor), uint32(h.Devminor)
+	var body [8]byte
+	if major < 256 && minor < 256 {
+		binary.LittleEndian.PutUint32(body[0:], major<<8|minor)
+	} else {
+		binary.LittleEndian.PutUint32(body[4:], minor&0xff|major<<8|(minor&^0xff)<<12)
+	}
+	n.body = string(body[:])
+	return n, nil
 }

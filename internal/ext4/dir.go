@@ -1,74 +1,115 @@
 package ext4
 
-import (
-	"encoding/binary"
-	"maps"
-	"slices"
-)
+import "encoding/binary"
 
 const dirEntryHeader = 8
 
 // fileTypes are a directory entry's, by the mode's upper four bits.
-var fileTypes = map[uint16]byte{
-	modeFile: 1, modeDir: 2, modeChar: 3, modeBlock: 4, modeFifo: 5, modeSymlink: 7,
+var fileTypes = [16]byte{
+	modeFile >> 12: 1, modeDir >> 12: 2, modeChar >> 12: 3, modeBlock >> 12: 4, modeFifo >> 12: 5, modeSymlink >> 12: 7,
 }
 
 // writeDirectories stores the content of all directories, which is only known
 // at the end.
 func (w *Writer) writeDirectories() error {
-	for i := range w.inodes {
-		n := &w.inodes[i]
-		if n.links == 0 || !n.isDir() {
+	entries := w.names.byParent()
+	for number := uint32(rootInode); number <= w.inodes.count; number++ {
+		n := w.inodes.at(number)
+		if !n.isDir() {
 			continue
 		}
-		if err := w.writeDirectory(uint32(i+1), n); err != nil {
+		first, taken := w.out.space.next, w.out.taken
+		if err := w.writeDirectory(number, n, entries[:n.children]); err != nil {
 			return err
 		}
+		if err := w.writeXattrs(n); err != nil {
+			return err
+		}
+		n.first, n.blocks = first, w.out.taken-taken
+		entries = entries[n.children:]
 	}
 	return nil
 }
 
-func (w *Writer) writeDirectory(number uint32, n *inode) error {
-	var e extents
-	var logical int64
-	block := dirBlock{data: make([]byte, blockSize)}
-	emit := func() error {
-		block.finish()
-		err := w.store(n, &e, logical, block.data)
-		logical++
-		block = dirBlock{data: make([]byte, blockSize)}
-		return err
-	}
-	block.add(".", number, fileTypes[modeDir])
-	block.add("..", n.parent, fileTypes[modeDir])
-	for _, name := range slices.Sorted(maps.Keys(n.entries)) {
-		child := n.entries[name]
-		kind := fileTypes[w.inode(child).mode&modeType]
-		if block.add(name, child, kind) {
-			continue
-		}
-		if err := emit(); err != nil {
-			return err
-		}
-		block.add(name, child, kind)
-	}
-	if err := emit(); err != nil {
-		return err
-	}
-	n.size = logical * blockSize
-	return w.setExtents(n, e)
+// directory is one whose blocks are being written.
+type directory struct {
+	w       *Writer
+	number  uint32
+	parent  uint32
+	entries []entry
+	written uint32 // blocks
 }
 
-// dirBlock is a block of a linear directory.
+func (w *Writer) writeDirectory(number uint32, n *inode, entries []entry) (err error) {
+	d := &directory{w: w, number: number, parent: n.parent, entries: entries}
+	n.flags = flagExtents
+	if index := d.index(); index != nil {
+		n.flags |= flagIndex
+		err = d.writeIndexed(index)
+	} else {
+		err = d.writeLinear()
+	}
+	if err != nil {
+		return err
+	}
+	n.size = int64(d.written) * blockSize
+	n.body, err = w.extents.finish()
+	return err
+}
+
+// writeLinear stores the entries one after another.
+func (d *directory) writeLinear() error {
+	block := d.firstBlock()
+	for _, e := range d.entries {
+		if d.add(&block, e) {
+			continue
+		}
+		if err := d.emit(&block); err != nil {
+			return err
+		}
+		block = newDirBlock()
+		d.add(&block, e)
+	}
+	return d.emit(&block)
+}
+
+// firstBlock returns a block with the two entries that every directory has.
+func (d *directory) firstBlock() dirBlock {
+	block := newDirBlock()
+	block.add([]byte("."), d.number, fileTypes[modeDir>>12])
+	block.add([]byte(".."), d.parent, fileTypes[modeDir>>12])
+	return block
+}
+
+func (d *directory) add(block *dirBlock, e entry) bool {
+	return block.add(d.w.names.name(e), e.inode, fileTypes[d.w.inodes.at(e.inode).mode>>12])
+}
+
+func (d *directory) emit(block *dirBlock) error {
+	block.finish()
+	return d.emitRaw(block.data)
+}
+
+func (d *directory) emitRaw(block []byte) error {
+	d.written++
+	return d.w.store(d.written-1, block)
+}
+
+// dirBlock is a block of directory entries.
 type dirBlock struct {
 	data []byte
 	used int
 	last int // where the last entry begins
 }
 
+func newDirBlock() dirBlock { return dirBlock{data: make([]byte, blockSize)} }
+
+// entrySize is the space that a name takes.
+func entrySize(name []byte) int { return (dirEntryHeader + len(name) + 3) &^ 3 }
+
 // add appends an entry and tells whether there was room for it.
-func (b *dirBlock) add(name string, number uint32, kind byte) bool {
-	size := (dirEntryHeader + len(name) + 3) &^ 3
+func (b *dirBlock) add(name []byte, number uint32, kind byte) bool {
+	size := entrySize(name)
 	if b.used+size > blockSize {
 		return false
 	}

@@ -305,7 +305,6 @@ func TestXattrs(t *testing.T) {
 	}
 	bad := map[string]map[string]string{
 		"too large":    {"user.a": strings.Repeat("v", 5000)},
-		"unknown kind": {"other.a": "x"},
 		"no name":      {"user.": "x"},
 		"damaged acl":  {"system.posix_acl_access": "xx"},
 	}

@@ -3,6 +3,8 @@ package ext4
 import (
 	"archive/tar"
 	"encoding/binary"
+	"fmt"
+	"math"
 	"time"
 )
 
@@ -16,6 +18,7 @@ const (
 	modeSymlink = 0xa000
 	modeType    = 0xf000
 
+	flagIndex   = 0x1000 // a directory with a hash tree
 	flagExtents = 0x80000
 
 	extraSize = 32 // bytes used behind the 128 of ext2
@@ -23,79 +26,57 @@ const (
 	bodySize  = 60
 )
 
-// inode is a file of any kind.
+// inode is a file of any kind, as small as it can be: there may be millions.
 type inode struct {
-	mode     uint16
-	uid, gid uint32
-	links    uint32
-	flags    uint32
-	nsec     uint32
-	sec      int64
 	size     int64
-	body     [bodySize]byte    // extents, a short symlink's target or a device's number
-	owned    []run             // blocks: content, extents, attributes
-	xattrs   []byte            // what of the attributes is in the inode
-	xblock   uint32            // the block with the rest, or 0
-	entries  map[string]uint32 // of a directory
-	parent   uint32            // of a directory
+	sec      int64 // modification, since 1970
+	nsec     uint32
+	uid, gid uint32
+	links    uint32 // 0 is an unused inode
+	flags    uint32
+	first    uint32  // its blocks are those that space hands out from here
+	blocks   uint32  // how many it has: content, extents, attributes
+	parent   uint32  // of a directory
+	children uint32  // of a directory
+	mode     uint16  // type and permissions
+	body     string  // extents, a short symlink's target or a device's number
+	xattrs   *xattrs // or nil
 }
 
 func (n *inode) isDir() bool { return n.mode&modeType == modeDir }
 
-func newDirectory(parent uint32, h *tar.Header) inode {
-	n := inode{mode: modeDir, links: 2, parent: parent, entries: map[string]uint32{}}
-	n.setAttributes(h)
-	return n
-}
-
-// newSpecial makes a device or a fifo. Numbers that fit the old encoding use
-// it, as Linux does.
-func newSpecial(h *tar.Header) inode {
-	n := inode{links: 1}
-	switch h.Typeflag {
-	case tar.TypeChar:
-		n.mode = modeChar
-	case tar.TypeBlock:
-		n.mode = modeBlock
-	default:
-		n.mode = modeFifo
-		return n
-	}
-	major, minor := uint32(h.Devmajor), uint32(h.Devminor)
-	if major < 256 && minor < 256 {
-		binary.LittleEndian.PutUint32(n.body[0:], major<<8|minor)
-	} else {
-		binary.LittleEndian.PutUint32(n.body[4:], minor&0xff|major<<8|(minor&^0xff)<<12)
-	}
-	return n
-}
-
 // setAttributes takes owner, permissions and time from h.
-func (n *inode) setAttributes(h *tar.Header) {
+func (n *inode) setAttributes(h *tar.Header) error {
+	if !isUint32(h.Uid) || !isUint32(h.Gid) {
+		return &EntryError{h.Name, fmt.Sprintf("has the impossible owner %d:%d", h.Uid, h.Gid)}
+	}
 	n.mode = n.mode&modeType | uint16(h.Mode&0o7777)
 	n.uid, n.gid = uint32(h.Uid), uint32(h.Gid)
-	t := h.ModTime
-	if t.IsZero() {
-		t = time.Unix(0, 0)
+	n.sec, n.nsec = 0, 0
+	if !h.ModTime.IsZero() {
+		n.sec, n.nsec = inodeTime(h.ModTime)
 	}
-	n.sec, n.nsec = clampTime(t.Unix()), uint32(t.Nanosecond())
+	return nil
 }
 
-// The times that an inode can hold: 34 bits from 1901 on.
+func isUint32(n int) bool { return n >= 0 && n <= math.MaxUint32 }
+
+// The seconds that an inode is given. It could hold another 136 years, but
+// those e2fsck takes for a mistake.
 const (
-	minTime = -1 << 31
-	maxTime = 1<<34 - 1<<31 - 1
+	minTime = math.MinInt32
+	maxTime = math.MaxInt32 + 2<<32 // in the year 2310
 )
 
-func clampTime(sec int64) int64 { return max(minTime, min(sec, maxTime)) }
-
-// blocks512 is the space taken, in the unit of the format.
-func (n *inode) blocks512() uint64 {
-	var blocks uint64
-	for _, r := range n.owned {
-		blocks += uint64(r.count)
+func inodeTime(t time.Time) (sec int64, nsec uint32) {
+	switch sec := t.Unix(); {
+	case sec < minTime:
+		return minTime, 0
+	case sec > maxTime:
+		return maxTime, 0
+	default:
+		return sec, uint32(t.Nanosecond())
 	}
-	return blocks * (blockSize / 512)
 }
 
 // encode writes the inode to its place in the inode table; an unused one is
@@ -107,7 +88,7 @@ func (n *inode) encode(to []byte) {
 	le := binary.LittleEndian
 	sec := uint32(n.sec)
 	extra := uint32((n.sec-int64(int32(n.sec)))>>32)&3 | n.nsec<<2
-	blocks := n.blocks512()
+	sectors := uint64(n.blocks) * (blockSize / 512)
 	links := n.links
 	if n.isDir() && links > maxLinks {
 		links = 1 // dir_nlink: too many to count
@@ -120,12 +101,11 @@ func (n *inode) encode(to []byte) {
 	le.PutUint32(to[16:], sec) // modification
 	le.PutUint16(to[24:], uint16(n.gid))
 	le.PutUint16(to[26:], uint16(links))
-	le.PutUint32(to[28:], uint32(blocks))
+	le.PutUint32(to[28:], uint32(sectors))
 	le.PutUint32(to[32:], n.flags)
-	copy(to[bodyAt:], n.body[:])
-	le.PutUint32(to[104:], n.xblock)
+	copy(to[bodyAt:][:bodySize], n.body)
 	le.PutUint32(to[108:], uint32(n.size>>32))
-	le.PutUint16(to[116:], uint16(blocks>>32))
+	le.PutUint16(to[116:], uint16(sectors>>32))
 	le.PutUint16(to[120:], uint16(n.uid>>16))
 	le.PutUint16(to[122:], uint16(n.gid>>16))
 	le.PutUint16(to[128:], extraSize)
@@ -134,5 +114,30 @@ func (n *inode) encode(to []byte) {
 	le.PutUint32(to[140:], extra) // access
 	le.PutUint32(to[144:], sec)   // creation
 	le.PutUint32(to[148:], extra)
-	copy(to[128+extraSize:], n.xattrs)
+	if n.xattrs != nil {
+		le.PutUint32(to[104:], n.xattrs.number)
+		copy(to[128+extraSize:inodeSize], n.xattrs.inline)
+	}
+}
+
+const inodesPerPage = 4096
+
+// inodes are all inodes by their numbers, the first being 1. They never move.
+type inodes struct {
+	pages []*[inodesPerPage]inode
+	count uint32
+}
+
+func (t *inodes) at(number uint32) *inode {
+	i := number - 1
+	return &t.pages[i/inodesPerPage][i%inodesPerPage]
+}
+
+func (t *inodes) add(n inode) uint32 {
+	if t.count%inodesPerPage == 0 {
+		t.pages = append(t.pages, new([inodesPerPage]inode))
+	}
+	t.count++
+	*t.at(t.count) = n
+	return t.count
 }

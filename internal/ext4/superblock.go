@@ -8,12 +8,15 @@ import (
 
 // Features, see the lists in the format's description.
 const (
-	compatExtAttr = 0x8
+	compatExtAttr  = 0x8
+	compatDirIndex = 0x20
 
-	incompatFiletype = 0x2
-	incompatRecover  = 0x4
-	incompatExtents  = 0x40
-	incompatFlexBG   = 0x200
+	incompatFiletype   = 0x2
+	incompatRecover    = 0x4
+	incompatJournalDev = 0x8
+	incompatExtents    = 0x40
+	incompat64Bit      = 0x80
+	incompatFlexBG     = 0x200
 
 	roCompatSparseSuper = 0x1
 	roCompatLargeFile   = 0x2
@@ -26,14 +29,17 @@ const (
 	superblockAt   = 1024 // offset of the first
 	superblockSize = 1024
 	superMagic     = 0xef53
+
 	stateClean     = 1
 	stateErrors    = 2
-	defaultHash    = 1 // half MD4
+	continueAnyway = 1 // after an error
+	dynamicSizes   = 1 // revision
+	mountXattrACL  = 0xc
+	unsignedHash   = 2 // names are hashed as unsigned bytes
 	logFlexGroups  = 4
 )
 
-// superblock is the part of the on-disk structure that is written here; what
-// it leaves out is zero.
+// superblock is the structure on disk; what has no name here is zero.
 type superblock struct {
 	Inodes         uint32
 	Blocks         uint32
@@ -67,7 +73,7 @@ type superblock struct {
 	Incompat       uint32
 	ROCompat       uint32
 	UUID           [16]byte
-	Label          [16]byte
+	Label          [maxLabel]byte
 	_              [64]byte // last mounted on
 	_              [8]byte  // compression, preallocation, reserved descriptors
 	_              [28]byte // journal
@@ -75,41 +81,48 @@ type superblock struct {
 	HashVersion    uint8
 	_              uint8
 	DescSize       uint16
-	_              [92]byte // mount options, creation time, copy of the journal
+	MountOptions   uint32
+	_              [76]byte // creation time, copy of the journal's inode
+	BlocksHigh     uint32
+	_              [8]byte
 	MinExtraIsize  uint16
 	WantExtraIsize uint16
 	Flags          uint32
-	_              [16]byte
+	_              [16]byte // RAID, multiple mounts
 	LogFlexGroups  uint8
+	_              [651]byte
 }
 
 func (w *Writer) superblock(l *layout) superblock {
 	s := superblock{
-		Inodes:         l.groups * l.inodesPerGroup,
+		Inodes:         uint32(len(l.groups)) * l.inodesPerGroup,
 		Blocks:         l.blocks,
-		FreeBlocks:     sum(l.freeBlocks),
-		FreeInodes:     sum(l.freeInodes),
 		LogBlockSize:   2, // 1024 << 2
 		LogClusterSize: 2,
 		BlocksPerGroup: blocksPerGroup,
 		Clusters:       blocksPerGroup,
 		InodesPerGroup: l.inodesPerGroup,
-		MaxMounts:      0xffff,
+		MaxMounts:      0xffff, // no check because of them
 		Magic:          superMagic,
 		State:          stateClean,
-		Errors:         1, // go on
-		Revision:       1,
+		Errors:         continueAnyway,
+		Revision:       dynamicSizes,
 		FirstInode:     firstInode,
 		InodeSize:      inodeSize,
-		Compat:         compatExtAttr,
+		Compat:         compatExtAttr | compatDirIndex,
 		Incompat:       incompatFiletype | incompatExtents | incompatFlexBG,
 		ROCompat: roCompatSparseSuper | roCompatLargeFile | roCompatHugeFile |
 			roCompatDirNlink | roCompatExtraIsize,
-		HashVersion:    defaultHash,
+		HashVersion:    halfMD4,
+		MountOptions:   mountXattrACL,
 		MinExtraIsize:  extraSize,
 		WantExtraIsize: extraSize,
-		Flags:          2, // hashes of names take their bytes as unsigned
+		Flags:          unsignedHash,
 		LogFlexGroups:  logFlexGroups,
+	}
+	for _, g := range l.groups {
+		s.FreeBlocks += g.freeBlocks
+		s.FreeInodes += g.freeInodes
 	}
 	copy(s.Label[:], w.label)
 	copy(s.UUID[:], w.seed[:16])
@@ -119,20 +132,13 @@ func (w *Writer) superblock(l *layout) superblock {
 	return s
 }
 
-func sum(values []uint32) (total uint32) {
-	for _, v := range values {
-		total += v
-	}
-	return total
-}
-
-// writeSuperblocks writes the superblock and the group descriptors, and their
-// copies.
+// writeSuperblocks writes the superblock and the group descriptors, the copies
+// first: before the last write there is no file system.
 func (w *Writer) writeSuperblocks(l *layout) error {
 	s := w.superblock(l)
 	descriptors := l.descriptors()
-	for group := range l.groups {
-		if !hasSuper(group) {
+	for group := len(l.groups) - 1; group >= 0; group-- {
+		if !hasSuper(uint32(group)) {
 			continue
 		}
 		s.Group = uint16(group)
@@ -146,7 +152,7 @@ func (w *Writer) writeSuperblocks(l *layout) error {
 			offset = superblockAt
 		}
 		copy(block[offset:], encoded.Bytes())
-		if err := w.writeAt(group*blocksPerGroup, append(block, descriptors...)); err != nil {
+		if err := w.out.writeAt(uint32(group)*blocksPerGroup, append(block, descriptors...)); err != nil {
 			return err
 		}
 	}
@@ -156,14 +162,14 @@ func (w *Writer) writeSuperblocks(l *layout) error {
 func (l *layout) descriptors() []byte {
 	le := binary.LittleEndian
 	all := make([]byte, l.descBlocks()*blockSize)
-	for group := range l.groups {
-		d := all[group*descSize:]
-		le.PutUint32(d[0:], l.blockBitmaps[group])
-		le.PutUint32(d[4:], l.inodeBitmaps[group])
-		le.PutUint32(d[8:], l.tables[group])
-		le.PutUint16(d[12:], uint16(l.freeBlocks[group]))
-		le.PutUint16(d[14:], uint16(l.freeInodes[group]))
-		le.PutUint16(d[16:], uint16(l.directories[group]))
+	for i, g := range l.groups {
+		d := all[i*descSize:]
+		le.PutUint32(d[0:], g.blockBitmap)
+		le.PutUint32(d[4:], g.inodeBitmap)
+		le.PutUint32(d[8:], g.inodeTable)
+		le.PutUint16(d[12:], uint16(g.freeBlocks))
+		le.PutUint16(d[14:], uint16(g.freeInodes))
+		le.PutUint16(d[16:], uint16(g.directories))
 	}
 	return all
 }

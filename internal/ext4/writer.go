@@ -3,57 +3,89 @@ package ext4
 import (
 	"archive/tar"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
-	"strings"
 )
 
 // Writer makes a file system. It is used by one goroutine.
 type Writer struct {
-	out    *allocator
-	label  string
-	seed   [sha256.Size]byte
-	inodes []inode // the first is number 1
-	buf    []byte
+	out     *output
+	label   string
+	seed    [sha256.Size]byte
+	inodes  inodes
+	names   names
+	extents extentTree // of the file that is being written
+	freed   []run      // blocks that replaced files had
+	buf     []byte
+	err     error // the first one; nothing is done after it
 }
 
-// NewWriter returns a writer of a file system to f, which is empty.
-func NewWriter(f *os.File, o Options) (*Writer, error) {
-	if len(o.Label) > 16 {
-		return nil, fmt.Errorf("label %q is longer than 16 bytes", o.Label)
+var errClosed = errors.New("the file system is closed")
+
+// NewWriter returns a writer of a file system to f, which loses what it holds.
+func NewWriter(f File, o Options) (*Writer, error) {
+	if len(o.Label) > maxLabel {
+		return nil, fmt.Errorf("label %q is longer than %d bytes", o.Label, maxLabel)
 	}
 	limit := int64(maxBlocks)
 	if o.Limit > 0 {
 		limit = min(limit, o.Limit/blockSize)
 	}
-	w := &Writer{
-		out:    newAllocator(f, limit),
-		label:  o.Label,
-		inodes: make([]inode, firstInode-1, 1024),
-		buf:    make([]byte, 256<<10),
+	if err := f.Truncate(0); err != nil {
+		return nil, err
 	}
-	w.inodes[rootInode-1] = newDirectory(rootInode, directoryDefaults)
-	w.add(rootInode, "lost+found", newDirectory(rootInode, &tar.Header{Mode: 0o700}))
-	return w, nil
+	out := newOutput(f, uint32(limit))
+	w := &Writer{
+		out:     out,
+		label:   o.Label,
+		names:   newNames(),
+		extents: extentTree{out: out},
+		buf:     make([]byte, 256<<10),
+	}
+	w.SetSeed(nil)
+	return w, w.addFirst()
 }
 
-// SetSeed gives what identifies the content, such as its digest: the file
-// system's UUID and the seed of its directories' hashes are made of it.
+// addFirst adds what every file system has: the reserved inodes, the root and
+// lost+found.
+func (w *Writer) addFirst() error {
+	for w.inodes.count < firstInode-1 {
+		w.inodes.add(inode{})
+	}
+	*w.inodes.at(rootInode) = newDirectory(rootInode, 0o755)
+	_, err := w.add(rootInode, "lost+found", newDirectory(rootInode, 0o700))
+	return err
+}
+
+// SetSeed gives what identifies the content, such as its digest, at any time
+// before Close: the file system's UUID and the seed of its directories' hashes
+// are made of it.
 func (w *Writer) SetSeed(seed []byte) { w.seed = sha256.Sum256(seed) }
 
-// directoryDefaults are the attributes of a directory that no entry describes.
-var directoryDefaults = &tar.Header{Typeflag: tar.TypeDir, Mode: 0o755}
-
 // Add adds an entry. Its name is relative and clean, "." is the root. Parents
-// that are missing are made. An entry replaces an earlier one of its name; a
-// directory keeps its content. The error is an *EntryError where the entry
-// cannot be stored, and ErrTooLarge where there is no room; the writer is of no
-// use after one.
+// that are missing are made, root's with the mode 0755 and the time 0. An entry
+// replaces an earlier one of its name; a directory keeps its content. A hard
+// link's target has come before, and only its name counts. Extended attributes
+// are the PAX records that begin with "SCHILY.xattr."; those of a namespace
+// that Linux does not have are left out.
+//
+// The error is an *EntryError where the entry cannot be stored, and ErrTooLarge
+// where there is no room. After an error the writer is of no use.
 func (w *Writer) Add(h *tar.Header, content io.Reader) error {
+	if w.err == nil {
+		w.err = w.entry(h, content)
+	}
+	return w.err
+}
+
+func (w *Writer) entry(h *tar.Header, content io.Reader) error {
 	name := path.Clean(h.Name)
 	if name == "." {
+		if h.Typeflag != tar.TypeDir {
+			return &EntryError{h.Name, "makes the root something other than a directory"}
+		}
 		return w.describe(rootInode, h)
 	}
 	parent, err := w.parentOf(name)
@@ -61,149 +93,86 @@ func (w *Writer) Add(h *tar.Header, content io.Reader) error {
 		return err
 	}
 	base := path.Base(name)
-	if len(base) > maxName {
-		return &EntryError{h.Name, fmt.Sprintf("has a name of more than %d bytes", maxName)}
-	}
 	if h.Typeflag == tar.TypeLink {
 		return w.link(parent, base, h)
 	}
-	if done, err := w.giveWay(parent, base, h); done || err != nil {
+	old := w.names.get(parent, base)
+	if old != 0 && h.Typeflag == tar.TypeDir && w.inodes.at(old).isDir() {
+		return w.describe(old, h)
+	}
+	if err := w.giveWay(parent, base, h); err != nil {
 		return err
 	}
 	return w.create(parent, base, h, content)
 }
 
-// parentOf returns the directory that name is in.
-func (w *Writer) parentOf(name string) (uint32, error) {
-	dir := uint32(rootInode)
-	parts := strings.Split(name, "/")
-	for i, part := range parts[:len(parts)-1] {
-		if part == "" || part == ".." || len(part) > maxName {
-			return 0, &EntryError{name, "has an unusable path"}
-		}
-		child, exists := w.inode(dir).entries[part]
-		if !exists {
-			child = w.add(dir, part, newDirectory(dir, directoryDefaults))
-		} else if !w.inode(child).isDir() {
-			return 0, &EntryError{name, fmt.Sprintf("lies below %q, which is no directory", strings.Join(parts[:i+1], "/"))}
-		}
-		dir = child
-	}
-	return dir, nil
-}
-
-// giveWay makes room for an entry that replaces another. A directory over a
-// directory is done with that.
-func (w *Writer) giveWay(parent uint32, base string, h *tar.Header) (done bool, err error) {
-	old, exists := w.inode(parent).entries[base]
-	if !exists {
-		return false, nil
-	}
-	switch wasDir := w.inode(old).isDir(); {
-	case wasDir && h.Typeflag == tar.TypeDir:
-		return true, w.describe(old, h)
-	case wasDir && len(w.inode(old).entries) > 0:
-		return false, &EntryError{h.Name, "replaces a directory that is not empty"}
-	}
-	w.remove(parent, base)
-	return false, nil
-}
-
 // describe gives a directory the attributes of h.
 func (w *Writer) describe(number uint32, h *tar.Header) error {
-	if h.Typeflag != tar.TypeDir {
-		return &EntryError{h.Name, "makes the root something other than a directory"}
+	n := w.inodes.at(number)
+	if err := n.setAttributes(h); err != nil {
+		return err
 	}
-	n := w.inode(number)
-	n.setAttributes(h)
-	return w.setXattrs(n, h)
+	return n.setXattrs(h)
 }
 
 // create adds what is no hard link.
 func (w *Writer) create(parent uint32, base string, h *tar.Header, content io.Reader) error {
 	var n inode
 	var err error
+	first, taken := w.out.space.next, w.out.taken
 	switch h.Typeflag {
 	case tar.TypeReg:
 		n, err = w.file(h, content)
 	case tar.TypeDir:
-		n = newDirectory(parent, h)
+		n = newDirectory(parent, 0)
 	case tar.TypeSymlink:
 		n, err = w.symlink(h)
 	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
-		n = newSpecial(h)
+		n, err = newSpecial(h)
 	default:
 		err = &EntryError{h.Name, fmt.Sprintf("is of the unknown type %q", h.Typeflag)}
 	}
 	if err != nil {
 		return err
 	}
-	n.setAttributes(h)
-	if err := w.setXattrs(&n, h); err != nil {
+	if err := errors.Join(n.setAttributes(h), n.setXattrs(h)); err != nil {
 		return err
 	}
-	w.add(parent, base, n)
-	return nil
-}
-
-// link adds another name for a file that is there already.
-func (w *Writer) link(parent uint32, base string, h *tar.Header) error {
-	target, ok := w.lookup(path.Clean(h.Linkname))
-	switch {
-	case !ok:
-		return &EntryError{h.Name, fmt.Sprintf("links to %q, which is not there", h.Linkname)}
-	case w.inode(target).isDir():
-		return &EntryError{h.Name, fmt.Sprintf("links to %q, which is a directory", h.Linkname)}
-	case w.inode(target).links >= maxLinks:
-		return &EntryError{h.Name, fmt.Sprintf("is one name too many: a file can have %d", maxLinks)}
-	case w.inode(parent).entries[base] == target:
-		return nil // a link to itself
-	}
-	if _, err := w.giveWay(parent, base, h); err != nil {
-		return err
-	}
-	w.inode(target).links++
-	w.inode(parent).entries[base] = target
-	return nil
-}
-
-func (w *Writer) lookup(name string) (uint32, bool) {
-	number := uint32(rootInode)
-	for part := range strings.SplitSeq(name, "/") {
-		child, ok := w.inode(number).entries[part]
-		if !ok {
-			return 0, false
+	if !n.isDir() { // a directory's may change until Close
+		if err := w.writeXattrs(&n); err != nil {
+			return err
 		}
-		number = child
 	}
-	return number, true
+	n.first, n.blocks = first, w.out.taken-taken
+	_, err = w.add(parent, base, n)
+	return err
 }
 
-func (w *Writer) inode(number uint32) *inode { return &w.inodes[number-1] }
-
-// add appends an inode and enters it into a directory.
-func (w *Writer) add(parent uint32, base string, n inode) uint32 {
-	w.inodes = append(w.inodes, n)
-	number := uint32(len(w.inodes))
-	dir := w.inode(parent)
-	dir.entries[base] = number
-	if n.isDir() {
-		dir.links++
+// Close writes directories, inodes, bitmaps and superblocks, and cuts the file
+// to its final size. Before that it holds no file system.
+func (w *Writer) Close() error {
+	if w.err != nil {
+		return w.err
 	}
-	return number
-}
-
-// remove takes a name away, and what it named with it where that was its last.
-func (w *Writer) remove(parent uint32, base string) {
-	number := w.inode(parent).entries[base]
-	delete(w.inode(parent).entries, base)
-	n := w.inode(number)
-	if n.isDir() {
-		w.inode(parent).links--
-		n.links = 1
+	w.err = errClosed
+	if err := w.writeDirectories(); err != nil {
+		return err
 	}
-	if n.links--; n.links == 0 {
-		w.out.free(n.owned)
-		*n = inode{}
+	if err := w.out.flush(); err != nil {
+		return err
 	}
+	l, err := w.layOut()
+	if err != nil {
+		return err
+	}
+	if err := w.writeInodes(l); err != nil {
+		return err
+	}
+	if err := w.writeBlockBitmaps(l); err != nil {
+		return err
+	}
+	if err := w.out.file.Truncate(int64(l.blocks) * blockSize); err != nil {
+		return err
+	}
+	return w.writeSuperblocks(l)
 }

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,9 +12,10 @@ import (
 
 const (
 	xattrMagic     = 0xea020000
-	xattrEntry     = 16 // bytes, before the name
+	xattrEntrySize = 16 // before the name
+	xattrIDSize    = 4  // the magic number, in an inode
+	xattrHeadSize  = 32 // in a block
 	xattrInInode   = inodeSize - 128 - extraSize
-	xattrHeader    = 32 // bytes, of a block
 	paxXattrPrefix = "SCHILY.xattr."
 )
 
@@ -24,54 +26,49 @@ type xattr struct {
 	value []byte
 }
 
-// xattrPrefixes are in the order in which they are tried.
+// The namespaces, and the two names that have a number of their own.
+const (
+	xattrACL        = 2
+	xattrDefaultACL = 3
+)
+
 var xattrPrefixes = []struct {
 	prefix string
 	index  byte
 }{
 	{"user.", 1},
-	{"system.posix_acl_access", 2},
-	{"system.posix_acl_default", 3},
+	{"system.posix_acl_access", xattrACL},
+	{"system.posix_acl_default", xattrDefaultACL},
 	{"trusted.", 4},
 	{"security.", 6},
-	{"system.", 7},
 }
 
-// setXattrs stores h's extended attributes: in the inode where all fit there,
-// else in a block.
-func (w *Writer) setXattrs(n *inode, h *tar.Header) error {
-	attributes, err := xattrsOf(h)
+// xattrs are the extended attributes of an inode, encoded.
+type xattrs struct {
+	inline []byte // what fits into the inode
+	block  []byte // the rest, until it is written
+	number uint32 // where that was written, or 0
+}
+
+// setXattrs takes h's extended attributes.
+func (n *inode) setXattrs(h *tar.Header) error {
+	all, err := xattrsOf(h)
+	if err == nil {
+		n.xattrs, err = encodeXattrs(all)
+	}
 	if err != nil {
-		return err
+		return &EntryError{h.Name, err.Error()}
 	}
-	n.xattrs = nil
-	if n.xblock != 0 {
-		w.out.free([]run{{n.xblock, 1}})
-		n.owned = slices.DeleteFunc(n.owned, func(r run) bool { return r.start == n.xblock })
-		n.xblock = 0
-	}
-	if len(attributes) == 0 {
-		return nil
-	}
-	inline := make([]byte, xattrInInode)
-	binary.LittleEndian.PutUint32(inline, xattrMagic)
-	if putXattrs(inline[4:], 0, attributes, false) {
-		n.xattrs = inline
-		return nil
-	}
-	block := make([]byte, blockSize)
-	if !putXattrs(block, xattrHeader, attributes, true) {
-		return &EntryError{h.Name, "has more extended attributes than fit"}
-	}
-	binary.LittleEndian.PutUint32(block[0:], xattrMagic)
-	binary.LittleEndian.PutUint32(block[4:], 1) // references
-	binary.LittleEndian.PutUint32(block[8:], 1) // blocks
-	binary.LittleEndian.PutUint32(block[12:], blockHash(attributes))
-	if n.xblock, err = w.out.write(block); err != nil {
-		return err
-	}
-	n.owned = append(n.owned, run{n.xblock, 1})
 	return nil
+}
+
+// writeXattrs stores what does not fit into the inode.
+func (w *Writer) writeXattrs(n *inode) (err error) {
+	if n.xattrs != nil && n.xattrs.block != nil {
+		n.xattrs.number, err = w.out.write(n.xattrs.block)
+		n.xattrs.block = nil
+	}
+	return err
 }
 
 // xattrsOf returns h's attributes in the order that a block has them in.
@@ -82,11 +79,13 @@ func xattrsOf(h *tar.Header) ([]xattr, error) {
 		if !ok {
 			continue
 		}
-		x, err := parseXattr(name, []byte(value))
+		x, known, err := parseXattr(name, []byte(value))
 		if err != nil {
-			return nil, &EntryError{h.Name, err.Error()}
+			return nil, fmt.Errorf("has the extended attribute %q, %w", name, err)
 		}
-		all = append(all, x)
+		if known {
+			all = append(all, x)
+		}
 	}
 	slices.SortFunc(all, func(a, b xattr) int {
 		return cmp.Or(cmp.Compare(a.index, b.index), cmp.Compare(len(a.name), len(b.name)), cmp.Compare(a.name, b.name))
@@ -94,53 +93,96 @@ func xattrsOf(h *tar.Header) ([]xattr, error) {
 	return all, nil
 }
 
-func parseXattr(name string, value []byte) (xattr, error) {
+// parseXattr tells what stands for a name and value, where Linux knows the
+// name's namespace.
+func parseXattr(name string, value []byte) (x xattr, known bool, err error) {
 	for _, p := range xattrPrefixes {
 		rest, ok := strings.CutPrefix(name, p.prefix)
 		if !ok {
 			continue
 		}
-		isACL := p.index == 2 || p.index == 3
+		x := xattr{p.index, rest, value}
 		switch {
-		case isACL && rest != "", !isACL && rest == "", len(rest) > maxName:
-			return xattr{}, fmt.Errorf("has an extended attribute of the unusable name %q", name)
-		case isACL:
-			stored, err := storedACL(value)
-			return xattr{p.index, rest, stored}, err
+		case p.index == xattrACL || p.index == xattrDefaultACL:
+			if rest != "" {
+				return x, false, nil
+			}
+			x.value, err = storedACL(value)
+		case rest == "":
+			err = errors.New("which has no name")
+		case len(rest) > maxName:
+			err = fmt.Errorf("whose name has more than %d bytes", maxName)
 		}
-		return xattr{p.index, rest, value}, nil
+		return x, true, err
 	}
-	return xattr{}, fmt.Errorf("has an extended attribute of the unknown kind %q", name)
+	return xattr{}, false, nil
 }
 
-// putXattrs writes entries from the offset first on and values from the end
-// back, and tells whether they fit. Offsets count from the start of to.
-func putXattrs(to []byte, first int, attributes []xattr, hashed bool) bool {
-	at, end := first, len(to)
-	for _, x := range attributes {
-		size := xattrEntry + (len(x.name)+3)&^3
-		padded := (len(x.value) + 3) &^ 3
-		end -= padded
-		if at+size+4 > end { // four zero bytes end the entries
-			return false
-		}
-		entry := to[at:]
-		entry[0], entry[1] = byte(len(x.name)), x.index
-		if len(x.value) > 0 {
-			binary.LittleEndian.PutUint16(entry[2:], uint16(end))
-		}
-		binary.LittleEndian.PutUint32(entry[8:], uint32(len(x.value)))
-		if hashed {
-			binary.LittleEndian.PutUint32(entry[12:], x.hash())
-		}
-		copy(entry[xattrEntry:], x.name)
-		copy(to[end:], x.value)
-		at += size
+// encodeXattrs puts what fits into the inode, the first ones first, and the
+// rest into a block.
+func encodeXattrs(all []xattr) (*xattrs, error) {
+	if len(all) == 0 {
+		return nil, nil
 	}
+	inside := newXattrArea(make([]byte, xattrInInode), xattrIDSize, xattrIDSize)
+	outside := newXattrArea(make([]byte, blockSize), xattrHeadSize, 0)
+	for _, x := range all {
+		if !inside.add(x) && !outside.add(x) {
+			return nil, errors.New("has more extended attributes than fit")
+		}
+	}
+	result := &xattrs{}
+	if len(inside.hashes) > 0 {
+		result.inline = inside.data
+		binary.LittleEndian.PutUint32(result.inline, xattrMagic)
+	}
+	if len(outside.hashes) > 0 {
+		result.block = outside.data
+		binary.LittleEndian.PutUint32(result.block[0:], xattrMagic)
+		binary.LittleEndian.PutUint32(result.block[4:], 1) // references
+		binary.LittleEndian.PutUint32(result.block[8:], 1) // blocks
+		binary.LittleEndian.PutUint32(result.block[12:], blockHash(outside.hashes))
+	}
+	return result, nil
+}
+
+// xattrArea is a place for attributes: entries from its beginning on, values
+// from its end back.
+type xattrArea struct {
+	data   []byte
+	base   int // what offsets of values count from
+	at     int // the next entry's place
+	end    int // the last value's
+	hashes []uint32
+}
+
+func newXattrArea(data []byte, first, base int) *xattrArea {
+	return &xattrArea{data: data, base: base, at: first, end: len(data)}
+}
+
+// add stores an attribute and tells whether there was room.
+func (a *xattrArea) add(x xattr) bool {
+	const terminator = 4 // zero bytes after the last entry
+	size := xattrEntrySize + (len(x.name)+3)&^3
+	end := a.end - (len(x.value)+3)&^3
+	if a.at+size+terminator > end {
+		return false
+	}
+	le := binary.LittleEndian
+	entry, hash := a.data[a.at:], x.hash()
+	entry[0], entry[1] = byte(len(x.name)), x.index
+	if len(x.value) > 0 {
+		le.PutUint16(entry[2:], uint16(end-a.base))
+	}
+	le.PutUint32(entry[8:], uint32(len(x.value)))
+	le.PutUint32(entry[12:], hash)
+	copy(entry[xattrEntrySize:], x.name)
+	copy(a.data[end:], x.value)
+	a.at, a.end, a.hashes = a.at+size, end, append(a.hashes, hash)
 	return true
 }
 
-// hash is e_hash of fs/ext4/xattr.c.
+// hash is what an entry keeps of its name and value.
 func (x xattr) hash() uint32 {
 	var h uint32
 	for _, c := range []byte(x.name) {
@@ -154,15 +196,15 @@ func (x xattr) hash() uint32 {
 	return h
 }
 
-// blockHash is h_hash of fs/ext4/xattr.c.
-func blockHash(attributes []xattr) uint32 {
-	var h uint32
-	for _, x := range attributes {
-		entry := x.hash()
-		if entry == 0 {
+// blockHash is what a block keeps of its entries' hashes, by which the kernel
+// finds equal ones; 0 means that it is not to look.
+func blockHash(hashes []uint32) uint32 {
+	var all uint32
+	for _, h := range hashes {
+		if h == 0 {
 			return 0
 		}
-		h = h<<16 ^ h>>16 ^ entry
+		all = all<<16 ^ all>>16 ^ h
 	}
-	return h
+	return all
 }
