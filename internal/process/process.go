@@ -28,6 +28,11 @@ type Cmd struct {
 	Stdout io.Writer
 	Stderr io.Writer  // nil keeps the last lines for the error
 	Files  []*os.File // descriptors 3 and up
+
+	// Grace is for a program that has to clean up after itself, and for Run
+	// only: how long it may take for that, once it and its children were told
+	// to end.
+	Grace time.Duration
 }
 
 // NotFoundError says that the host lacks a program.
@@ -67,7 +72,7 @@ func LookPath(program string) (string, error) {
 }
 
 // Run runs c to its end. Cancelling ctx terminates it, and kills it where it
-// does not heed that within a second.
+// does not heed that within a second or c.Grace.
 func Run(ctx context.Context, c Cmd) error {
 	cmd, tail, err := c.command(ctx)
 	if err != nil {
@@ -75,6 +80,11 @@ func Run(ctx context.Context, c Cmd) error {
 	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = time.Second
+	if c.Grace > 0 {
+		cmd.SysProcAttr.Setpgid = true
+		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+		cmd.WaitDelay = c.Grace
+	}
 	if err := onOneThread(cmd.Run); err != nil {
 		return c.fault(ctx, err, tail)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -177,3 +178,29 @@ func TestLastLines(t *testing.T) {
 		t.Errorf("keeps %d bytes", len(tail.buf))
 	}
 }
+
+// With a grace period, a program's children are told to end too, and it may
+// clean up.
+func TestRunGrace(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	ready := writerFunc(func([]byte) { cancel() })
+	// Only the signal ends the child, and only then the parent cleans up.
+	script := `trap 'wait; rmdir "$0"; exit 1' TERM
+sh -c 'echo ready; exec sleep 1000' & wait`
+	mess := filepath.Join(dir, "mess")
+	if err := os.Mkdir(mess, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	err := Run(ctx, Cmd{Args: []string{"sh", "-c", script, mess}, Stdout: ready, Grace: time.Minute})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(mess); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it did not clean up: %v", err)
+	}
+}
+
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(p []byte) (int, error) { f(p); return len(p), nil }
