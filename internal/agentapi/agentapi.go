@@ -91,7 +91,7 @@ type Exec struct {
 	Line     string   `json:"line,omitempty"`
 	Dir      string   `json:"dir,omitempty"`  // "" is the user's home
 	Env      []string `json:"env,omitempty"`  // KEY=VALUE, added to the login environment
-	User     string   `json:"user,omitempty"` // name or uid, "" is root
+	User     string   `json:"user,omitempty"` // name or uid, "" is who logged in
 	WaitInit bool     `json:"wait_init,omitempty"`
 }
 

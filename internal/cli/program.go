@@ -40,12 +40,13 @@ func (p *programOptions) addFlags(flags *pflag.FlagSet) {
 
 // connect logs in to a running guest.
 func (a *app) connect(ctx context.Context, name, user string) (*guestssh.Client, error) {
-	keys, err := a.vms.Keys(name)
+	conn, err := a.vms.Dial(ctx, name, agentapi.SSHPort)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := a.vms.Dial(ctx, name, agentapi.SSHPort)
+	keys, err := a.vms.Keys(name)
 	if err != nil {
+		conn.Close()
 		return nil, err
 	}
 	return guestssh.Dial(ctx, conn, keys, user)

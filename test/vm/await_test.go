@@ -50,3 +50,17 @@ func awaitText(t *testing.T, r io.Reader, text string) {
 	}
 	t.Fatalf("%q did not come: %q", text, all)
 }
+
+// awaitBytes reads until text has come.
+func awaitBytes(t *testing.T, r io.Reader, text string) {
+	t.Helper()
+	var all []byte
+	buf := make([]byte, 4096)
+	for !strings.Contains(string(all), text) {
+		n, err := r.Read(buf)
+		if err != nil {
+			t.Fatalf("%q did not come: %v: %q", text, err, all)
+		}
+		all = append(all, buf[:n]...)
+	}
+}

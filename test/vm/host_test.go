@@ -39,7 +39,7 @@ func newHost(t *testing.T) *host {
 		from := filepath.Join(fixtures, ".local/state/banger", kind, "debian")
 		to := filepath.Join(h.home, ".local/state/banger", kind)
 		h.must(os.MkdirAll(to, 0o755))
-		h.must(exec.Command("cp", "-a", "--reflink=auto", "--sparse=always", from, to).Run())
+		h.must(exec.Command("cp", "-a", "--link", from, to).Run()) // nothing writes to either
 	}
 	return h
 }
@@ -62,6 +62,10 @@ func (h *host) as(user string) *host {
 		h.t.Skip("needs root, to become an ordinary user")
 	}
 	h.user = user
+	own := h.home + ".own" // files of their own, so that the fixtures keep their owner
+	h.must(exec.Command("cp", "-r", "--reflink=auto", "--sparse=always", h.home, own).Run())
+	h.must(os.RemoveAll(h.home))
+	h.must(os.Rename(own, h.home))
 	h.must(exec.Command("chown", "-R", user, h.home).Run())
 	for dir := h.home; dir != "/"; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)
@@ -90,7 +94,7 @@ func (h *host) command(ctx context.Context, args ...string) *exec.Cmd {
 	bin := os.Getenv("BANGER_TEST_BIN")
 	argv := append([]string{bin}, args...)
 	if h.user != "" {
-		argv = append([]string{"runuser", "-u", h.user, "--"}, argv...)
+		argv = append([]string{"runuser", "-u", h.user, "--", "env", "HOME=" + h.home}, argv...)
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir = "/"

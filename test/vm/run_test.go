@@ -2,12 +2,16 @@ package vm
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/creack/pty"
 )
 
 // The main path, once as whoever runs the tests and once as an ordinary user.
@@ -82,20 +86,31 @@ func TestUse(t *testing.T) {
 	})
 }
 
-// testTerminal types into a shell on a pseudo terminal that script makes.
+// testTerminal types into a shell on a pseudo terminal.
 func testTerminal(t *testing.T, h *host) {
-	line := strings.Join([]string{os.Getenv("BANGER_TEST_BIN"), "vm", "ssh", "box"}, " ")
-	cmd := exec.Command("script", "-qec", "stty rows 33 cols 99; "+line, "/dev/null")
-	cmd.Env = append(os.Environ(), "HOME="+h.home, "TERM=vt100")
-	cmd.Stdin = strings.NewReader("stty size; tty; echo $TERM; sleep 100\n\x03exit 5\n")
-	out, err := cmd.CombinedOutput()
-	if cmd.ProcessState.ExitCode() != 5 {
-		t.Errorf("%v: %q", err, out)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := h.command(ctx, "vm", "ssh", "box")
+	cmd.Env = append(cmd.Env, "TERM=vt100")
+	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 33, Cols: 99})
+	h.must(err)
+	defer terminal.Close()
+	say := func(text, want string) {
+		t.Helper()
+		io.WriteString(terminal, text)
+		awaitBytes(t, terminal, want)
 	}
-	for _, want := range []string{"33 99", "/dev/pts/", "vt100"} {
-		if !strings.Contains(string(out), want) {
-			t.Errorf("%q is not in %q", want, out)
-		}
+	awaitBytes(t, terminal, "# ")
+	say("stty size\n", "33 99")
+	say("tty; echo $TERM\n", "vt100")
+	h.must(pty.Setsize(terminal, &pty.Winsize{Rows: 20, Cols: 70}))
+	say("sleep 0.2; stty size\n", "20 70") // the new size travels beside the keys
+	say("echo up; sleep 1000\n", "\nup")
+	say("\x03", "# ")
+	io.WriteString(terminal, "exit 5\n")
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 5 {
+		t.Errorf("exit %d, want 5", code)
 	}
 }
 

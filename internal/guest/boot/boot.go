@@ -1,0 +1,124 @@
+// Package boot is the agent as PID 1: from the initramfs to the image's own
+// init, or to staying PID 1 where the image has none.
+//
+// The image is never written to. What fails is fatal where no host could reach
+// the guest without it, and a warning for the host everywhere else.
+package boot
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"syscall"
+
+	"banger/internal/agentapi"
+	"banger/internal/guest/console"
+	"banger/internal/guest/identity"
+	"banger/internal/guest/initsys"
+	"banger/internal/guest/network"
+	"banger/internal/guest/service"
+)
+
+// boot is a boot under way.
+type boot struct {
+	settings agentapi.Settings
+	disk     *os.File // the VM's disk, whose mount the new root hides
+	warnings []string
+}
+
+// Run boots the guest; args are for the image's init. It returns only an error
+// that ends the boot.
+func Run(args []string) error {
+	if err := mountAll(early); err != nil {
+		return err
+	}
+	agent, err := service.Start()
+	if err != nil {
+		return fmt.Errorf("start the service: %w", err)
+	}
+	var b boot
+	if err := b.findRoot(); err != nil {
+		return err
+	}
+	networkUp := make(chan error, 1)
+	go func() {
+		networkUp <- network.Up(agentapi.GuestIP, agentapi.GatewayIP, agentapi.PrefixLen, agentapi.MTU)
+	}()
+	if err := b.enterRoot(); err != nil {
+		return err
+	}
+	init := initsys.Detect("/")
+	if err := mountSystem(init); err != nil {
+		return err
+	}
+	b.furnish(init)
+	if err := <-networkUp; err != nil {
+		return fmt.Errorf("set up the network: %w", err)
+	}
+	err = agent.Configure(service.Config{Settings: b.settings, Init: init, Warnings: b.warnings})
+	if err != nil {
+		return fmt.Errorf("configure the service: %w", err)
+	}
+	if init.Path == "" {
+		console.Log("the image has no init")
+		return stay(agent.PID)
+	}
+	console.Log("handing over to %s (%s)", init.Path, init.Name)
+	err = syscall.Exec(init.Path, append([]string{init.Path}, args...), os.Environ())
+	return fmt.Errorf("run %s: %w", init.Path, err)
+}
+
+// findRoot makes the block devices of the root appear.
+func (b *boot) findRoot() error {
+	data, err := os.ReadFile("/" + agentapi.SettingsPath)
+	if err == nil {
+		err = json.Unmarshal(data, &b.settings)
+	}
+	if err != nil {
+		return fmt.Errorf("read the settings: %w", err)
+	}
+	events, err := listenUevents()
+	if err != nil {
+		return fmt.Errorf("listen for devices: %w", err)
+	}
+	defer events.close()
+	if err := loadModules(b.settings.Modules); err != nil {
+		return err
+	}
+	if err := events.waitFor(b.settings.Root); err != nil {
+		return err
+	}
+	console.Log("root's devices are there")
+	b.warn("seed the random pool", creditEntropy(b.settings.Seed))
+	return nil
+}
+
+// furnish does all that the guest can be reached without.
+func (b *boot) furnish(init initsys.Init) {
+	root := b.settings.Root
+	if root.Modules != "" {
+		b.warn("mount the kernel's modules", mountModules(root.Modules, root.KernelRelease))
+	}
+	b.warn("set the hostname", syscall.Sethostname([]byte(b.settings.Hostname)))
+	first := b.firstBoot()
+	if first {
+		for _, err := range identity.Apply("/", b.settings) {
+			b.warn("set the guest's identity", err)
+		}
+	}
+	b.warn("bind directories of the VM's own disk", b.bindVolumes(first))
+	b.warn("tell systemd about this machine", init.Furnish("/run"))
+	if first {
+		b.warn("note the first boot", b.endFirstBoot())
+	}
+}
+
+// warn keeps err, if there is one, for the host.
+func (b *boot) warn(doing string, err error) {
+	if err == nil {
+		return
+	}
+	line := fmt.Sprintf("%s: %v", doing, err)
+	console.Log("warning: %s", line)
+	b.warnings = append(b.warnings, line)
+}

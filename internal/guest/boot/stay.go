@@ -1,0 +1,47 @@
+package boot
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"banger/internal/guest/power"
+
+	"golang.org/x/sys/unix"
+)
+
+// stay is PID 1 for images without an init: it reaps what others leave behind,
+// and ends the machine when a signal asks for it. It returns where the service
+// has ended, since nobody can reach the guest then.
+func stay(service int) error {
+	stop := make(chan os.Signal, 1)
+	// The first is the service's own; busybox's halt, poweroff and reboot send
+	// the others, and the kernel SIGINT for Ctrl-Alt-Del.
+	signal.Notify(stop, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGINT)
+	ended := make(chan unix.WaitStatus, 1)
+	go reap(service, ended)
+	select {
+	case <-stop:
+		power.Terminate()
+		power.Restart()
+		return errors.New("the machine did not end")
+	case status := <-ended:
+		return fmt.Errorf("the service ended with status %#x", uint32(status))
+	}
+}
+
+// reap waits for children as they end; every orphan is one. It tells when the
+// service has ended.
+func reap(service int, ended chan<- unix.WaitStatus) {
+	for {
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(-1, &status, 0, nil)
+		if pid == service {
+			ended <- status
+		}
+		if errors.Is(err, unix.ECHILD) {
+			return // not before the service, which is a child
+		}
+	}
+}

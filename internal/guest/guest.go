@@ -1,0 +1,38 @@
+// Package guest is the agent inside a VM: one static program that is first the
+// guest's PID 1, then its service, and a helper to itself for file transfer.
+//
+// The packages below it each do one part. They import no package of the host's
+// side but agentapi, and nothing in them waits where an event can tell.
+package guest
+
+import (
+	"fmt"
+	"os"
+
+	"banger/internal/guest/boot"
+	"banger/internal/guest/power"
+	"banger/internal/guest/service"
+	"banger/internal/guest/sshd"
+)
+
+// Main runs the part of the agent that the arguments, or being PID 1, ask for.
+// It returns the exit status of the parts that end.
+func Main(args []string) int {
+	if os.Getpid() == 1 {
+		power.Fatal(boot.Run(args[1:]))
+	}
+	if len(args) == 2 {
+		switch args[1] {
+		case service.Argument:
+			power.Fatal(service.Run())
+		case sshd.SFTPArgument:
+			if err := sshd.ServeSFTP(); err != nil {
+				fmt.Fprintln(os.Stderr, "banger: sftp:", err)
+				return 1
+			}
+			return 0
+		}
+	}
+	fmt.Fprintln(os.Stderr, "banger-agent: this is the /init of banger's guests")
+	return 2
+}

@@ -1,0 +1,60 @@
+package initsys
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// rtMin is SIGRTMIN as C libraries count: they keep two for themselves.
+const rtMin = unix.Signal(34)
+
+// Reboot asks the init for an orderly reboot, which ends the machine and takes
+// the caller with it. It returns only an error, or when ctx ends.
+func (i Init) Reboot(ctx context.Context) error {
+	switch i.Name {
+	case "":
+		return i.signal(ctx, unix.SIGTERM) // the agent itself is PID 1
+	case "busybox":
+		return i.signal(ctx, unix.SIGTERM)
+	case "systemd":
+		if err := waitForFile(ctx, privateSocket); err != nil {
+			return fmt.Errorf("wait for systemd: %w", err)
+		}
+		return i.signal(ctx, rtMin+5)
+	case "sysvinit":
+		return i.command(ctx, i.Path, "6")
+	case "openrc":
+		return i.command(ctx, "openrc-shutdown", "--reboot", "now")
+	default:
+		return i.command(ctx, "reboot")
+	}
+}
+
+// signal repeats sig until the machine ends: an init that has only just been
+// executed does not heed it yet, and one that reboots already does no more.
+func (i Init) signal(ctx context.Context, sig unix.Signal) error {
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
+	for {
+		if err := unix.Kill(1, sig); err != nil {
+			return fmt.Errorf("signal %s: %w", i.Name, err)
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (i Init) command(ctx context.Context, args ...string) error {
+	if err := exec.CommandContext(ctx, args[0], args[1:]...).Run(); err != nil {
+		return fmt.Errorf("run %s: %w", args[0], err)
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}

@@ -1,0 +1,88 @@
+package initsys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// masked are systemd's units that would wait for, or fail over, what this
+// machine has not got.
+var masked = []struct{ unit, why string }{
+	{"serial-getty@ttyS0.service", "the console is a log; where udev is absent its device unit is waited for, 90 s"},
+	{"serial-getty@hvc0.service", "the same for a virtio console"},
+	{"systemd-remount-fs.service", "the root is an overlay, which takes no option that fstab has for /"},
+	{"systemd-networkd-wait-online.service", "the network is up before systemd and networkd has no part in it: 120 s"},
+	{"NetworkManager-wait-online.service", "the same: 60 s"},
+	{"ifupdown-wait-online.service", "the same: 180 s"},
+	{"cloud-init-local.service", "no metadata server answers, and asking takes minutes"},
+	{"cloud-init-main.service", "the same"},
+	{"cloud-init-network.service", "the same"},
+	{"cloud-init.service", "the same"},
+	{"cloud-config.service", "the same"},
+	{"cloud-final.service", "the same"},
+}
+
+// runtimeFiles are settings below /run for what an image may have.
+var runtimeFiles = []struct{ path, text string }{
+	// A power-off does not end Firecracker, a reboot does.
+	{"systemd/system/systemd-poweroff.service.d/banger.conf", "[Unit]\nSuccessAction=reboot-force\n"},
+	{"systemd/system/systemd-halt.service.d/banger.conf", "[Unit]\nSuccessAction=reboot-force\n"},
+	// The card is set up already; whoever took it over would drop its address.
+	{"systemd/network/00-banger.network", "[Match]\nName=eth*\n\n[Link]\nUnmanaged=yes\n"},
+	{"NetworkManager/conf.d/banger.conf", "[keyfile]\nunmanaged-devices=interface-name:eth*\n"},
+}
+
+// Furnish tells systemd, by files in directory run, what machine it is in. To
+// other inits it says nothing.
+func (i Init) Furnish(run string) error {
+	if i.Name != "systemd" {
+		return nil
+	}
+	units := filepath.Join(run, "systemd/system")
+	if err := os.MkdirAll(units, 0o755); err != nil {
+		return err
+	}
+	for _, m := range masked {
+		if err := os.Symlink("/dev/null", filepath.Join(units, m.unit)); err != nil {
+			return err
+		}
+	}
+	for _, f := range runtimeFiles {
+		path := filepath.Join(run, f.path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(f.text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// privateSocket is where systemd takes systemctl's calls, from the moment on
+// that it handles signals too.
+const privateSocket = "/run/systemd/private"
+
+// Wait returns when the init has finished booting, however well that went. It
+// knows only of systemd when that is; others it does not wait for.
+func (i Init) Wait(ctx context.Context) error {
+	if i.Name != "systemd" {
+		return nil
+	}
+	if err := waitForFile(ctx, privateSocket); err != nil {
+		return fmt.Errorf("wait for systemd: %w", err)
+	}
+	err := exec.CommandContext(ctx, "systemctl", "is-system-running", "--wait").Run()
+	var exit *exec.ExitError
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil && !errors.As(err, &exit) { // any other state but running is a status
+		return fmt.Errorf("wait for systemd: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+// Package power ends the machine. It always reboots: Firecracker ends with a
+// reboot and not with a power-off, and QEMU is told to do the same.
+package power
+
+import (
+	"errors"
+	"time"
+
+	"banger/internal/guest/console"
+
+	"golang.org/x/sys/unix"
+)
+
+// grace is how long processes have to end after SIGTERM.
+const grace = 10 * time.Second
+
+// Fatal shows why the guest cannot go on and ends the machine.
+func Fatal(err error) {
+	console.Fatal(err)
+	Restart()
+}
+
+// Restart flushes what was written and ends the machine.
+func Restart() {
+	unix.Sync()
+	// The root goes read-only so that its journal is clean; while a file is
+	// open for writing it does not, and the sync has to do.
+	unix.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_RDONLY, "")
+	unix.Sync()
+	unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
+}
+
+// Terminate ends every other process: politely first, then not. The caller is
+// PID 1, so that each of them becomes its child.
+func Terminate() {
+	unix.Kill(-1, unix.SIGTERM)
+	unix.Kill(-1, unix.SIGHUP) // shells heed this one only
+	unix.Kill(-1, unix.SIGCONT)
+	kill := time.AfterFunc(grace, func() { unix.Kill(-1, unix.SIGKILL) })
+	defer kill.Stop()
+	for {
+		if _, err := unix.Wait4(-1, nil, 0, nil); errors.Is(err, unix.ECHILD) {
+			return
+		}
+	}
+}

@@ -1,0 +1,106 @@
+// Package service is the agent beside the image's init: it serves the host's
+// SSH connections and obeys the supervisor's orders.
+//
+// PID 1 starts it before the init, as a process of its own that no init knows.
+package service
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"syscall"
+
+	"banger/internal/agentapi"
+	"banger/internal/guest/initsys"
+	"banger/internal/guest/sshd"
+
+	"golang.org/x/sys/unix"
+)
+
+// Argument makes the agent run as the service.
+const Argument = "serve"
+
+// searchPath is for the image's own programs; the kernel gives its first
+// process none.
+const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// Config is what PID 1 tells the service.
+type Config struct {
+	Settings agentapi.Settings
+	Init     initsys.Init
+	Warnings []string // for the supervisor
+}
+
+// Process is the service as PID 1 sees it.
+type Process struct {
+	PID    int
+	config *os.File
+}
+
+// Start starts the service, which waits for its configuration: it is worth
+// having its program loaded while PID 1 looks for the root.
+func Start() (*Process, error) {
+	stdin, config, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer stdin.Close()
+	// systemd spares what has an @ here when it kills everything else, so that
+	// the host sees the guest's end and not the service's.
+	argv := []string{"@banger-agent", Argument}
+	pid, err := syscall.ForkExec("/proc/self/exe", argv, &syscall.ProcAttr{
+		Files: []uintptr{stdin.Fd(), os.Stdout.Fd(), os.Stderr.Fd()},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		config.Close()
+		return nil, err
+	}
+	return &Process{PID: pid, config: config}, nil
+}
+
+// Configure has the service follow the caller, PID 1, into its root directory
+// and serve there.
+func (p *Process) Configure(c Config) error {
+	defer p.config.Close()
+	return json.NewEncoder(p.config).Encode(c)
+}
+
+// Run serves until the machine ends. It returns only an error that leaves the
+// guest out of reach.
+func Run() error {
+	var c Config
+	if err := json.NewDecoder(os.Stdin).Decode(&c); err != nil {
+		return fmt.Errorf("read the service's configuration: %w", err)
+	}
+	if err := enterRoot(); err != nil {
+		return fmt.Errorf("enter the root: %w", err)
+	}
+	os.Setenv("PATH", searchPath)
+	// The name that ps shows would be exe, after the path it was run by.
+	os.WriteFile("/proc/self/comm", []byte("banger-agent"), 0)
+	server, err := sshd.New(sshd.Config{
+		HostKey:       []byte(c.Settings.HostKey),
+		AuthorizedKey: []byte(c.Settings.AuthorizedKey),
+		WaitInit:      c.Init.Wait,
+	})
+	if err != nil {
+		return fmt.Errorf("set up the SSH server: %w", err)
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(agentapi.GuestIP, strconv.Itoa(agentapi.SSHPort)))
+	if err != nil {
+		return fmt.Errorf("listen for SSH: %w", err)
+	}
+	go c.attend()
+	return fmt.Errorf("serve SSH: %w", server.Serve(listener))
+}
+
+// enterRoot makes PID 1's root this process's.
+func enterRoot() error {
+	if err := unix.Chroot("/proc/1/root"); err != nil {
+		return err
+	}
+	return os.Chdir("/")
+}

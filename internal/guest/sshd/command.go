@@ -1,0 +1,179 @@
+package sshd
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"banger/internal/agentapi"
+	"banger/internal/guest/account"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// fallbackShell is for users whose own shell is not there.
+const fallbackShell = "/bin/sh"
+
+// loginShell is the standard request for a user's shell.
+func (s *session) loginShell() program { return s.program(agentapi.Exec{}) }
+
+// execRequest is the standard request: a command line for the user's shell.
+func (s *session) execRequest(payload []byte) program {
+	var command struct{ Line string }
+	if ssh.Unmarshal(payload, &command) != nil {
+		return nil
+	}
+	if command.Line == "" {
+		command.Line = ":" // nothing to do, which is not the same as a shell
+	}
+	return s.program(agentapi.Exec{Line: command.Line})
+}
+
+// bangerExec is banger's own request.
+func (s *session) bangerExec(payload []byte) program {
+	var request agentapi.Exec
+	if json.Unmarshal(payload, &request) != nil {
+		return nil
+	}
+	return s.program(request)
+}
+
+// program runs what the request asks for.
+func (s *session) program(request agentapi.Exec) program {
+	return func() {
+		if request.WaitInit {
+			if err := s.server.waitInit(s.ctx); err != nil {
+				s.fail(agentapi.ExitNotExecutable, err)
+				return
+			}
+		}
+		cmd, err := s.commandOf(request)
+		if err != nil {
+			s.failExec(err)
+			return
+		}
+		s.run(cmd)
+	}
+}
+
+func (s *session) commandOf(request agentapi.Exec) (cmd *exec.Cmd, err error) {
+	runAs := s.login
+	if request.User != "" {
+		if runAs, err = account.Lookup(etc, request.User); err != nil {
+			return nil, err
+		}
+	}
+	dir := request.Dir
+	if dir == "" {
+		dir = homeOf(runAs)
+	}
+	if !isDir(dir) {
+		return nil, fmt.Errorf("directory %q: %w", dir, errNotFound)
+	}
+	cmd = s.command(runAs, request.Argv, dir, request.Env)
+	if len(request.Argv) > 0 {
+		cmd.Path, err = lookPath(request.Argv[0], cmd.Env, dir)
+		return cmd, err
+	}
+	if cmd.Path, err = shellOf(runAs); err != nil {
+		return nil, err
+	}
+	cmd.Args = []string{"-" + filepath.Base(cmd.Path)}
+	if request.Line != "" {
+		cmd.Args = []string{cmd.Path, "-c", request.Line}
+	}
+	return cmd, nil
+}
+
+func shellOf(user account.Account) (string, error) {
+	if path, err := lookPath(user.Shell, nil, "/"); err == nil {
+		return path, nil
+	}
+	return lookPath(fallbackShell, nil, "/")
+}
+
+// command is argv as run by user. Its Path is for the caller to set.
+func (s *session) command(user account.Account, argv []string, dir string, env []string) *exec.Cmd {
+	cmd := &exec.Cmd{Args: argv, Dir: dir, SysProcAttr: &syscall.SysProcAttr{}}
+	cmd.Env = slices.Concat(loginEnv(user), s.termEnv(), s.env, env)
+	if os.Geteuid() == 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: user.UID, Gid: user.GID, Groups: user.Groups}
+	}
+	return cmd
+}
+
+// loginEnv is what login(1) sets.
+func loginEnv(user account.Account) []string {
+	path := "/usr/local/bin:/usr/bin:/bin"
+	if user.UID == 0 {
+		path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	}
+	return []string{
+		"HOME=" + user.Home, "USER=" + user.Name, "LOGNAME=" + user.Name, "SHELL=" + user.Shell, "PATH=" + path,
+	}
+}
+
+func (s *session) termEnv() []string {
+	if s.pty == nil || s.pty.Term == "" {
+		return nil
+	}
+	return []string{"TERM=" + s.pty.Term}
+}
+
+// homeOf is where user's programs start.
+func homeOf(user account.Account) string {
+	if isDir(user.Home) {
+		return user.Home
+	}
+	return "/"
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// errNotFound says it as shells do.
+var errNotFound = errors.New("not found")
+
+// lookPath finds the program name for a process with environment env in dir.
+func lookPath(name string, env []string, dir string) (string, error) {
+	dirs := []string{dir}
+	if !strings.Contains(name, "/") {
+		dirs = filepath.SplitList(lastValue(env, "PATH"))
+	}
+	found := errNotFound
+	for _, d := range dirs {
+		path := filepath.Join(d, name)
+		if filepath.IsAbs(name) {
+			path = name
+		} else if !filepath.IsAbs(d) {
+			path = filepath.Join(dir, d, name)
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			continue
+		}
+		if info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return path, nil
+		}
+		found = os.ErrPermission
+	}
+	return "", fmt.Errorf("%q: %w", name, found)
+}
+
+// lastValue returns what key is set to in env, where a later entry wins.
+func lastValue(env []string, key string) string {
+	for _, entry := range slices.Backward(env) {
+		if k, value, _ := strings.Cut(entry, "="); k == key {
+			return value
+		}
+	}
+	return ""
+}

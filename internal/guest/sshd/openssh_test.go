@@ -1,0 +1,135 @@
+package sshd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// openSSH runs programs of OpenSSH against a server.
+type openSSH struct {
+	t       *testing.T
+	options []string
+	host    string
+}
+
+func newOpenSSH(t *testing.T) *openSSH {
+	t.Helper()
+	for _, program := range []string{"ssh", "sftp"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("needs %s of openssh-client", program)
+		}
+	}
+	f := serve(t, func(context.Context) error { return nil })
+	host, port, err := net.SplitHostPort(f.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	identity, known := filepath.Join(dir, "identity"), filepath.Join(dir, "known")
+	hostLine := fmt.Sprintf("[%s]:%s %s", host, port, ssh.MarshalAuthorizedKey(f.hostKey))
+	for path, data := range map[string][]byte{identity: f.clientPEM, known: []byte(hostLine)} {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &openSSH{t, []string{
+		"-F", "none", "-i", identity, "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "BatchMode=yes",
+		"-o", "StrictHostKeyChecking=yes", "-o", "UserKnownHostsFile=" + known, "-o", "Port=" + port, "-o", "User=" + f.user,
+	}, host}
+}
+
+// run runs program with stdin and its own arguments before and after the host.
+func (o *openSSH) run(program, stdin string, before, after []string) result {
+	o.t.Helper()
+	args := append(append([]string{}, o.options...), before...)
+	cmd := exec.CommandContext(o.t.Context(), program, append(append(args, o.host), after...)...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
+	err := cmd.Run()
+	r := result{stdout: stdout.String(), stderr: stderr.String()}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		r.status = exit.ExitCode()
+	} else if err != nil {
+		o.t.Fatal(err)
+	}
+	return r
+}
+
+func TestOpenSSHExec(t *testing.T) {
+	o := newOpenSSH(t)
+	for _, tt := range []struct {
+		stdin, command string
+		options        []string
+		want           result
+	}{
+		{"in\x00\xff", "cat; echo err >&2; exit 5", nil, result{"in\x00\xff", "err\n", 5, ""}},
+		{"echo from a login shell\nexit 2\n", "", []string{"-T"}, result{"from a login shell\n", "", 2, ""}},
+		{"", "tty >/dev/null && echo $TERM", []string{"-tt"}, result{"banger-term\r\n", "", 0, ""}},
+		{"", "echo $LC_BANGER", []string{"-o", "SetEnv=LC_BANGER=passed"}, result{"passed\n", "", 0, ""}},
+	} {
+		t.Setenv("TERM", "banger-term")
+		var after []string
+		if tt.command != "" {
+			after = []string{tt.command}
+		}
+		got := o.run("ssh", tt.stdin, tt.options, after)
+		got.stderr = strings.ReplaceAll(got.stderr, "Connection to "+o.host+" closed.\r\n", "")
+		if got != tt.want {
+			t.Errorf("%s: got %+v, want %+v", tt.command, got, tt.want)
+		}
+	}
+}
+
+func TestOpenSSHFiles(t *testing.T) {
+	o := newOpenSSH(t)
+	dir := t.TempDir()
+	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
+	text := strings.Repeat("all of it\n", 10000)
+	if err := os.WriteFile(from, []byte(text), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	got := o.run("sftp", fmt.Sprintf("put -p %s %s\nls %s\n", from, to, to), []string{"-b", "-"}, nil)
+	if got.status != 0 {
+		t.Fatalf("got %+v", got)
+	}
+	if copied, err := os.ReadFile(to); string(copied) != text || err != nil {
+		t.Errorf("got %d bytes, %v", len(copied), err)
+	}
+	if info, err := os.Stat(to); err != nil || info.Mode() != 0o640 {
+		t.Errorf("got %v, %v", info, err)
+	}
+}
+
+// Both directions of forwarding meet in one command: it dials a port of the
+// guest's that leads to the client and on to a server of the test's.
+func TestOpenSSHForwards(t *testing.T) {
+	o := newOpenSSH(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go echo(t, listener)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	remote := free.Addr().String()
+	free.Close()
+	dial := fmt.Sprintf("ssh %s -W %s %s", strings.Join(o.options, " "), remote, o.host)
+	got := o.run("ssh", "there and back", []string{"-o", "ExitOnForwardFailure=yes", "-R", remote + ":" + listener.Addr().String()}, []string{dial})
+	if want := (result{stdout: "there and back"}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}

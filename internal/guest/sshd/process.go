@@ -1,0 +1,114 @@
+package sshd
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// process is a program that runs in a session and process group of its own.
+type process struct {
+	cmd   *exec.Cmd
+	mu    sync.Mutex
+	ended bool
+}
+
+// signal signals the whole group, as long as its number is certain to be its.
+func (p *process) signal(sig unix.Signal) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		return unix.ESRCH
+	}
+	return unix.Kill(-p.cmd.Process.Pid, sig)
+}
+
+// wait returns when the program has ended. Until it is reaped, its number
+// belongs to nobody else.
+func (p *process) wait() unix.WaitStatus {
+	for {
+		err := unix.Waitid(unix.P_PID, p.cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+	p.cmd.Wait() // its status is all that counts
+	return unix.WaitStatus(p.cmd.ProcessState.Sys().(syscall.WaitStatus))
+}
+
+// run runs cmd, connected to the channel, and reports how it ended.
+func (s *session) run(cmd *exec.Cmd) {
+	var err error
+	if s.pty != nil {
+		err = s.runOnTerminal(cmd)
+	} else {
+		err = s.runOnPipes(cmd)
+	}
+	if err == nil {
+		return
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err // the rest is how the program was started
+	}
+	s.failExec(fmt.Errorf("%q: %w", cmd.Args[0], err))
+}
+
+// start starts cmd, unless the client has lost interest.
+func (s *session) start(cmd *exec.Cmd) (*process, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	s.process = &process{cmd: cmd}
+	return s.process, nil
+}
+
+// runOnPipes runs cmd with separate streams. Its exit status is sent as soon
+// as it has ended; the streams end when nobody else holds them either.
+func (s *session) runOnPipes(cmd *exec.Cmd) error {
+	var pipes [3]struct{ r, w *os.File }
+	for i := range pipes {
+		var err error
+		if pipes[i].r, pipes[i].w, err = os.Pipe(); err != nil {
+			return err
+		}
+		defer pipes[i].r.Close()
+		defer pipes[i].w.Close()
+	}
+	in, out, errs := pipes[0], pipes[1], pipes[2]
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in.r, out.w, errs.w
+	cmd.SysProcAttr.Setsid = true
+	p, err := s.start(cmd)
+	if err != nil {
+		return err
+	}
+	in.r.Close()
+	out.w.Close()
+	errs.w.Close()
+	go func() {
+		io.Copy(in.w, s.channel)
+		in.w.Close()
+	}()
+	var copies sync.WaitGroup
+	copies.Go(func() { io.Copy(s.channel, out.r); out.r.Close() })
+	copies.Go(func() { io.Copy(s.channel.Stderr(), errs.r); errs.r.Close() })
+	s.finish(p)
+	copies.Wait()
+	s.channel.CloseWrite()
+	return nil
+}

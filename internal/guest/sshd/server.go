@@ -1,0 +1,109 @@
+// Package sshd is the guest's SSH server: sessions, file transfer and port
+// forwarding for one client, the host, that is known by its key.
+//
+// It never asks for a password, and runs nothing as another user than the
+// client named. banger's own requests (see agentapi) start programs without a
+// shell between.
+package sshd
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"banger/internal/guest/account"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Config is what a Server needs to know.
+type Config struct {
+	HostKey       []byte // PEM
+	AuthorizedKey []byte // the client's, as a line of authorized_keys
+	// WaitInit returns when the guest's init has booted it.
+	WaitInit func(context.Context) error
+}
+
+// Server serves SSH.
+type Server struct {
+	config   *ssh.ServerConfig
+	waitInit func(context.Context) error
+}
+
+// etc is where the users are described.
+const etc = "/etc"
+
+// handshakeTimeout is for a client that says nothing. Emulated processors need
+// a while for their part.
+const handshakeTimeout = time.Minute
+
+// New makes a server.
+func New(c Config) (*Server, error) {
+	hostKey, err := ssh.ParsePrivateKey(c.HostKey)
+	if err != nil {
+		return nil, fmt.Errorf("parse the host key: %w", err)
+	}
+	client, _, _, _, err := ssh.ParseAuthorizedKey(c.AuthorizedKey)
+	if err != nil {
+		return nil, fmt.Errorf("parse the authorized key: %w", err)
+	}
+	config := &ssh.ServerConfig{
+		ServerVersion:     "SSH-2.0-banger",
+		PublicKeyCallback: allow(client),
+	}
+	config.AddHostKey(hostKey)
+	// What is cheap for emulated processors too; the client chooses.
+	config.KeyExchanges = []string{ssh.KeyExchangeCurve25519, ssh.KeyExchangeMLKEM768X25519}
+	config.Ciphers = []string{ssh.CipherAES128GCM, ssh.CipherChaCha20Poly1305, ssh.CipherAES256GCM}
+	return &Server{config: config, waitInit: c.WaitInit}, nil
+}
+
+// allow accepts client as any user that the guest has.
+func allow(client ssh.PublicKey) func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) {
+	return func(conn ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+		if subtle.ConstantTimeCompare(client.Marshal(), key.Marshal()) == 0 {
+			return nil, errors.New("unknown key")
+		}
+		_, err := account.Lookup(etc, conn.User())
+		return nil, err
+	}
+}
+
+// Serve serves what listener accepts until it fails.
+func (s *Server) Serve(listener net.Listener) error {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		go s.serveConn(conn)
+	}
+}
+
+func (s *Server) serveConn(raw net.Conn) {
+	defer raw.Close()
+	raw.SetDeadline(time.Now().Add(handshakeTimeout))
+	conn, channels, requests, err := ssh.NewServerConn(raw, s.config)
+	if err != nil {
+		return // the client was told why
+	}
+	raw.SetDeadline(time.Time{})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	forwards := newForwards(conn)
+	defer forwards.closeAll()
+	go forwards.serve(requests)
+	for channel := range channels {
+		switch channel.ChannelType() {
+		case "session":
+			go s.serveSession(ctx, conn.User(), channel)
+		case "direct-tcpip":
+			go forwardToGuest(ctx, channel)
+		default:
+			channel.Reject(ssh.UnknownChannelType, "no such channel type")
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package sshd
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"banger/internal/agentapi"
+	"banger/internal/guest/untar"
+
+	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
+)
+
+// SFTPArgument makes the agent run as an SFTP server on its standard streams.
+const SFTPArgument = "sftp"
+
+// ServeSFTP serves SFTP on stdin and stdout, as the user whose process it is.
+// It returns when the client has ended.
+func ServeSFTP() error {
+	streams := struct {
+		io.Reader
+		io.WriteCloser
+	}{os.Stdin, os.Stdout}
+	server, err := sftp.NewServer(streams)
+	if err != nil {
+		return err
+	}
+	return server.Serve()
+}
+
+// subsystem runs this program again for SFTP: a process has a user's rights, a
+// part of one has not.
+func (s *session) subsystem(payload []byte) program {
+	var subsystem struct{ Name string }
+	if ssh.Unmarshal(payload, &subsystem) != nil || subsystem.Name != "sftp" {
+		return nil
+	}
+	return func() {
+		cmd := s.command(s.login, []string{"banger-agent", SFTPArgument}, homeOf(s.login), nil)
+		cmd.Path = "/proc/self/exe"
+		s.run(cmd)
+	}
+}
+
+// bangerUntar unpacks the tar on stdin.
+func (s *session) bangerUntar(payload []byte) program {
+	var request agentapi.Untar
+	if json.Unmarshal(payload, &request) != nil || request.Dir == "" {
+		return nil
+	}
+	return func() {
+		if err := untar.Unpack(request.Dir, s.channel); err != nil {
+			s.fail(1, fmt.Errorf("unpack into %s: %w", request.Dir, err))
+			return
+		}
+		s.exit(0)
+	}
+}

@@ -1,0 +1,185 @@
+// Package untar unpacks a tar that is not to be trusted: whatever it says,
+// nothing outside the directory is written.
+package untar
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Unpack unpacks the tar in r below dir, which is made where absent. Regular
+// files, directories, symbolic and hard links get the tar's permissions and
+// times and the caller's owner; files in the way are replaced, directories
+// joined. Any other kind of entry is an error, as is a name that leads outside;
+// what came before it stays.
+func Unpack(dir string, r io.Reader) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	u := unpacker{root: root}
+	defer u.leave()
+	entries := tar.NewReader(r)
+	for {
+		header, err := entries.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if err := u.unpack(header, entries); err != nil {
+			return fmt.Errorf("%q: %w", header.Name, withoutPath(err))
+		}
+	}
+	// The rest is padding that the sender wants to get rid of.
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		return err
+	}
+	return u.finishDirs()
+}
+
+type unpacker struct {
+	root *os.Root
+	dirs []*tar.Header // whose attributes wait until nothing is put in any more
+	at   *os.Root      // the directory of the latest entry, kept open for the next
+	path string        // its name in root
+}
+
+func (u *unpacker) unpack(h *tar.Header, content io.Reader) error {
+	h.Name = path.Clean(strings.TrimPrefix(h.Name, "./"))
+	switch h.Typeflag {
+	case tar.TypeXGlobalHeader:
+		return nil
+	case tar.TypeDir:
+		return u.dir(h)
+	case tar.TypeReg, tar.TypeSymlink, tar.TypeLink:
+	default:
+		return fmt.Errorf("entries of type %q are not for copying", h.Typeflag)
+	}
+	if err := u.enter(path.Dir(h.Name)); err != nil {
+		return err
+	}
+	name := path.Base(h.Name)
+	if err := u.remove(name); err != nil {
+		return err
+	}
+	switch h.Typeflag {
+	case tar.TypeSymlink:
+		return u.at.Symlink(h.Linkname, name)
+	case tar.TypeLink:
+		return u.root.Link(path.Clean(strings.TrimPrefix(h.Linkname, "./")), h.Name)
+	default:
+		return u.file(name, h, content)
+	}
+}
+
+// enter opens a directory, which is made where absent.
+func (u *unpacker) enter(dir string) error {
+	if u.at != nil && u.path == dir {
+		return nil
+	}
+	u.leave()
+	if err := u.root.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	at, err := u.root.OpenRoot(dir)
+	u.at, u.path = at, dir
+	return err
+}
+
+func (u *unpacker) leave() {
+	if u.at != nil {
+		u.at.Close()
+		u.at = nil
+	}
+}
+
+// remove takes away what has an entry's name, where anything has.
+func (u *unpacker) remove(name string) error {
+	err := u.at.Remove(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// dir makes a directory, in place of anything else of that name: a link there
+// could lead elsewhere. It stays writable until the end.
+func (u *unpacker) dir(h *tar.Header) error {
+	info, err := u.root.Lstat(h.Name)
+	if err == nil && !info.IsDir() {
+		u.leave() // that may be what the name led to
+		if err := u.root.Remove(h.Name); err != nil {
+			return err
+		}
+	}
+	if err := u.root.MkdirAll(h.Name, 0o755); err != nil {
+		return err
+	}
+	u.dirs = append(u.dirs, h)
+	return nil
+}
+
+func (u *unpacker) file(name string, h *tar.Header, content io.Reader) error {
+	f, err := u.at.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, content)
+	if err == nil {
+		err = f.Chmod(permissions(h))
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	return u.at.Chtimes(name, time.Time{}, h.ModTime)
+}
+
+// finishDirs gives directories their attributes, the innermost first.
+func (u *unpacker) finishDirs() error {
+	for _, h := range slices.Backward(u.dirs) {
+		info, err := u.root.Lstat(h.Name)
+		if err != nil || !info.IsDir() {
+			continue // a later entry took its place
+		}
+		if err := u.root.Chmod(h.Name, permissions(h)); err != nil {
+			return err
+		}
+		if err := u.root.Chtimes(h.Name, time.Time{}, h.ModTime); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// permissions leaves out the setuid and setgid bits: the owner has changed.
+func permissions(h *tar.Header) fs.FileMode { return h.FileInfo().Mode().Perm() }
+
+// withoutPath leaves out the name that the caller says anyway.
+func withoutPath(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	var l *os.LinkError
+	if errors.As(err, &l) {
+		return l.Err
+	}
+	return err
+}
