@@ -15,8 +15,8 @@ fi
 tar=$root/build/test/debian.tar
 if [[ ! -f $tar ]]; then
 	mmdebstrap --quiet --variant=minbase \
-		--include=systemd-sysv,udev,dbus,iproute2,kmod,procps bookworm "$tar.new"
-	mv "$tar.new" "$tar"
+		--include=systemd-sysv,udev,dbus,iproute2,kmod,procps bookworm "${tar%.tar}.new.tar"
+	mv "${tar%.tar}.new.tar" "$tar"
 fi
 if ! "$banger" image show debian >/dev/null 2>&1; then
 	"$banger" image pull "tar:$tar" --name debian --kernel-ref debian
