@@ -1,0 +1,89 @@
+package bundle
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+)
+
+const (
+	blockSize = 4 << 10   // what a sparse file saves in units of
+	chunkSize = 128 << 10 // of blocks, read and written at once
+)
+
+var zeros [blockSize]byte
+
+func allZero(p []byte) bool {
+	for len(p) > blockSize {
+		if !bytes.Equal(p[:blockSize], zeros[:]) {
+			return false
+		}
+		p = p[blockSize:]
+	}
+	return bytes.Equal(p, zeros[:len(p)])
+}
+
+// content writes the content of files.
+type content struct {
+	buffer []byte
+}
+
+func newContent() *content { return &content{make([]byte, chunkSize)} }
+
+// write makes the file name of r's size bytes and returns their SHA-256. Blocks
+// of zeros become holes.
+func (c *content) write(root *os.Root, name string, size int64, r io.Reader) (digest string, err error) {
+	f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	hash := sha256.New()
+	for at := int64(0); at < size; {
+		chunk := c.buffer[:min(size-at, chunkSize)]
+		if _, err := io.ReadFull(r, chunk); err != nil {
+			return "", err
+		}
+		hash.Write(chunk)
+		if err := writeSparse(f, chunk, at); err != nil {
+			return "", err
+		}
+		at += int64(len(chunk))
+	}
+	if err := f.Truncate(size); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
+}
+
+// writeSparse writes the runs of blocks in chunk that are not zero.
+func writeSparse(f *os.File, chunk []byte, at int64) error {
+	for len(chunk) > 0 {
+		hole := run(chunk, true)
+		data := run(chunk[hole:], false)
+		if data > 0 {
+			if _, err := f.WriteAt(chunk[hole:hole+data], at+int64(hole)); err != nil {
+				return err
+			}
+		}
+		chunk, at = chunk[hole+data:], at+int64(hole+data)
+	}
+	return nil
+}
+
+// run returns the length of chunk's first blocks that are zero, or that are
+// not.
+func run(chunk []byte, zero bool) int {
+	n := 0
+	for n < len(chunk) {
+		block := chunk[n:min(n+blockSize, len(chunk))]
+		if allZero(block) != zero {
+			break
+		}
+		n += len(block)
+	}
+	return n
+}
