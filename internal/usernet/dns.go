@@ -94,7 +94,7 @@ func (n *Network) serveDNSConn(conn net.Conn) {
 	}
 }
 
-// exchange asks one server.
+// exchange asks one server, given with its port.
 type exchange func(ctx context.Context, server string, query []byte) ([]byte, error)
 
 func exchangeUDP(ctx context.Context, server string, query []byte) ([]byte, error) {
@@ -138,7 +138,7 @@ func exchangeTCP(ctx context.Context, server string, query []byte) ([]byte, erro
 func dialDNS(ctx context.Context, network, server string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dnsTimeout)
 	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, network, net.JoinHostPort(server, "53"))
+	conn, err := new(net.Dialer).DialContext(ctx, network, server)
 	if err == nil {
 		conn.SetDeadline(time.Now().Add(dnsTimeout))
 	}

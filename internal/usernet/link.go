@@ -2,6 +2,7 @@ package usernet
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"gvisor.dev/gvisor/pkg/buffer"
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -17,14 +18,20 @@ const maxFrame = header.EthernetMinimumSize + agentapi.MTU
 // link is the stack's end of the cable to the guest; the frames on it are
 // whole Ethernet frames. What is sent while no guest is there is lost.
 type link struct {
-	admit func(frame []byte) bool // filters what comes from the guest
+	address tcpip.LinkAddress
+	admit   func(frame []byte) bool // filters what comes from the guest
 
-	mu         sync.Mutex // one frame at a time
-	send       func(frame [][]byte) error
-	dispatcher stack.NetworkDispatcher
+	mu   sync.Mutex // one frame at a time
+	send func(frame [][]byte) error
+
+	// dispatcher is the stack. It is not under mu: to receive must go on while
+	// the guest does not read, or neither side would move again.
+	dispatcher atomic.Pointer[stack.NetworkDispatcher]
 }
 
-func newLink(admit func([]byte) bool) *link { return &link{admit: admit} }
+func newLink(address tcpip.LinkAddress, admit func([]byte) bool) *link {
+	return &link{address: address, admit: admit}
+}
 
 // connect puts a guest at the other end.
 func (l *link) connect(send func(frame [][]byte) error) {
@@ -33,10 +40,11 @@ func (l *link) connect(send func(frame [][]byte) error) {
 	l.send = send
 }
 
-// detach takes it away.
+// detach takes it away. Its connection must have been closed: see transmit.
 func (l *link) detach() { l.connect(nil) }
 
-// transmit sends one frame to the guest.
+// transmit sends one frame to the guest. It blocks while the guest does not
+// read, which is what paces senders.
 func (l *link) transmit(frame [][]byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -50,20 +58,17 @@ func (l *link) transmit(frame [][]byte) {
 
 // receive takes a frame from the guest.
 func (l *link) receive(frame *buffer.View) {
-	l.mu.Lock()
-	dispatcher := l.dispatcher
-	l.mu.Unlock()
+	dispatcher := l.dispatcher.Load()
 	if dispatcher == nil || !l.admit(frame.AsSlice()) {
 		frame.Release()
 		return
 	}
 	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithView(frame)})
-	dispatcher.DeliverNetworkPacket(0, pkt)
+	(*dispatcher).DeliverNetworkPacket(0, pkt)
 	pkt.DecRef()
 }
 
-// WritePackets implements stack.LinkEndpoint. It blocks while the guest does
-// not read, which is what paces senders.
+// WritePackets implements stack.LinkEndpoint.
 func (l *link) WritePackets(pkts stack.PacketBufferList) (int, tcpip.Error) {
 	for _, pkt := range pkts.AsSlice() {
 		l.transmit(pkt.AsSlices())
@@ -73,17 +78,15 @@ func (l *link) WritePackets(pkts stack.PacketBufferList) (int, tcpip.Error) {
 
 // Attach implements stack.LinkEndpoint.
 func (l *link) Attach(d stack.NetworkDispatcher) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.dispatcher = d
+	if d == nil {
+		l.dispatcher.Store(nil)
+		return
+	}
+	l.dispatcher.Store(&d)
 }
 
 // IsAttached implements stack.LinkEndpoint.
-func (l *link) IsAttached() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.dispatcher != nil
-}
+func (l *link) IsAttached() bool { return l.dispatcher.Load() != nil }
 
 // MTU implements stack.LinkEndpoint.
 func (l *link) MTU() uint32 { return maxFrame }
@@ -95,7 +98,7 @@ func (l *link) Capabilities() stack.LinkEndpointCapabilities {
 }
 
 // LinkAddress implements stack.LinkEndpoint.
-func (l *link) LinkAddress() tcpip.LinkAddress { return gatewayMAC }
+func (l *link) LinkAddress() tcpip.LinkAddress { return l.address }
 
 // The rest of stack.LinkEndpoint needs nothing from this link.
 

@@ -3,6 +3,7 @@ package usernet
 import (
 	"bufio"
 	"encoding/binary"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -17,7 +18,7 @@ func (n *Network) resolve(query []byte, ask exchange) []byte {
 	if n.options.HostLoopback && strings.EqualFold(q.name, HostName) {
 		return n.answerHost(query, q)
 	}
-	for _, server := range nameServers(n.resolvConf) {
+	for _, server := range n.servers() {
 		reply, err := ask(n.ctx, server, query)
 		if err != nil {
 			continue
@@ -48,24 +49,31 @@ func (n *Network) answerHost(query []byte, q question) []byte {
 	return append(reply, host.AsSlice()...)
 }
 
-// nameServers lists the servers of a resolv.conf(5), which without any means
-// the local one.
-func nameServers(path string) []string {
+// maxServers is resolv.conf(5)'s MAXNS.
+const maxServers = 3
+
+// hostServers reads the host's configuration anew each time: laptops travel.
+func hostServers() []string {
+	f, err := os.Open("/etc/resolv.conf")
+	if err != nil {
+		return parseServers(strings.NewReader(""))
+	}
+	defer f.Close()
+	return parseServers(f)
+}
+
+// parseServers lists the servers of a resolv.conf(5). Where it has none, that
+// means the local one.
+func parseServers(conf io.Reader) []string {
 	var servers []string
-	if f, err := os.Open(path); err == nil {
-		defer f.Close()
-		for lines := bufio.NewScanner(f); lines.Scan(); {
-			fields := strings.Fields(lines.Text())
-			if len(fields) >= 2 && fields[0] == "nameserver" {
-				servers = append(servers, fields[1])
-			}
+	for lines := bufio.NewScanner(conf); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		if len(fields) >= 2 && fields[0] == "nameserver" && len(servers) < maxServers {
+			servers = append(servers, net.JoinHostPort(fields[1], "53"))
 		}
 	}
 	if servers == nil {
-		servers = []string{loopback.String()}
+		servers = []string{net.JoinHostPort(loopback.String(), "53")}
 	}
-	return servers[:min(len(servers), maxServers)]
+	return servers
 }
-
-// maxServers is resolv.conf(5)'s MAXNS.
-const maxServers = 3

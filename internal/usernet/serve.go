@@ -49,8 +49,8 @@ func (n *Network) ServePackets(ctx context.Context, conn net.Conn) error {
 // serve carries frames between the guest at conn and the stack.
 func (n *Network) serve(ctx context.Context, conn net.Conn,
 	send func([][]byte) error, receive func() (*buffer.View, error)) error {
-	defer conn.Close()
 	if !n.begin() {
+		conn.Close()
 		return ErrClosed
 	}
 	defer n.work.Done()
@@ -59,6 +59,7 @@ func (n *Network) serve(ctx context.Context, conn net.Conn,
 	}
 	n.link.connect(send)
 	defer n.link.detach()
+	defer conn.Close()
 	for {
 		frame, err := receive()
 		if err != nil {

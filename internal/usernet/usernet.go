@@ -39,11 +39,11 @@ const HostName = "host.banger.internal"
 
 // Network is one guest's network. It implements vmm.Network.
 type Network struct {
-	options    Options
-	resolvConf string // the host's, for its name servers
-	stack      *stack.Stack
-	link       *link
-	pinger     *pinger
+	options Options
+	servers func() []string // the host's name servers, with ports
+	stack   *stack.Stack
+	link    *link
+	pinger  *pinger
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -60,9 +60,9 @@ func New(o Options) (*Network, error) {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	n := &Network{options: o, resolvConf: "/etc/resolv.conf"}
+	n := &Network{options: o, servers: hostServers}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
-	n.link, n.pinger = newLink(n.admit), newPinger(n)
+	n.link, n.pinger = newLink(gatewayMAC, n.admit), newPinger(n)
 	n.stack = newStack()
 	if err := n.setUp(); err != nil {
 		n.Close()
@@ -105,7 +105,6 @@ func (n *Network) Close() {
 	n.closed = true
 	n.mu.Unlock()
 	n.cancel()
-	n.link.detach()
 	n.work.Wait()
 	n.stack.Destroy()
 }
