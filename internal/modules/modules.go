@@ -69,8 +69,8 @@ func Read(ctx context.Context, dir string) (*Set, error) {
 		set.byName[m.Name] = len(set.modules)
 		set.modules = append(set.modules, m)
 	}
-	set.builtin, err = readBuiltin(filepath.Join(dir, "modules.builtin"))
-	return set, err
+	set.builtin = readBuiltin(dir)
+	return set, nil
 }
 
 func readModule(dir, file string) (Module, error) {
@@ -127,13 +127,13 @@ func lines(file string) []string {
 	return strings.Split(strings.TrimSpace(string(data)), "\n")
 }
 
-func readBuiltin(file string) ([]string, error) {
+func readBuiltin(dir string) []string {
 	var names []string
-	for _, line := range lines(file) {
+	for _, line := range lines(filepath.Join(dir, "modules.builtin")) {
 		if name, ok := NameOf(line); ok {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
-	return slices.Compact(names), nil
+	return slices.Compact(names)
 }

@@ -32,8 +32,8 @@ func Open(dir string) (*Set, error) {
 	}
 	set.readTable(dir, "softdep", func(m *Module, _, rest string) { m.Soft = append(m.Soft, rest) })
 	set.readTable(dir, "alias", func(m *Module, key, _ string) { m.Aliases = append(m.Aliases, key) })
-	set.builtin, err = readBuiltin(filepath.Join(dir, "modules.builtin"))
-	return set, err
+	set.builtin = readBuiltin(dir)
+	return set, nil
 }
 
 // readTable reads "<kind> <key> <rest>" lines of modules.<kind>; the module is

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"banger/internal/agentapi"
+	"banger/internal/initramfs"
+	"banger/internal/kernel"
+	"banger/internal/statedir"
+	"banger/internal/vm"
+	"banger/internal/vmm"
+	"banger/internal/vmm/qemu"
+)
+
+// boot compares vm run, from the command to its output, with the same guest
+// whose VMM is started by hand and whose init prints the same at once.
+func (b bench) boot(ctx context.Context) error {
+	hand, err := b.byHand(ctx)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(hand.dir)
+	ours := func() (time.Duration, error) {
+		return untilLine(exec.Command(b.banger, "-q", "vm", "run", "--rm", "--image", "debian", "--kernel", b.kernel, "--", "uname", "-r"), hand.release)
+	}
+	theirs := func() (time.Duration, error) {
+		return untilLine(exec.Command(qemu.Program, qemu.Args(hand.config, hand.accel)...), hand.release)
+	}
+	a, h, err := inTurn(b.pairs, ours, theirs)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("vm run --rm -- uname -r, to its output: %v\n", a)
+	fmt.Printf("the same guest by hand, by its init:     %v\n", h)
+	fmt.Printf("ratio %.2f (%s, kernel %s)\n", ratio(a, h), hand.accel, hand.release)
+	return nil
+}
+
+// untilLine runs a command until it prints a line with text, and ends it.
+func untilLine(cmd *exec.Cmd, text string) (time.Duration, error) {
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, err
+	}
+	begin := time.Now()
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), text) {
+			took := time.Since(begin)
+			cmd.Process.Signal(os.Interrupt)
+			for lines.Scan() { // lets it end in peace
+			}
+			cmd.Wait()
+			return took, nil
+		}
+	}
+	return 0, fmt.Errorf("%s ended without %q: %w", cmd.Path, text, cmd.Wait())
+}
+
+// handmade is a guest to be started by hand.
+type handmade struct {
+	dir     string
+	release string
+	accel   string
+	config  vmm.Config
+}
+
+// byHand makes the kernel, initramfs and disks that vm run would use, but that
+// the image's init prints the kernel's release.
+func (b bench) byHand(ctx context.Context) (h handmade, err error) {
+	dirs, err := statedir.Default()
+	if err != nil {
+		return h, err
+	}
+	k, err := kernel.NewStore(dirs.KernelTree(), "").Get(b.kernel)
+	if err != nil {
+		return h, err
+	}
+	info, err := qemu.New("").Probe(ctx)
+	if err != nil {
+		return h, err
+	}
+	if h.dir, err = os.MkdirTemp("", "bench"); err != nil {
+		return h, err
+	}
+	v, err := vm.NewStore(statedir.Tree{Kind: "vm", Dir: h.dir}).Create(ctx, vm.VM{Name: "hand", CPUs: 2, MemoryMiB: 1024, DiskBytes: 8 << 30})
+	if err != nil {
+		return h, err
+	}
+	rootfs := filepath.Join(h.dir, "rootfs")
+	if err := replaceInit(dirs.ImageTree().Path("debian", statedir.Rootfs), rootfs); err != nil {
+		return h, err
+	}
+	mac, err := net.ParseMAC(v.MAC)
+	if err != nil {
+		return h, err
+	}
+	h.release, h.accel = k.KernelVersion, info.Accel
+	h.config = vmm.Config{
+		Name: v.Name, Kernel: k.Vmlinux(), Initrd: filepath.Join(h.dir, "initramfs"), CPUs: v.CPUs, MemoryMiB: v.MemoryMiB, MAC: mac,
+		Cmdline: []string{"quiet", "net.ifnames=0", "panic=-1"},
+		Disks:   []vmm.Disk{{Path: rootfs, ReadOnly: true}, {Path: filepath.Join(h.dir, v.Name, statedir.Disk)}},
+	}
+	settings := agentapi.Settings{Hostname: v.Name, Root: agentapi.Root{Image: "/dev/vda", Disk: "/dev/vdb"}}
+	if image := k.ModulesImage(); image != "" {
+		h.config.Disks = append(h.config.Disks, vmm.Disk{Path: image, ReadOnly: true})
+		settings.Root.Modules, settings.Root.KernelRelease = "/dev/vdc", k.KernelVersion
+	}
+	return h, writeInitramfs(h.config.Initrd, k, settings)
+}
+
+func writeInitramfs(path string, k kernel.Kernel, settings agentapi.Settings) (err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return initramfs.Build(f, initramfs.Options{Initrd: k.Initrd(), ModulesDir: k.ModulesDir(), Settings: settings})
+}
+
+// replaceInit copies an image and makes its init a script.
+func replaceInit(from, to string) error {
+	script := to + ".init"
+	if err := os.WriteFile(script, []byte("#!/bin/sh\nuname -r > /dev/console\nexec sleep 1000\n"), 0o755); err != nil {
+		return err
+	}
+	if out, err := exec.Command("cp", "--sparse=always", from, to).CombinedOutput(); err != nil {
+		return fmt.Errorf("copy the image: %w: %s", err, out)
+	}
+	requests := "rm /usr/sbin/init\nwrite " + script + " /usr/sbin/init\nsif /usr/sbin/init mode 0100755\n"
+	debugfs := exec.Command("debugfs", "-w", "-f", "/dev/stdin", to)
+	debugfs.Stdin = strings.NewReader(requests)
+	if out, err := debugfs.CombinedOutput(); err != nil {
+		return fmt.Errorf("replace the init: %w: %s", err, out)
+	}
+	return nil
+}

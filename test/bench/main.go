@@ -1,0 +1,72 @@
+// Command bench measures banger against what it stands on, in turn, so that a
+// noisy machine disturbs both sides alike. It needs what make bench provides.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+)
+
+func main() {
+	pairs := flag.Int("pairs", 5, "how often to measure each side")
+	banger := flag.String("banger", "build/bin/banger", "banger to measure")
+	kernel := flag.String("kernel", "debian", "kernel to boot")
+	flag.Parse()
+	b := bench{banger: *banger, kernel: *kernel, pairs: *pairs}
+	for _, measure := range []func(context.Context) error{b.boot, b.create, b.idle} {
+		if err := measure(context.Background()); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+	}
+}
+
+type bench struct {
+	banger, kernel string
+	pairs          int
+}
+
+// sample is a number of durations.
+type sample []time.Duration
+
+func (s sample) median() time.Duration {
+	sorted := slices.Sorted(slices.Values(s))
+	return sorted[len(sorted)/2]
+}
+
+func (s sample) String() string {
+	return fmt.Sprintf("median %v, from %v to %v",
+		s.median().Round(time.Millisecond/10), slices.Min(s).Round(time.Millisecond/10), slices.Max(s).Round(time.Millisecond/10))
+}
+
+// ratio is the median of the pairs' ratios.
+func ratio(a, b sample) float64 {
+	var all []float64
+	for i := range a {
+		all = append(all, float64(a[i])/float64(b[i]))
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// inTurn measures a, b, a, b, ... after one round that does not count.
+func inTurn(pairs int, a, b func() (time.Duration, error)) (as, bs sample, err error) {
+	for i := range pairs + 1 {
+		ta, err := a()
+		if err != nil {
+			return nil, nil, err
+		}
+		tb, err := b()
+		if err != nil {
+			return nil, nil, err
+		}
+		if i > 0 {
+			as, bs = append(as, ta), append(bs, tb)
+		}
+	}
+	return as, bs, nil
+}
