@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"internal/initramfs":   {"internal/agentapi"},
 	"internal/imagemgr":    {"internal/ext4", "internal/process", "internal/ref", "internal/rootfs", "internal/statedir"},
 	"internal/kernel":      {"internal/ext4", "internal/process", "internal/ref", "internal/statedir"},
+	"internal/kernelcat":   {"internal/ref"},
 	"internal/project":     {"internal/process"},
 	"internal/config":      {"internal/size"},
 	"internal/guest":       {"internal/agentapi"},
