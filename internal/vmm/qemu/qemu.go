@@ -76,11 +76,11 @@ func (b *backend) accel() string {
 
 // version picks the number out of what QEMU says of itself.
 func version(text string) string {
-	_, rest, found := strings.Cut(text, "version ")
-	if !found {
-		return "unknown"
+	_, rest, _ := strings.Cut(text, "version ")
+	if words := strings.Fields(rest); len(words) > 0 {
+		return words[0]
 	}
-	return strings.TrimSpace(strings.FieldsFunc(rest, func(r rune) bool { return r == ' ' || r == '\n' })[0])
+	return "unknown"
 }
 
 // Start implements vmm.Backend.
@@ -89,7 +89,7 @@ func (b *backend) Start(ctx context.Context, cfg vmm.Config, network vmm.Network
 	if err != nil {
 		return nil, err
 	}
-	if err := checkKernel(cfg.Kernel); err != nil {
+	if err := checkFiles(cfg); err != nil {
 		return nil, err
 	}
 	accel := b.accel()

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"banger/internal/vmm"
 )
 
 // notePVH is the ELF note with the entry point that QEMU uses:
@@ -14,6 +16,35 @@ const notePVH = 18
 
 // maxNote is the longest name or content of a note that is believed, in bytes.
 const maxNote = 1 << 16
+
+// checkFiles says which of a VM's files QEMU could not use: its own words are
+// for those who know its options.
+func checkFiles(cfg vmm.Config) error {
+	if err := checkKernel(cfg.Kernel); err != nil {
+		return err
+	}
+	if err := checkOpen(cfg.Initrd, os.O_RDONLY); err != nil {
+		return fmt.Errorf("open the initramfs: %w", err)
+	}
+	for _, disk := range cfg.Disks {
+		mode := os.O_RDWR
+		if disk.ReadOnly {
+			mode = os.O_RDONLY
+		}
+		if err := checkOpen(disk.Path, mode); err != nil {
+			return fmt.Errorf("open a disk: %w", err)
+		}
+	}
+	return nil
+}
+
+func checkOpen(path string, mode int) error {
+	f, err := os.OpenFile(path, mode, 0)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
 
 // checkKernel says what keeps QEMU from starting a kernel.
 func checkKernel(path string) error {

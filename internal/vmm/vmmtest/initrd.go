@@ -1,0 +1,87 @@
+package vmmtest
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"banger/internal/modules"
+	"banger/internal/process"
+)
+
+// drivers are what the guest needs, where they are not built into its kernel.
+var drivers = []string{"virtio_mmio", "virtio_pci", "virtio_blk", "virtio_net"}
+
+// buildInitrd packs the guest program and the modules that it loads.
+func buildInitrd(t *testing.T, env Env) string {
+	t.Helper()
+	dir := t.TempDir()
+	program := filepath.Join(dir, "init")
+	err := process.Run(t.Context(), process.Cmd{
+		Args: []string{"go", "build", "-o", program, "banger/internal/vmm/vmmtest/testdata/guest"},
+		Env:  append(os.Environ(), "CGO_ENABLED=0"),
+	})
+	if err != nil {
+		t.Fatalf("build the guest: %v", err)
+	}
+	var archive bytes.Buffer
+	pack(&archive, "modules", 0o040755, nil)
+	pack(&archive, "dev", 0o040755, nil)
+	pack(&archive, "init", 0o100755, readFile(t, program))
+	for i, m := range neededModules(t, env) {
+		name := fmt.Sprintf("modules/%03d-%s.ko", i, m.Name)
+		content, err := modules.ReadFile(filepath.Join(env.Modules, m.Path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pack(&archive, name, 0o100644, content)
+	}
+	pack(&archive, "TRAILER!!!", 0, nil)
+	initrd := filepath.Join(dir, "initrd")
+	if err := os.WriteFile(initrd, archive.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return initrd
+}
+
+func neededModules(t *testing.T, env Env) []modules.Module {
+	t.Helper()
+	if env.Modules == "" {
+		return nil
+	}
+	set, err := modules.Open(env.Modules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order, err := set.Needed(drivers...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return order
+}
+
+// pack appends an entry to a cpio of the "newc" kind.
+func pack(archive *bytes.Buffer, name string, mode uint32, content []byte) {
+	fmt.Fprintf(archive, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s\x00",
+		archive.Len()+1, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name)+1, 0, name)
+	align(archive)
+	archive.Write(content)
+	align(archive)
+}
+
+func align(archive *bytes.Buffer) {
+	for archive.Len()%4 != 0 {
+		archive.WriteByte(0)
+	}
+}
+
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
