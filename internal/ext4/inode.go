@@ -47,7 +47,7 @@ func (n *inode) isDir() bool { return n.mode&modeType == modeDir }
 
 // setAttributes takes owner, permissions and time from h.
 func (n *inode) setAttributes(h *tar.Header) error {
-	if !isUint32(h.Uid) || !isUint32(h.Gid) {
+	if !isID(h.Uid) || !isID(h.Gid) {
 		return &EntryError{h.Name, fmt.Sprintf("has the impossible owner %d:%d", h.Uid, h.Gid)}
 	}
 	n.mode = n.mode&modeType | uint16(h.Mode&0o7777)
@@ -59,7 +59,8 @@ func (n *inode) setAttributes(h *tar.Header) error {
 	return nil
 }
 
-func isUint32(n int) bool { return n >= 0 && n <= math.MaxUint32 }
+// isID tells whether n can be a user or a group; the highest number means none.
+func isID(n int) bool { return n >= 0 && n < math.MaxUint32 }
 
 // The seconds that an inode is given. It could hold another 136 years, but
 // those e2fsck takes for a mistake.
