@@ -29,10 +29,10 @@ type Cmd struct {
 	Stderr io.Writer  // nil keeps the last lines for the error
 	Files  []*os.File // descriptors 3 and up
 
-	// Grace is for a program that has to clean up after itself, and for Run
-	// only: how long it may take for that, once it and its children were told
-	// to end.
-	Grace time.Duration
+	// CleansUp is for a program that must not be killed in its work, and for
+	// Run only: it and its children are told to end, and Run waits a second
+	// for that. It outlives this process where it takes longer.
+	CleansUp bool
 }
 
 // NotFoundError says that the host lacks a program.
@@ -72,20 +72,46 @@ func LookPath(program string) (string, error) {
 }
 
 // Run runs c to its end. Cancelling ctx terminates it, and kills it where it
-// does not heed that within a second or c.Grace.
+// does not heed that within a second.
 func Run(ctx context.Context, c Cmd) error {
+	if c.CleansUp {
+		return c.runToTheEnd(ctx)
+	}
 	cmd, tail, err := c.command(ctx)
 	if err != nil {
 		return err
 	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = time.Second
-	if c.Grace > 0 {
-		cmd.SysProcAttr.Setpgid = true
-		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-		cmd.WaitDelay = c.Grace
-	}
 	if err := onOneThread(cmd.Run); err != nil {
+		return c.fault(ctx, err, tail)
+	}
+	return nil
+}
+
+// runToTheEnd is Run for a program that cleans up.
+func (c Cmd) runToTheEnd(ctx context.Context) error {
+	cmd, tail, err := c.command(context.WithoutCancel(ctx))
+	if err != nil {
+		return err
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return c.fault(ctx, err, tail)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		select {
+		case <-ended:
+		case <-time.After(time.Second):
+		}
+		return ctx.Err()
+	}
+	if err != nil {
 		return c.fault(ctx, err, tail)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -179,25 +179,29 @@ func TestLastLines(t *testing.T) {
 	}
 }
 
-// With a grace period, a program's children are told to end too, and it may
-// clean up.
-func TestRunGrace(t *testing.T) {
-	dir := t.TempDir()
-	ctx, cancel := context.WithCancel(context.Background())
-	ready := writerFunc(func([]byte) { cancel() })
-	// Only the signal ends the child, and only then the parent cleans up.
-	script := `trap 'wait; rmdir "$0"; exit 1' TERM
-sh -c 'echo ready; exec sleep 1000' & wait`
-	mess := filepath.Join(dir, "mess")
-	if err := os.Mkdir(mess, 0o700); err != nil {
+// A program that cleans up is told to end with its children, and then left to
+// itself.
+func TestRunCleansUp(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
 		t.Fatal(err)
 	}
-	err := Run(ctx, Cmd{Args: []string{"sh", "-c", script, mess}, Stdout: ready, Grace: time.Minute})
+	defer r.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	ready := writerFunc(func([]byte) { cancel() })
+	script := `trap 'wait; echo cleaned up >&3; exit 1' TERM
+sh -c 'echo ready; exec sleep 1000' & wait`
+	err = Run(ctx, Cmd{Args: []string{"sh", "-c", script}, Stdout: ready, Files: []*os.File{w}, CleansUp: true})
+	w.Close()
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := os.Stat(mess); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("it did not clean up: %v", err)
+	if said, err := io.ReadAll(r); err != nil || string(said) != "cleaned up\n" {
+		t.Errorf("it said %q, %v", said, err)
+	}
+	err = Run(context.Background(), Cmd{Args: []string{"sh", "-c", "echo why >&2; exit 1"}, CleansUp: true})
+	if err == nil || err.Error() != "sh: why" {
+		t.Errorf("got %v", err)
 	}
 }
 
