@@ -23,15 +23,15 @@ func newModel() *node {
 	return &node{kind: tar.TypeDir, children: map[string]*node{"lost+found": {kind: tar.TypeDir, children: map[string]*node{}}}}
 }
 
-// find follows a clean name without following symlinks. It makes directories
-// that are missing where make is set.
-func (n *node) find(name string, make bool) *node {
+// find follows a clean name and no symlink. It adds directories that are
+// missing where add is set.
+func (n *node) find(name string, add bool) *node {
 	if name == "." {
 		return n
 	}
 	for part := range strings.SplitSeq(name, "/") {
 		child := n.children[part]
-		if child == nil && make && n.kind == tar.TypeDir {
+		if child == nil && add && n.kind == tar.TypeDir {
 			child = &node{kind: tar.TypeDir, children: map[string]*node{}}
 			n.children[part] = child
 		}

@@ -82,10 +82,10 @@ func TestErrorsLast(t *testing.T) {
 	bad := file("f/../..", "")
 	first := w.Add(&bad.Header, nil)
 	good := file("g", "")
-	if err := w.Add(&good.Header, nil); first == nil || err != first {
+	if err := w.Add(&good.Header, nil); first == nil || !errors.Is(err, first) {
 		t.Errorf("got %v, then %v", first, err)
 	}
-	if err := w.Close(); err != first {
+	if err := w.Close(); !errors.Is(err, first) {
 		t.Errorf("closing: %v", err)
 	}
 	_, w = newFile(t, Options{})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // Features, see the lists in the format's description.
@@ -146,13 +147,13 @@ func (w *Writer) writeSuperblocks(l *layout) error {
 		if err := binary.Write(&encoded, binary.LittleEndian, s); err != nil {
 			return fmt.Errorf("encode the superblock: %w", err)
 		}
-		block := make([]byte, blockSize)
+		first := make([]byte, blockSize)
 		offset := 0
 		if group == 0 {
 			offset = superblockAt
 		}
-		copy(block[offset:], encoded.Bytes())
-		if err := w.out.writeAt(uint32(group)*blocksPerGroup, append(block, descriptors...)); err != nil {
+		copy(first[offset:], encoded.Bytes())
+		if err := w.out.writeAt(uint32(group)*blocksPerGroup, slices.Concat(first, descriptors)); err != nil {
 			return err
 		}
 	}
