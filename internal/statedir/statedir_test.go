@@ -262,6 +262,29 @@ func TestWaitLock(t *testing.T) {
 	}
 }
 
+func TestTreeLock(t *testing.T) {
+	tree := testTree(t)
+	lock, err := tree.Lock(context.Background(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := tree.Lock(ctx, "a"); !errors.Is(err, context.Canceled) {
+		t.Errorf("locked twice: %v", err)
+	}
+	other, err := tree.Lock(context.Background(), "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names, err := tree.Names(); err != nil || len(names) > 0 {
+		t.Errorf("a lock is listed: %q, %v", names, err)
+	}
+	lock.Remove()
+	other.Remove()
+	wantOnly(t, tree)
+}
+
 func TestWriteJSON(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.json")
 	for _, value := range []string{"one", "two"} {

@@ -1,6 +1,7 @@
 package statedir
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -16,7 +17,10 @@ import (
 // ErrExist says that a name is taken.
 var ErrExist = errors.New("already exists")
 
-const trashPrefix = ".trash-"
+const (
+	trashPrefix = ".trash-"
+	lockPrefix  = ".lock-"
+)
 
 // Tree is a directory with an entry, itself a directory, for each name.
 // Names must have passed ref.CheckName.
@@ -69,6 +73,15 @@ func (t Tree) Remove(name string) error {
 // Rename gives an entry another name, which must be free.
 func (t Tree) Rename(from, to string) error {
 	return t.moveTo(t.Path(from), to, unix.RENAME_NOREPLACE)
+}
+
+// Lock waits for the right to make the named entry, which is nobody else's
+// until the lock is removed. It binds only those who ask for it.
+func (t Tree) Lock(ctx context.Context, name string) (*Lock, error) {
+	if err := os.MkdirAll(t.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("lock %s %q: %w", t.Kind, name, err)
+	}
+	return WaitLock(ctx, t.Path(lockPrefix+name))
 }
 
 // moveTo renames path to the entry's name; flags are renameat2's.
