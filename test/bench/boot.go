@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -16,6 +18,7 @@ import (
 	"banger/internal/initramfs"
 	"banger/internal/kernel"
 	"banger/internal/statedir"
+	"banger/internal/usernet"
 	"banger/internal/vm"
 	"banger/internal/vmm"
 	"banger/internal/vmm/qemu"
@@ -32,9 +35,7 @@ func (b bench) boot(ctx context.Context) error {
 	ours := func() (time.Duration, error) {
 		return untilLine(exec.Command(b.banger, "-q", "vm", "run", "--rm", "--image", "debian", "--kernel", b.kernel, "--", "uname", "-r"), hand.release)
 	}
-	theirs := func() (time.Duration, error) {
-		return untilLine(exec.Command(qemu.Program, qemu.Args(hand.config, hand.accel)...), hand.release)
-	}
+	theirs := func() (time.Duration, error) { return hand.untilLine(ctx) }
 	a, h, err := inTurn(b.pairs, ours, theirs)
 	if err != nil {
 		return err
@@ -74,7 +75,60 @@ type handmade struct {
 	dir     string
 	release string
 	accel   string
+	backend vmm.Backend
 	config  vmm.Config
+}
+
+// untilLine starts the VMM, waits until the guest's init speaks, and ends it.
+func (h handmade) untilLine(ctx context.Context) (time.Duration, error) {
+	network, err := usernet.New(usernet.Options{})
+	if err != nil {
+		return 0, err
+	}
+	defer network.Close()
+	if err := greet(network); err != nil {
+		return 0, err
+	}
+	console, guest := io.Pipe()
+	config := h.config
+	config.Console, config.Log = guest, os.Stderr
+	begin := time.Now()
+	machine, err := h.backend.Start(ctx, config, network)
+	if err != nil {
+		return 0, err
+	}
+	go func() {
+		machine.Wait()
+		guest.Close()
+	}()
+	lines := bufio.NewScanner(console)
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), h.release) {
+			took := time.Since(begin)
+			machine.Kill()
+			io.Copy(io.Discard, console)
+			return took, nil
+		}
+	}
+	return 0, errors.New("the guest made by hand ended without a word")
+}
+
+// greet does for the agent in the guest what it cannot go on without.
+func greet(network *usernet.Network) error {
+	listener, err := network.Listen(agentapi.ControlPort)
+	if err != nil {
+		return err
+	}
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			json.NewEncoder(conn).Encode(agentapi.Welcome{UnixNano: time.Now().UnixNano()})
+		}
+	}()
+	return nil
 }
 
 // byHand makes the kernel, initramfs and disks that vm run would use, but that
@@ -88,14 +142,16 @@ func (b bench) byHand(ctx context.Context) (h handmade, err error) {
 	if err != nil {
 		return h, err
 	}
-	info, err := qemu.New("").Probe(ctx)
+	h.backend = qemu.New("")
+	info, err := h.backend.Probe(ctx)
 	if err != nil {
 		return h, err
 	}
 	if h.dir, err = os.MkdirTemp("", "bench"); err != nil {
 		return h, err
 	}
-	v, err := vm.NewStore(statedir.Tree{Kind: "vm", Dir: h.dir}).Create(ctx, vm.VM{Name: "hand", CPUs: 2, MemoryMiB: 1024, DiskBytes: 8 << 30})
+	store := vm.NewStore(statedir.Tree{Kind: "vm", Dir: h.dir})
+	v, err := store.Create(ctx, vm.VM{Name: "hand", CPUs: 2, MemoryMiB: 1024, DiskBytes: 8 << 30})
 	if err != nil {
 		return h, err
 	}
@@ -113,7 +169,12 @@ func (b bench) byHand(ctx context.Context) (h handmade, err error) {
 		Cmdline: []string{"quiet", "net.ifnames=0", "panic=-1"},
 		Disks:   []vmm.Disk{{Path: rootfs, ReadOnly: true}, {Path: filepath.Join(h.dir, v.Name, statedir.Disk)}},
 	}
-	settings := agentapi.Settings{Hostname: v.Name, Root: agentapi.Root{Image: "/dev/vda", Disk: "/dev/vdb"}}
+	keys, err := store.Keys(v.Name)
+	if err != nil {
+		return h, err
+	}
+	settings := agentapi.Settings{Hostname: v.Name, MachineID: v.MachineID, HostKey: string(keys.HostPEM),
+		AuthorizedKey: keys.ClientLine(), Seed: make([]byte, 64), DNS: agentapi.GatewayIP, Root: agentapi.Root{Image: "/dev/vda", Disk: "/dev/vdb"}}
 	if image := k.ModulesImage(); image != "" {
 		h.config.Disks = append(h.config.Disks, vmm.Disk{Path: image, ReadOnly: true})
 		settings.Root.Modules, settings.Root.KernelRelease = "/dev/vdc", k.KernelVersion
