@@ -8,7 +8,10 @@ import (
 
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/waiter"
+
+	"banger/internal/agentapi"
 )
 
 // A guest can have thousands of connections that do nothing. So a buffer is
@@ -77,8 +80,9 @@ func (s *guestSocket) try(use func([]byte) error) (blocked bool, err error) {
 }
 
 // receiveFromHost waits for data from a host's socket and hands it to use: what
-// is there of a stream, no data at its end, or a datagram.
-func receiveFromHost(socket syscall.Conn, use func([]byte) error) error {
+// is there of a stream, no data at its end, or a datagram. read is readStream
+// or readDatagram.
+func receiveFromHost(socket syscall.Conn, read func(fd int, buf []byte) (int, error), use func([]byte) error) error {
 	raw, err := socket.SyscallConn()
 	if err != nil {
 		return err
@@ -88,7 +92,7 @@ func receiveFromHost(socket syscall.Conn, use func([]byte) error) error {
 	var readErr error
 	err = raw.Read(func(fd uintptr) (ready bool) {
 		buf = buffers.Get().(*transferBuffer)
-		size, readErr = readNow(int(fd), buf[:])
+		size, readErr = read(int(fd), buf[:])
 		if readErr == nil {
 			return true
 		}
@@ -102,11 +106,33 @@ func receiveFromHost(socket syscall.Conn, use func([]byte) error) error {
 	return use(buf[:size])
 }
 
-func readNow(fd int, buf []byte) (int, error) {
+// maxSegments is a whole number of the longest TCP segments to the guest that
+// fit a buffer, in bytes: an odd rest would be a packet of its own each time.
+const maxSegments = bufferSize / maxSegment * maxSegment
+
+// maxSegment is the data in the longest packet, behind the headers of IP and
+// TCP; the stack leaves room for all options. In bytes.
+const maxSegment = agentapi.MTU - header.IPv4MinimumSize - header.TCPHeaderMaximumSize
+
+// readStream reads all that is there and fits, but for a rest.
+func readStream(fd int, buf []byte) (total int, err error) {
+	for buf = buf[:maxSegments]; total < len(buf); {
+		n, err := readDatagram(fd, buf[total:])
+		if total += n; n == 0 || err != nil {
+			if total > 0 {
+				return total, nil // the next call meets the end or the error
+			}
+			return 0, err
+		}
+	}
+	return total, nil
+}
+
+func readDatagram(fd int, buf []byte) (int, error) {
 	for {
 		n, err := unix.Read(fd, buf)
 		if !errors.Is(err, unix.EINTR) {
-			return n, err
+			return max(n, 0), err
 		}
 	}
 }

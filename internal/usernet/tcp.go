@@ -107,7 +107,7 @@ func copyFromGuest(dst io.Writer, src *guestSocket) error {
 // copyFromHost copies until the host's side has nothing more to send.
 func copyFromHost(dst io.Writer, src *net.TCPConn) error {
 	for {
-		err := receiveFromHost(src, func(data []byte) error {
+		err := receiveFromHost(src, readStream, func(data []byte) error {
 			if len(data) == 0 {
 				return io.EOF
 			}

@@ -101,7 +101,7 @@ func (f *flow) inward(ctx context.Context) {
 		}
 		f.outside.SetReadDeadline(expires)
 		// An error may be the outside's "port unreachable": others may follow.
-		receiveFromHost(f.outside, f.toGuest)
+		receiveFromHost(f.outside, readDatagram, f.toGuest)
 	}
 }
 
