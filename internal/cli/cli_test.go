@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"banger/internal/process"
+	"banger/internal/ref"
+	"banger/internal/statedir"
+	"banger/internal/vm"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"banger": func() { os.Exit(Main(os.Args[1:], Stdio())) },
+	})
+}
+
+// The scripts run the real command line. What needs a guest is in test/vm.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
+			return nil
+		},
+	})
+}
+
+func TestHints(t *testing.T) {
+	tests := []struct {
+		err  error
+		want string
+	}{
+		{withHint(errors.New("x"), "do %s", "y"), "do y"},
+		{fmt.Errorf("wrapped: %w", &vm.NotFoundError{Name: "a", Nearest: "b"}), `did you mean "b"?`},
+		{&vm.NotFoundError{Name: "a"}, "banger vm list shows those there are"},
+		{&vm.PhaseError{Name: "a", Phase: vm.Running}, "banger vm stop a stops it"},
+		{&vm.PhaseError{Name: "a", Phase: vm.Stopped}, "banger vm start a starts it"},
+		{&process.NotFoundError{Program: "qemu-system-x86_64"}, "on Debian and Ubuntu: sudo apt install qemu-system-x86"},
+		{&vm.StartError{Message: "x", Missing: "mkfs.ext4"}, "on Debian and Ubuntu: sudo apt install e2fsprogs"},
+		{fmt.Errorf("write: %w", syscall.ENOSPC), "free some space; nothing was left behind"},
+		{fmt.Errorf("vm %w", statedir.ErrExist), "choose another name, or remove that one first"},
+		{errors.New("plain"), ""},
+	}
+	for _, test := range tests {
+		if got := hint(test.err); got != test.want {
+			t.Errorf("%v: got %q, want %q", test.err, got, test.want)
+		}
+	}
+}
+
+func TestMadeUpName(t *testing.T) {
+	for _, from := range []string{"/home/u/My Project!", "debian-bookworm", "/tmp/ä", ""} {
+		name := madeUpName(from, "image")
+		if err := ref.CheckName("vm", name); err != nil {
+			t.Errorf("%q: %v", from, err)
+		}
+	}
+}
+
+func TestCompleteEnv(t *testing.T) {
+	t.Setenv("SET", "here")
+	os.Unsetenv("UNSET")
+	got, err := completeEnv([]string{"A=1=2", "SET", "UNSET", "EMPTY="})
+	if err != nil || fmt.Sprint(got) != "[A=1=2 SET=here EMPTY=]" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if _, err := completeEnv([]string{"=x"}); err == nil {
+		t.Error("a variable without a name passed")
+	}
+}
+
+func TestAge(t *testing.T) {
+	now := time.Now()
+	for d, want := range map[time.Duration]string{
+		3 * time.Second: "3 seconds ago", 5 * time.Minute: "5 minutes ago",
+		3 * time.Hour: "3 hours ago", 72 * time.Hour: "3 days ago",
+	} {
+		if got := age(now.Add(-d)); got != want {
+			t.Errorf("%v: got %q", d, got)
+		}
+	}
+	if got := age(time.Time{}); got != "" {
+		t.Errorf("never is %q", got)
+	}
+}
