@@ -15,7 +15,10 @@ var zeroBlock [blockSize]byte
 // file stores a regular file. Blocks of zeros become holes.
 func (w *Writer) file(h *tar.Header, content io.Reader) (inode, error) {
 	n := inode{mode: modeFile, links: 1, size: h.Size, flags: flagExtents}
-	if h.Size > maxFileBlocks*blockSize {
+	switch {
+	case h.Size < 0:
+		return n, &EntryError{h.Name, fmt.Sprintf("has the impossible size %d", h.Size)}
+	case h.Size > maxFileBlocks*blockSize:
 		return n, fmt.Errorf("entry %q is %w", h.Name, ErrTooLarge)
 	}
 	for done := int64(0); done < h.Size; {

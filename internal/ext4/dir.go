@@ -43,11 +43,11 @@ type directory struct {
 func (w *Writer) writeDirectory(number uint32, n *inode, entries []entry) (err error) {
 	d := &directory{w: w, number: number, parent: n.parent, entries: entries}
 	n.flags = flagExtents
-	if index := d.index(); index != nil {
-		n.flags |= flagIndex
-		err = d.writeIndexed(index)
+	if d.fitsBlock() {
+		err = d.writeBlock()
 	} else {
-		err = d.writeLinear()
+		n.flags |= flagIndex
+		err = d.writeIndexed(d.leaves(d.sortByHash()))
 	}
 	if err != nil {
 		return err
@@ -57,17 +57,19 @@ func (w *Writer) writeDirectory(number uint32, n *inode, entries []entry) (err e
 	return err
 }
 
-// writeLinear stores the entries one after another.
-func (d *directory) writeLinear() error {
+// fitsBlock tells whether one block holds all.
+func (d *directory) fitsBlock() bool {
+	total := 2 * entrySize([]byte(".."))
+	for _, e := range d.entries {
+		total += entrySize(d.w.names.name(e))
+	}
+	return total <= blockSize
+}
+
+// writeBlock stores the entries one after another.
+func (d *directory) writeBlock() error {
 	block := d.firstBlock()
 	for _, e := range d.entries {
-		if d.add(&block, e) {
-			continue
-		}
-		if err := d.emit(&block); err != nil {
-			return err
-		}
-		block = newDirBlock()
 		d.add(&block, e)
 	}
 	return d.emit(&block)
@@ -81,8 +83,8 @@ func (d *directory) firstBlock() dirBlock {
 	return block
 }
 
-func (d *directory) add(block *dirBlock, e entry) bool {
-	return block.add(d.w.names.name(e), e.inode, fileTypes[d.w.inodes.at(e.inode).mode>>12])
+func (d *directory) add(block *dirBlock, e entry) {
+	block.add(d.w.names.name(e), e.inode, fileTypes[d.w.inodes.at(e.inode).mode>>12])
 }
 
 func (d *directory) emit(block *dirBlock) error {

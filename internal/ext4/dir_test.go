@@ -2,6 +2,7 @@ package ext4
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -72,6 +73,13 @@ func TestEqualHashes(t *testing.T) {
 	got := fmt.Sprint(d.leaves(hashes))
 	if want := "[{0 0 16} {17 16 20}]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestTooManyLeaves(t *testing.T) {
+	d := &directory{w: &Writer{}}
+	if err := d.writeIndexed(make([]leaf, maxRootPointers*maxNodePointers+1)); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("got %v", err)
 	}
 }
 

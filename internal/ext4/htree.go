@@ -3,6 +3,7 @@ package ext4
 import (
 	"cmp"
 	"encoding/binary"
+	"fmt"
 	"slices"
 )
 
@@ -27,23 +28,6 @@ type leaf struct {
 
 // pointer is an entry of the index.
 type pointer struct{ hash, block uint32 }
-
-// index sorts the entries by hash and returns the leaves. It returns nil where
-// the directory is better off without: for one block, or more than two levels.
-func (d *directory) index() []leaf {
-	total := 2 * entrySize([]byte(".."))
-	for _, e := range d.entries {
-		total += entrySize(d.w.names.name(e))
-	}
-	if total <= blockSize {
-		return nil
-	}
-	leaves := d.leaves(d.sortByHash())
-	if len(leaves) > maxRootPointers*maxNodePointers {
-		return nil
-	}
-	return leaves
-}
 
 // sortByHash sorts the entries and returns their hashes.
 func (d *directory) sortByHash() []uint32 {
@@ -92,6 +76,9 @@ func (d *directory) writeIndexed(leaves []leaf) error {
 	nodes := 0
 	if len(leaves) > maxRootPointers {
 		nodes = (len(leaves) + maxNodePointers - 1) / maxNodePointers
+	}
+	if nodes > maxRootPointers {
+		return fmt.Errorf("a directory of %d entries is %w", len(d.entries), ErrTooLarge)
 	}
 	pointers := make([]pointer, len(leaves))
 	for i, l := range leaves {

@@ -164,6 +164,8 @@ func TestReplace(t *testing.T) {
 func TestBadEntries(t *testing.T) {
 	owned := file("f", "")
 	owned.Uid = -1
+	negative := file("f", "")
+	negative.Size = -1
 	for what, items := range map[string][]item{
 		"name too long":          {file(strings.Repeat("n", 256), "")},
 		"parent's name too long": {file(strings.Repeat("n", 256)+"/x", "")},
@@ -185,6 +187,7 @@ func TestBadEntries(t *testing.T) {
 		"absolute":               {file("/x", "")},
 		"zero byte":              {file("a\x00b", "")},
 		"owner":                  {owned},
+		"size":                   {negative},
 		"major number":           {device("d", tar.TypeChar, 4096, 0)},
 		"minor number":           {device("d", tar.TypeBlock, 0, 1<<20)},
 		"negative number":        {device("d", tar.TypeBlock, -1, 0)},
