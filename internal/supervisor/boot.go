@@ -31,42 +31,45 @@ type boot struct {
 }
 
 // start starts the VMM; nothing is left where that fails.
-func (s *supervisor) start(first bool) (b *boot, err error) {
-	b = &boot{done: make(chan struct{})}
-	defer func() {
-		if err != nil {
-			b.cleanup()
-		}
-	}()
-	if err := s.writeInitramfs(); err != nil {
+func (s *supervisor) start(first bool) (*boot, error) {
+	b := &boot{done: make(chan struct{})}
+	if err := s.startIn(b, first); err != nil {
+		b.cleanup()
 		return nil, err
+	}
+	s.setBoot(b)
+	return b, nil
+}
+
+func (s *supervisor) startIn(b *boot, first bool) (err error) {
+	info, err := s.Backend.Probe(context.Background())
+	if err != nil {
+		return err
+	}
+	if err := s.writeInitramfs(); err != nil {
+		return err
 	}
 	b.network, err = usernet.New(usernet.Options{HostLoopback: s.vm.HostLoopback, Log: s.Log})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	b.agent, err = listenAgent(b.network)
 	if err != nil {
-		return nil, err
-	}
-	info, err := s.Backend.Probe(context.Background())
-	if err != nil {
-		return nil, err
+		return err
 	}
 	if first {
 		s.Starter.Send(vm.Report{Stage: "booting " + s.Name + " (" + info.Backend + ", " + info.Accel + ")"})
 	}
 	b.machine, err = s.Backend.Start(context.Background(), s.config(), b.network)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	go func() {
 		b.err = b.machine.Wait()
 		close(b.done)
 	}()
 	s.save(func(st *vm.State) { st.VMM, st.VMMPID = &info, b.machine.PID() })
-	s.setBoot(b)
-	return b, nil
+	return nil
 }
 
 // cleanup ends what start made. It is safe at any stage of start.
