@@ -50,7 +50,7 @@ func TestGrow(t *testing.T) {
 			t.Errorf("grown to %d: %+v, %v", test.grown, info, err)
 		}
 		f.Close()
-		tool(t, "tune2fs", "-j", path)
+		tool(t, "tune2fs", "-J", "size=4", path)
 		fsck(t, path)
 		if got := dump(t, path, "d/f"); !bytes.Equal(got, content[:test.size]) {
 			t.Errorf("%d bytes changed by growing", test.size)

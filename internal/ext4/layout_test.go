@@ -31,7 +31,7 @@ func TestSuperblockSize(t *testing.T) {
 func TestLayout(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 150 {
-		content := superArea + random.Uint32N(1<<random.IntN(25))
+		content := superArea + random.Uint32N(1<<random.IntN(23))
 		count := firstInode + random.Uint32N(1<<random.IntN(22))
 		w := &Writer{out: newOutput(nil, maxBlocks)}
 		w.out.space.next, w.inodes.count = content, count
