@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"hash"
 	"io"
 	"os"
 )
@@ -41,14 +42,16 @@ func (c *content) write(root *os.Root, name string, size int64, r io.Reader) (di
 		return "", err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	hash := sha256.New()
+	digester := sha256.New()
 	for at := int64(0); at < size; {
 		chunk := c.buffer[:min(size-at, chunkSize)]
 		if _, err := io.ReadFull(r, chunk); err != nil {
 			return "", err
 		}
-		hash.Write(chunk)
-		if err := writeSparse(f, chunk, at); err != nil {
+		hashed := hashAside(digester, chunk)
+		err := writeSparse(f, chunk, at)
+		<-hashed
+		if err != nil {
 			return "", err
 		}
 		at += int64(len(chunk))
@@ -56,7 +59,23 @@ func (c *content) write(root *os.Root, name string, size int64, r io.Reader) (di
 	if err := f.Truncate(size); err != nil {
 		return "", err
 	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
+	return hex.EncodeToString(digester.Sum(nil)), nil
+}
+
+// hashAside hashes a chunk while it is written, and tells when it is done. A
+// small one is not worth a goroutine.
+func hashAside(h hash.Hash, chunk []byte) <-chan struct{} {
+	done := make(chan struct{})
+	work := func() {
+		h.Write(chunk)
+		close(done)
+	}
+	if len(chunk) < chunkSize {
+		work()
+	} else {
+		go work()
+	}
+	return done
 }
 
 // writeSparse writes the runs of blocks in chunk that are not zero.
