@@ -1,51 +1,21 @@
 // Package kernelcat is the catalog of kernels: which ones there are, where
-// their bundles are and which bytes those have.
+// their bundles are and which bytes those have. It includes the catalog that is
+// a part of the program.
 //
 // What it returns is valid: names that are safe as file names, digests, and
-// URLs that may be fetched. It fetches nothing.
+// URLs that may be fetched.
 package kernelcat
 
 import (
-	"bytes"
-	"cmp"
+	"context"
 	_ "embed"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net/netip"
-	"net/url"
-	"regexp"
-	"slices"
-	"strings"
-	"unicode"
 
-	"banger/internal/ref"
+	"banger/internal/catalog"
 )
-
-// version is the format's, of which there is one.
-const version = 1
-
-// arches are those that an entry may be for.
-var arches = []string{"x86_64"}
 
 //go:embed catalog.json
 var embedded []byte
-
-// Embedded returns the catalog that this program was built with.
-func Embedded() (*Catalog, error) {
-	c, err := Parse(embedded)
-	if err != nil {
-		return nil, fmt.Errorf("the built-in catalog: %w", err)
-	}
-	return c, nil
-}
-
-// Catalog is a list of kernels, sorted by name, then arch.
-type Catalog struct {
-	Version int     `json:"version"`
-	Entries []Entry `json:"entries"`
-}
 
 // Entry is one kernel for one architecture.
 type Entry struct {
@@ -59,102 +29,50 @@ type Entry struct {
 	Description   string `json:"description"`
 }
 
-// NotFoundError says that a catalog has no kernel of a name.
-type NotFoundError struct {
-	Name    string
-	Nearest string // the one that may be meant, or ""
-}
+// Identity is the entry's name and architecture.
+func (e Entry) Identity() (name, arch string) { return e.Name, e.Arch }
 
-func (e *NotFoundError) Error() string {
-	return fmt.Sprintf("no kernel in the catalog is called %q", e.Name)
-}
-
-// Find returns the entry for a name and an architecture. The error is a
-// *NotFoundError where there is none.
-func (c *Catalog) Find(name, arch string) (Entry, error) {
-	var known []string
-	for _, e := range c.Entries {
-		if e.Arch != arch {
-			continue
-		}
-		if e.Name == name {
-			return e, nil
-		}
-		known = append(known, e.Name)
-	}
-	return Entry{}, &NotFoundError{Name: name, Nearest: ref.Nearest(name, known)}
-}
-
-// Parse reads a catalog and checks it.
-func Parse(data []byte) (*Catalog, error) {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	var c Catalog
-	if err := decoder.Decode(&c); err != nil {
-		return nil, fmt.Errorf("read catalog: %w", err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("read catalog: something follows it")
-	}
-	if c.Version != version {
-		return nil, fmt.Errorf("read catalog: its version is %d, and %d is the one known: is there a newer banger?", c.Version, version)
-	}
-	for i, e := range c.Entries {
-		if err := e.Check(); err != nil {
-			return nil, fmt.Errorf("read catalog: entry %d: %w", i+1, err)
-		}
-		if i == 0 {
-			continue
-		}
-		switch order := compare(c.Entries[i-1], e); {
-		case order == 0:
-			return nil, fmt.Errorf("read catalog: %s for %s is there twice", e.Name, e.Arch)
-		case order > 0:
-			return nil, fmt.Errorf("read catalog: %s is not in its place: entries are sorted", e.Name)
-		}
-	}
-	return &c, nil
-}
-
-func compare(a, b Entry) int {
-	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Arch, b.Arch))
-}
-
-var digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
-
-// Check tells whether e may be in a catalog.
-func (e Entry) Check() error {
-	if err := ref.CheckName("kernel", e.Name); err != nil {
+// Check tells whether e may be in a catalog; insecure says that its bundle may
+// come over plain http.
+func (e Entry) Check(insecure bool) error {
+	if err := catalog.CheckIdentity("kernel", e.Name, e.Distro, e.Arch); err != nil {
 		return err
 	}
-	switch {
-	case ref.CheckName("distribution", e.Distro) != nil:
-		return fmt.Errorf("%s: %q is no distribution", e.Name, e.Distro)
-	case !slices.Contains(arches, e.Arch):
-		return fmt.Errorf("%s: the architecture %q is not known", e.Name, e.Arch)
-	case !digest.MatchString(e.TarballSHA256):
-		return fmt.Errorf("%s: %q is no SHA-256", e.Name, e.TarballSHA256)
-	case e.SizeBytes <= 0:
-		return fmt.Errorf("%s: %d bytes is no size", e.Name, e.SizeBytes)
-	case e.KernelVersion == "" || !printable(e.KernelVersion) || !printable(e.Description):
+	if e.KernelVersion == "" || !catalog.Printable(e.KernelVersion) || !catalog.Printable(e.Description) {
 		return fmt.Errorf("%s: the version or the description is not one line of text", e.Name)
 	}
-	return e.checkURL()
-}
-
-func printable(text string) bool {
-	return len(text) <= 1000 && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
-}
-
-// checkURL wants https, or http from this machine.
-func (e Entry) checkURL() error {
-	u, err := url.Parse(e.TarballURL)
-	if err != nil || u.Host == "" {
-		return fmt.Errorf("%s: %q is no URL", e.Name, e.TarballURL)
-	}
-	address, err := netip.ParseAddr(u.Hostname())
-	isLocal := u.Hostname() == "localhost" || err == nil && address.IsLoopback()
-	if u.Scheme != "https" && !(u.Scheme == "http" && isLocal) {
-		return fmt.Errorf("%s: %s is no https URL", e.Name, e.TarballURL)
+	if err := catalog.CheckBundle(e.TarballURL, e.TarballSHA256, e.SizeBytes, insecure); err != nil {
+		return fmt.Errorf("%s: %w", e.Name, err)
 	}
 	return nil
+}
+
+// Catalog is a list of kernels, sorted by name, then arch.
+type Catalog = catalog.Catalog[Entry]
+
+// NotFoundError says that no catalog has a kernel of a name.
+type NotFoundError = catalog.NotFoundError
+
+// Embedded returns the catalog that this program was built with.
+func Embedded() (*Catalog, error) {
+	c, err := Parse(embedded, false)
+	if err != nil {
+		return nil, fmt.Errorf("the built-in catalog: %w", err)
+	}
+	return c, nil
+}
+
+// Parse reads a catalog and checks it; insecure says that its bundles may come
+// over plain http.
+func Parse(data []byte, insecure bool) (*Catalog, error) {
+	return catalog.Parse[Entry](data, insecure)
+}
+
+// Open reads the catalogs at the locations, and the built-in one.
+func Open(ctx context.Context, l *catalog.Loader, at []catalog.Location) (*catalog.Set[Entry], error) {
+	builtIn, err := Embedded()
+	if err != nil {
+		return nil, err
+	}
+	return catalog.Open(ctx, l, at, builtIn)
 }

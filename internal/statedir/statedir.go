@@ -14,7 +14,7 @@ import (
 	"github.com/adrg/xdg"
 )
 
-// The files of a kernel's, an image's and a VM's directory.
+// The files of a kernel's, an image's, a VM's and a catalog's directory.
 const (
 	Manifest     = "manifest.json" // kernels and images
 	Vmlinux      = "vmlinux"
@@ -33,6 +33,9 @@ const (
 	ClientKey     = "id_ed25519"   // logs in to the guest
 	HostKey       = "host_ed25519" // the guest's own, private
 	KnownHosts    = "known_hosts"  // the same, public, for OpenSSH
+
+	Catalog          = "catalog.json" // a remote one, cached
+	CatalogSignature = "catalog.json.minisig"
 )
 
 // Dirs are the roots of the state tree.
@@ -77,3 +80,8 @@ func (d Dirs) VMTree() Tree { return Tree{Kind: "vm", Dir: filepath.Join(d.State
 
 // AptDir is the cache for apt's lists and downloads.
 func (d Dirs) AptDir() string { return filepath.Join(d.Cache, "apt") }
+
+// CatalogTree holds a directory for each remote catalog that was fetched.
+func (d Dirs) CatalogTree() Tree {
+	return Tree{Kind: "catalog", Dir: filepath.Join(d.Cache, "catalogs")}
+}
