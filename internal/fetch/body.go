@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -28,7 +29,7 @@ type Body struct {
 
 	body     io.ReadCloser // of the response in hand, nil between two
 	at       int64         // bytes read so far
-	etag     string        // "" where the server gives none that is strong
+	version  version       // of the file
 	attempts int           // since the last byte
 }
 
@@ -151,8 +152,8 @@ func (b *Body) request() error {
 	request.Header.Set("User-Agent", cmp.Or(b.o.UserAgent, "banger"))
 	if b.at > 0 {
 		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", b.at))
-		if b.etag != "" {
-			request.Header.Set("If-Range", b.etag)
+		if tag := b.version.ifRange(); tag != "" {
+			request.Header.Set("If-Range", tag)
 		}
 	}
 	response, err := b.client.Do(request)
@@ -184,16 +185,15 @@ func (b *Body) accept(response *http.Response) error {
 // acceptWhole takes a response that begins with the first byte. Where some
 // bytes are read already, it skips those, if the file is surely the same.
 func (b *Body) acceptWhole(response *http.Response) error {
-	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
-	if kind == "text/html" || kind == "application/xhtml+xml" {
-		return permanent{errors.New("the server sent a web page in place of the file")}
+	if err := checkContent(response); err != nil {
+		return err
 	}
 	if b.at == 0 {
-		b.Size, b.etag = response.ContentLength, strongETag(response.Header)
+		b.Size, b.version = response.ContentLength, versionOf(response.Header)
 		return nil
 	}
-	if err := b.checkSame(response.Header, response.ContentLength); err != nil {
-		return err
+	if !b.same(response) || response.ContentLength != b.Size {
+		return errChanged
 	}
 	_, err := io.CopyN(io.Discard, response.Body, b.at)
 	return err
@@ -205,26 +205,35 @@ func (b *Body) acceptRest(response *http.Response) error {
 	if _, err := fmt.Sscanf(text, "bytes %d-%d/%d", &first, &last, &size); err != nil || first != b.at {
 		return permanent{fmt.Errorf("the server sent another part than was asked for: %q", text)}
 	}
-	return b.checkSame(response.Header, size)
-}
-
-var errChanged = permanent{errors.New("the file changed while it was fetched: pull it again")}
-
-// checkSame tells whether a file of the given size and header is the one whose
-// beginning has been read.
-func (b *Body) checkSame(h http.Header, size int64) error {
-	if size != b.Size && b.Size >= 0 || strongETag(h) != b.etag {
+	if !b.same(response) || size != b.Size && b.Size >= 0 {
 		return errChanged
 	}
 	return nil
 }
 
-// strongETag returns the tag that stands for a file's very bytes, or "".
-func strongETag(h http.Header) string {
-	if tag := h.Get("ETag"); !strings.HasPrefix(tag, "W/") {
-		return tag
+var errChanged = permanent{errors.New("the file changed while it was fetched: pull it again")}
+
+func (b *Body) same(response *http.Response) bool {
+	return b.version.mayBe(versionOf(response.Header))
+}
+
+// checkContent refuses the page that a captive portal, a proxy or a forge shows
+// where a file is not to be had, whatever type it claims to have.
+func checkContent(response *http.Response) error {
+	start := bufio.NewReader(response.Body)
+	head, err := start.Peek(512) // as much as is looked at
+	if err != nil && err != io.EOF {
+		return err
 	}
-	return ""
+	claimed, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	if claimed == "text/html" || claimed == "application/xhtml+xml" || strings.HasPrefix(http.DetectContentType(head), "text/html") {
+		return permanent{errors.New("the server sent a web page in place of the file")}
+	}
+	response.Body = struct {
+		io.Reader
+		io.Closer
+	}{start, response.Body}
+	return nil
 }
 
 // retryAfter reads the header of that name, in seconds or as a date.
