@@ -57,13 +57,14 @@ func (e *NotFoundError) Error() string { return fmt.Sprintf("no image is called 
 type Store struct {
 	Version string // banger's, for manifests
 
-	tree statedir.Tree
-	dirs statedir.Dirs
+	tree    statedir.Tree
+	blobs   statedir.Tree // what was fetched from registries
+	backoff time.Duration // before a transfer that broke off is taken up
 }
 
 // NewStore returns the store of the images in dirs.
 func NewStore(dirs statedir.Dirs) *Store {
-	return &Store{tree: dirs.ImageTree(), dirs: dirs}
+	return &Store{tree: dirs.ImageTree(), blobs: dirs.BlobTree(), backoff: 500 * time.Millisecond}
 }
 
 // Rootfs returns the path of the named image's file system.

@@ -6,9 +6,30 @@ import (
 )
 
 // Progress hears how a pull gets on: what is being done, how many bytes of it,
-// and of how many, 0 where that is not known. It is called often, and by one
-// goroutine at a time. It may be nil.
+// and of how many, 0 where that is not known. It is called often, by one
+// goroutine at a time, and not after the pull has ended. It may be nil.
 type Progress func(step string, done, total int64)
+
+// guard lets one goroutine at a time through to p, and none after end.
+func (p Progress) guard() (guarded Progress, end func()) {
+	if p == nil {
+		return nil, func() {}
+	}
+	var mu sync.Mutex
+	ended := false
+	guarded = func(step string, done, total int64) {
+		mu.Lock()
+		defer mu.Unlock()
+		if !ended {
+			p(step, done, total)
+		}
+	}
+	return guarded, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		ended = true
+	}
+}
 
 // meter adds up what several readers do for one step.
 type meter struct {
@@ -24,7 +45,7 @@ func newMeter(progress Progress, step string, total int64) *meter {
 }
 
 func (m *meter) add(done int64) {
-	if m.progress == nil {
+	if m.progress == nil || done == 0 {
 		return
 	}
 	m.mu.Lock()

@@ -2,7 +2,6 @@ package imagemgr
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -35,6 +34,9 @@ func (s *Store) Pull(ctx context.Context, o PullOptions) (Image, error) {
 	if err := s.checkFree(o.Name, o.Replace); err != nil {
 		return Image{}, err
 	}
+	var end func()
+	o.Progress, end = o.Progress.guard()
+	defer end()
 	i, err := s.pull(ctx, o)
 	if err != nil {
 		return Image{}, fmt.Errorf("pull %s: %w", o.Source, err)
@@ -48,7 +50,7 @@ func (s *Store) pull(ctx context.Context, o PullOptions) (Image, error) {
 		return Image{}, err
 	}
 	defer stage.Discard()
-	src, err := s.open(ctx, o, stage)
+	src, err := s.open(ctx, o, stage.Dir)
 	if err != nil {
 		return Image{}, err
 	}
@@ -63,13 +65,4 @@ func (s *Store) pull(ctx context.Context, o PullOptions) (Image, error) {
 		Distro: found.distro(), Config: src.config, SourceDigest: src.digest(),
 		Digest: file.digest, Size: file.size,
 	})
-}
-
-// open finds the source of a pull. What it keeps on disk it keeps in stage.
-func (s *Store) open(ctx context.Context, o PullOptions, stage *statedir.Stage) (*source, error) {
-	switch o.Source.Transport {
-	case ref.Tar:
-		return openTar(ctx, o)
-	}
-	return nil, errors.New("an image cannot be made of this kind of source")
 }

@@ -22,6 +22,7 @@ const (
 	Modules      = "modules"      // directory: lib/modules/<release>'s content
 	ModulesImage = "modules.ext4" // the same, as a file system
 	Rootfs       = "rootfs.ext4"
+	Blob         = "blob" // the only file of a cached blob
 
 	VMState       = "vm.json"
 	Disk          = "disk.ext4"
@@ -77,6 +78,12 @@ func (d Dirs) ImageTree() Tree { return Tree{Kind: "image", Dir: filepath.Join(d
 
 // VMTree holds a directory for each VM.
 func (d Dirs) VMTree() Tree { return Tree{Kind: "vm", Dir: filepath.Join(d.State, "vms")} }
+
+// BlobTree holds a directory for each blob of an OCI registry that is cached,
+// named by the hex digits of its SHA-256.
+func (d Dirs) BlobTree() Tree {
+	return Tree{Kind: "blob", Dir: filepath.Join(d.Cache, "blobs", "sha256")}
+}
 
 // AptDir is the cache for apt's lists and downloads.
 func (d Dirs) AptDir() string { return filepath.Join(d.Cache, "apt") }

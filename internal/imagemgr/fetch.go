@@ -1,0 +1,131 @@
+package imagemgr
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"banger/internal/statedir"
+)
+
+// tries is how often in a row a transfer may fail without a byte of progress.
+const tries = 5
+
+// open returns a blob from the cache, into which it is fetched where it is not
+// there yet.
+func (r *repository) open(ctx context.Context, d v1.Descriptor) (part, error) {
+	if d.Digest.Algorithm != "sha256" {
+		return part{}, fmt.Errorf("blob %s: only sha256 is known", d.Digest)
+	}
+	path := r.cache.Path(d.Digest.Hex, statedir.Blob)
+	if p, err := openPart(path); err == nil {
+		return p, nil
+	}
+	stage, err := r.cache.Stage()
+	if err != nil {
+		return part{}, err
+	}
+	defer stage.Discard()
+	if err := r.fetchFile(ctx, d, stage.Path(statedir.Blob)); err != nil {
+		return part{}, err
+	}
+	// Another process may have been faster.
+	if err := stage.Publish(d.Digest.Hex); err != nil && !errors.Is(err, statedir.ErrExist) {
+		return part{}, err
+	}
+	return openPart(path)
+}
+
+func (r *repository) fetchFile(ctx context.Context, d v1.Descriptor, path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return plain(err)
+	}
+	if err := r.fetch(ctx, d, f); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
+}
+
+// fetch writes a blob to w and checks its digest. A transfer that breaks off
+// is taken up where it ended.
+func (r *repository) fetch(ctx context.Context, d v1.Descriptor, w io.Writer) error {
+	sum := sha256.New()
+	w = io.MultiWriter(w, sum)
+	have, failed := int64(0), 0
+	for have < d.Size {
+		n, err := r.fetchFrom(ctx, d, have, w)
+		have += n
+		if err == nil {
+			continue
+		}
+		if n > 0 {
+			failed = 0
+		}
+		if failed++; failed == tries || !passing(err) {
+			return explain(r.repo, err)
+		}
+		select {
+		case <-time.After(r.backoff << failed):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if got := digestOf(sum); got != d.Digest.String() {
+		return &DigestError{Want: d.Digest.String(), Got: got}
+	}
+	return nil
+}
+
+// fetchFrom writes what follows the first have bytes of a blob, and tells how
+// much that was.
+func (r *repository) fetchFrom(ctx context.Context, d v1.Descriptor, have int64, w io.Writer) (int64, error) {
+	header := http.Header{"Accept-Encoding": {"identity"}}
+	if have > 0 {
+		header.Set("Range", fmt.Sprintf("bytes=%d-%d", have, d.Size-1))
+	}
+	resp, err := r.get(ctx, "blobs/"+d.Digest.String(), header)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	switch {
+	case resp.StatusCode == http.StatusOK:
+		// All of it again: not every registry knows ranges.
+		if _, err := io.CopyN(io.Discard, resp.Body, have); err != nil {
+			return 0, err
+		}
+	case !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", have)):
+		return 0, &statusError{resp.StatusCode}
+	}
+	n, err := io.Copy(w, r.meter.reader(io.LimitReader(resp.Body, d.Size-have)))
+	if err == nil && n < d.Size-have {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// passing tells whether a transfer that broke off with err is worth another
+// try.
+func passing(err error) bool {
+	if e, ok := errors.AsType[*statusError](err); ok {
+		return e.code >= 500 || e.code == http.StatusRequestTimeout
+	}
+	if _, disk := errors.AsType[*fs.PathError](err); disk {
+		return false
+	}
+	_, denied := errors.AsType[*AccessError](err)
+	_, limited := errors.AsType[*RateLimitError](err)
+	_, missing := errors.AsType[*missingError](err)
+	return !denied && !limited && !missing && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+}

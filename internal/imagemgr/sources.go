@@ -1,0 +1,58 @@
+package imagemgr
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"banger/internal/ref"
+)
+
+// open finds the source of a pull. What has to be kept on disk until it was
+// read is kept in dir.
+func (s *Store) open(ctx context.Context, o PullOptions, dir string) (*source, error) {
+	switch o.Source.Transport {
+	case ref.Tar:
+		return openTar(ctx, o)
+	case ref.Mmdebstrap:
+		return openMmdebstrap(ctx, o)
+	}
+	i, err := s.openImage(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return i.source(ctx, dir, o.Progress), nil
+}
+
+func (s *Store) openImage(ctx context.Context, o PullOptions) (*ociImage, error) {
+	path, tag := splitTag(o.Source.Rest)
+	switch o.Source.Transport {
+	case ref.Registry:
+		return s.openRegistry(ctx, o.Source.Rest, o.Progress)
+	case ref.OCI:
+		if _, err := os.Stat(path); err != nil {
+			return nil, plain(err)
+		}
+		return openLayout(ctx, dirParts(path), tag)
+	case ref.OCIArchive:
+		return inArchive(ctx, path, func(files parts) (*ociImage, error) { return openLayout(ctx, files, tag) })
+	case ref.DockerArchive:
+		return inArchive(ctx, path, func(files parts) (*ociImage, error) { return openDockerArchive(files, tag) })
+	}
+	return nil, errors.New("an image cannot be made of this kind of source")
+}
+
+// inArchive finds an image in a tar, which stays open as long as the image.
+func inArchive(ctx context.Context, path string, find func(parts) (*ociImage, error)) (*ociImage, error) {
+	files, err := openArchive(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	i, err := find(files)
+	if err != nil {
+		files.Close()
+		return nil, err
+	}
+	i.from = files
+	return i, nil
+}
