@@ -66,8 +66,8 @@ func (i *inspector) interest(hdr *tar.Header) func(name string) error {
 }
 
 func (i *inspector) lookAtProgram(name string) error {
-	head, err := i.head.Peek(20)
-	if err != nil || !bytes.HasPrefix(head, []byte(elf.ELFMAG)) {
+	head, _ := i.head.Peek(20)
+	if len(head) < 20 || !bytes.HasPrefix(head, []byte(elf.ELFMAG)) {
 		return nil // a script; a read error comes again where the content is read
 	}
 	machine := machineOf(head)

@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"os"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -31,12 +32,18 @@ type layer struct {
 // source makes the layers' root filesystem a source. What is kept meanwhile is
 // in dir.
 func (i *ociImage) source(ctx context.Context, dir string, progress Progress) *source {
-	write := newMeter(progress, "write", 0)
+	unpack, write := newMeter(progress, "unpack", 0), newMeter(progress, "write", 0)
+	if i.fetched {
+		unpack = &meter{} // the fetching is what is told of
+	}
+	for _, l := range i.layers {
+		unpack.total += l.size
+	}
 	var list []rootfs.Layer
 	for _, l := range i.layers {
 		list = append(list, rootfs.Layer{Name: l.name, Open: func() (io.ReadCloser, error) {
 			if !l.checked {
-				return l.first(ctx, dir)
+				return l.first(ctx, dir, unpack)
 			}
 			return l.again(ctx, write)
 		}})
@@ -47,8 +54,18 @@ func (i *ociImage) source(ctx context.Context, dir string, progress Progress) *s
 			return rootfs.Merge(ctx, list)(yield)
 		},
 		digest: func() string { return i.digest },
+		seed:   i.diffIDs,
 		config: configOf(i.config.Config),
 	}
+}
+
+// diffIDs identify the root filesystem, wherever the image came from.
+func (i *ociImage) diffIDs() string {
+	var ids []string
+	for _, l := range i.layers {
+		ids = append(ids, l.diffID.String())
+	}
+	return strings.Join(ids, " ")
 }
 
 func (i *ociImage) close() {
@@ -63,7 +80,7 @@ func (i *ociImage) close() {
 }
 
 // first opens the layer for the first time.
-func (l *layer) first(ctx context.Context, dir string) (io.ReadCloser, error) {
+func (l *layer) first(ctx context.Context, dir string, m *meter) (io.ReadCloser, error) {
 	p, err := l.open(ctx)
 	if err != nil {
 		return nil, err
@@ -71,13 +88,13 @@ func (l *layer) first(ctx context.Context, dir string) (io.ReadCloser, error) {
 	r := &firstReading{layer: l, packed: p, sum: sha256.New()}
 	var head [6]byte
 	n, _ := p.ReadAt(head[:], 0)
-	if c := compressionOf(head[:n]); c == "gzip" || c == "xz" {
+	if format := rootfs.Compression(head[:n]); format == "gzip" || format == "xz" {
 		if r.keep, err = unnamed(dir); err != nil {
 			p.Close()
 			return nil, err
 		}
 	}
-	if r.ReadCloser, err = rootfs.Decompress(p); err != nil {
+	if r.ReadCloser, err = rootfs.Decompress(m.reader(p)); err != nil {
 		r.Close()
 		return nil, err
 	}
@@ -103,7 +120,7 @@ func (r *firstReading) Read(p []byte) (int, error) {
 			return n, plain(err)
 		}
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) && !r.layer.checked {
 		if wrong := r.done(); wrong != nil {
 			return n, wrong
 		}

@@ -27,7 +27,9 @@ type ociImage struct {
 	digest string
 	config *v1.ConfigFile
 	layers []*layer
-	from   io.Closer // what the layers are read from, or nil
+
+	from    io.Closer // what the layers are read from, or nil
+	fetched bool      // they are fetched when they are opened
 }
 
 // platform is the one that images must be for.

@@ -141,7 +141,7 @@ func TestPullOCI(t *testing.T) {
 	}
 	archive := tarOf(t, dir)
 	manifest, id := must(image.Digest()).String(), must(image.ConfigName()).String()
-	digests := map[string]string{}
+	var digest string
 	for source, want := range map[string]string{
 		"oci:" + dir:                              manifest,
 		"oci:" + dir + ":v1":                      manifest,
@@ -163,10 +163,10 @@ func TestPullOCI(t *testing.T) {
 		if d := cmp.Diff(testConfig, i.Config); d != "" {
 			t.Errorf("%s: %s", source, d)
 		}
-		if old := digests[want]; old != "" && old != i.Digest {
-			t.Errorf("%s: made other bytes than the same image from elsewhere", source)
+		if digest != "" && digest != i.Digest {
+			t.Errorf("%s: made other bytes than the same layers from elsewhere", source)
 		}
-		digests[want] = i.Digest
+		digest = i.Digest
 		fsck(t, s.Rootfs("a"))
 		if out := debugfs(t, s.Rootfs("a"), "cat /again"); out != "box\n" {
 			t.Errorf("%s: /again holds %q", source, out)
@@ -233,18 +233,18 @@ func TestPullIndex(t *testing.T) {
 
 // rename replaces a text in the blobs of a layout, and the digests of what was
 // changed up to index.json.
-func rename(t *testing.T, dir, old, new string) {
+func rename(t *testing.T, dir, from, to string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		data, err := os.ReadFile(path)
-		if err != nil || !bytes.Contains(data, []byte(old)) {
+		if err != nil || !bytes.Contains(data, []byte(from)) {
 			return err
 		}
 		was := filepath.Base(path)
-		data = bytes.ReplaceAll(data, []byte(old), []byte(new))
+		data = bytes.ReplaceAll(data, []byte(from), []byte(to))
 		if err := os.WriteFile(path, data, 0o600); err != nil || len(was) != 64 {
 			return err
 		}
@@ -276,14 +276,14 @@ func TestPullOCIRefuses(t *testing.T) {
 		}
 		return "oci:" + dir
 	}
-	withText := func(old, new string) func(*testing.T) string {
+	withText := func(from, to string) func(*testing.T) string {
 		return func(t *testing.T) string {
 			dir := layout(t)
-			rename(t, dir, old, new)
+			rename(t, dir, from, to)
 			return "oci:" + dir
 		}
 	}
-	file_ := func(data []byte) func(*testing.T) string {
+	inFile := func(data []byte) func(*testing.T) string {
 		return func(t *testing.T) string {
 			path := filepath.Join(t.TempDir(), "x.tar")
 			if err := os.WriteFile(path, data, 0o600); err != nil {
@@ -338,17 +338,17 @@ func TestPullOCIRefuses(t *testing.T) {
 		"another machine's programs": {func(t *testing.T) string {
 			return "oci:" + writeLayout(t, map[string]v1.Image{"v1": imageOf(makeTar(t, file("bin/sh", elfFor(aarch64))))})
 		}, "bin/sh is a program for aarch64"},
-		"no archive":                   {func(t *testing.T) string { return "oci-archive:" + file_([]byte("hello"))(t) }, "it is truncated, or not a tar"},
-		"a compressed archive":         {func(t *testing.T) string { return "docker-archive:" + file_([]byte("\x1f\x8b\x08xxxxxxxx"))(t) }, "it is compressed with gzip: decompress it first"},
-		"a tar of something else":      {func(t *testing.T) string { return "docker-archive:" + file_(layers[0])(t) }, "docker save did not write it: manifest.json: "},
-		"an archive that is no layout": {func(t *testing.T) string { return "oci-archive:" + file_(layers[0])(t) }, "it is no OCI layout: index.json: "},
+		"no archive":                   {func(t *testing.T) string { return "oci-archive:" + inFile([]byte("hello"))(t) }, "it is truncated, or not a tar"},
+		"a compressed archive":         {func(t *testing.T) string { return "docker-archive:" + inFile([]byte("\x1f\x8b\x08xxxxxxxx"))(t) }, "it is compressed with gzip: decompress it first"},
+		"a tar of something else":      {func(t *testing.T) string { return "docker-archive:" + inFile(layers[0])(t) }, "docker save did not write it: manifest.json: "},
+		"an archive that is no layout": {func(t *testing.T) string { return "oci-archive:" + inFile(layers[0])(t) }, "it is no OCI layout: index.json: "},
 		"an archive's lost layer": {func(t *testing.T) string {
 			config := must(imageOf(layers[0]).RawConfigFile())
-			return "docker-archive:" + file_(makeTar(t, file("c.json", string(config)), file("manifest.json", `[{"Config":"c.json","Layers":["l.tar"]}]`)))(t)
+			return "docker-archive:" + inFile(makeTar(t, file("c.json", string(config)), file("manifest.json", `[{"Config":"c.json","Layers":["l.tar"]}]`)))(t)
 		}, "layer l.tar: file does not exist"},
 		"an archive's other layer": {func(t *testing.T) string {
 			config := must(imageOf(layers[0]).RawConfigFile())
-			return "docker-archive:" + file_(makeTar(t, file("c.json", string(config)), file("l.tar", string(layers[1])), file("manifest.json", `[{"Config":"c.json","Layers":["l.tar"]}]`)))(t)
+			return "docker-archive:" + inFile(makeTar(t, file("c.json", string(config)), file("l.tar", string(layers[1])), file("manifest.json", `[{"Config":"c.json","Layers":["l.tar"]}]`)))(t)
 		}, "layer l.tar: digest mismatch"},
 	} {
 		t.Run(what, func(t *testing.T) {

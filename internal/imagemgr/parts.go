@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"banger/internal/rootfs"
 )
 
 // maxJSON bounds manifests and configurations, which are held in memory.
@@ -79,13 +81,13 @@ func openArchive(ctx context.Context, name string) (*archiveParts, error) {
 func (a *archiveParts) index(ctx context.Context) error {
 	var magic [6]byte
 	n, _ := a.file.ReadAt(magic[:], 0)
-	if compressionOf(magic[:n]) != "" {
-		return fmt.Errorf("it is compressed with %s: decompress it first", compressionOf(magic[:n]))
+	if format := rootfs.Compression(magic[:n]); format != "" {
+		return fmt.Errorf("it is compressed with %s: decompress it first", format)
 	}
 	for r := tar.NewReader(a.file); ; {
 		hdr, err := r.Next()
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			return errors.New("it is truncated, or not a tar")
@@ -122,16 +124,6 @@ func (a *archiveParts) open(name string) (part, error) {
 }
 
 func (a *archiveParts) Close() error { return a.file.Close() }
-
-// compressionOf names the format that data in it begins like, or returns "".
-func compressionOf(head []byte) string {
-	for format, magic := range map[string]string{"gzip": "\x1f\x8b", "zstd": "\x28\xb5\x2f\xfd", "xz": "\xfd7zXZ\x00"} {
-		if len(head) >= len(magic) && string(head[:len(magic)]) == magic {
-			return format
-		}
-	}
-	return ""
-}
 
 // readPart returns the content of a part that tells of others.
 func readPart(files parts, name string) ([]byte, error) {

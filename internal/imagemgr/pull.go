@@ -24,7 +24,8 @@ type PullOptions struct {
 // and let go then of what they were read from.
 type source struct {
 	entries rootfs.Stream
-	digest  func() string // once the entries were walked
+	digest  func() string // of the source as it came, once the entries were walked
+	seed    func() string // what identifies the entries, then too
 	config  *Config
 }
 

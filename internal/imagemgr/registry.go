@@ -62,7 +62,7 @@ func (s *Store) openRegistry(ctx context.Context, text string, progress Progress
 			total += l.size
 		}
 	}
-	from.meter = newMeter(progress, "fetch", total)
+	from.meter, i.fetched = newMeter(progress, "fetch", total), true
 	return i, nil
 }
 

@@ -188,7 +188,7 @@ func TestRegistryFaults(t *testing.T) {
 		"a web page":         {always(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>")) }), "read the manifest: "},
 		"a part that is another": {onLayer(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Range", "bytes 7-8/9")
-			w.WriteHeader(206)
+			w.WriteHeader(http.StatusPartialContent)
 		}), "the registry answers 206"},
 	} {
 		t.Run(what, func(t *testing.T) {

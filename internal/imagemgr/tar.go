@@ -36,12 +36,14 @@ func openTar(ctx context.Context, o PullOptions) (*source, error) {
 // tarSource is a tar that is read as it comes, and hashed on the way.
 func tarSource(ctx context.Context, r io.ReadCloser, m *meter) *source {
 	sum := sha256.New()
+	digest := func() string { return digestOf(sum) }
 	return &source{
 		entries: func(yield func(*tar.Header, io.Reader) error) error {
 			defer r.Close()
 			return rootfs.FromTar(ctx, io.TeeReader(m.reader(r), sum))(yield)
 		},
-		digest: func() string { return digestOf(sum) },
+		digest: digest,
+		seed:   digest,
 	}
 }
 

@@ -44,7 +44,7 @@ func writeRootfs(ctx context.Context, path string, src *source) (written, error)
 	if err != nil {
 		return written{}, err
 	}
-	w.SetSeed([]byte(src.digest()))
+	w.SetSeed([]byte(src.seed()))
 	if err := w.Close(); err != nil {
 		return written{}, writeError(path, err)
 	}

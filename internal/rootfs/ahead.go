@@ -2,6 +2,7 @@ package rootfs
 
 import (
 	"context"
+	"errors"
 	"io"
 )
 
@@ -59,7 +60,7 @@ func (a *ahead) run(src io.ReadCloser) {
 		}
 		var n int
 		if n, err = fill(src, buf[:chunkSize]); err != nil {
-			if closed := src.Close(); err == io.EOF && closed != nil {
+			if closed := src.Close(); errors.Is(err, io.EOF) && closed != nil {
 				err = closed
 			}
 		}

@@ -22,7 +22,7 @@ func (a *archive) each(visit func(*tar.Header, io.Reader) error) error {
 	tr := tar.NewReader(struct{ io.Reader }{a})
 	for {
 		hdr, err := tr.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -54,7 +54,7 @@ func (a *archive) each(visit func(*tar.Header, io.Reader) error) error {
 
 func (a *archive) Read(p []byte) (int, error) {
 	n, err := a.src.Read(p)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		a.eof = true
 	}
 	return n, err
@@ -85,7 +85,7 @@ type entry struct {
 
 func (e *entry) Read(p []byte) (int, error) {
 	n, err := e.tr.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		e.err = e.archive.explain(err)
 		err = e.err
 	}
@@ -94,10 +94,12 @@ func (e *entry) Read(p []byte) (int, error) {
 
 // clean brings a header into the form that a Stream promises.
 func clean(hdr *tar.Header, relative bool) error {
-	raw, fault := hdr.Name, ""
-	if hdr.Name, fault = cleanName(raw, relative); fault != "" {
+	raw := hdr.Name
+	name, fault := cleanName(raw, relative)
+	if fault != "" {
 		return fmt.Errorf("entry %s: the name %s", quote(raw), fault)
 	}
+	hdr.Name = name
 	hdr.Mode &= 0o7777
 	switch hdr.Typeflag {
 	case tar.TypeReg, tar.TypeDir, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeFifo:

@@ -39,6 +39,17 @@ var magics = []magic{
 	{[]byte("!<arch>\n"), "a Debian package or an ar archive, not a tar", nil},
 }
 
+// Compression names the format, gzip, zstd or xz, of data that begins with
+// head, or returns "".
+func Compression(head []byte) string {
+	for _, m := range magics {
+		if m.open != nil && bytes.HasPrefix(head, m.prefix) {
+			return m.what
+		}
+	}
+	return ""
+}
+
 // Decompress returns what r holds, decompressed where it is gzip, zstd or xz:
 // the first bytes tell. It refuses what is recognised as no tar. Closing the
 // result leaves r open.
@@ -46,7 +57,7 @@ func Decompress(r io.Reader) (io.ReadCloser, error) {
 	buffered := bufio.NewReaderSize(r, 1<<18)
 	head, err := buffered.Peek(2048)
 	if len(head) == 0 {
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = ErrEmpty
 		}
 		return nil, err
@@ -112,7 +123,7 @@ type named struct {
 
 func (n *named) Read(p []byte) (int, error) {
 	k, err := n.ReadCloser.Read(p)
-	if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fmt.Errorf("decompress %s: %w", n.format, err)
 	}
 	return k, err

@@ -135,7 +135,7 @@ func (t *tree) yieldFiles(ctx context.Context, l Layer, files []*file, yield fun
 		}
 		return fromYield
 	})
-	if err == nil || err == fromYield {
+	if err == nil || errors.Is(err, fromYield) {
 		return err
 	}
 	return l.fault(err)

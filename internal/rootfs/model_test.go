@@ -215,7 +215,7 @@ func layersFrom(data []byte) [][]item {
 		case it.Name == "./":
 			it.Typeflag = tar.TypeDir
 		case it.Typeflag == tar.TypeReg:
-			it.body = fmt.Sprint(entry)
+			it.body = string(entry)
 		case it.Typeflag == tar.TypeSymlink:
 			it.Linkname = target
 		case it.Typeflag == tar.TypeLink && !strings.Contains(target, ".."):

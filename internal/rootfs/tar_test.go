@@ -255,7 +255,7 @@ func checksum(header []byte) {
 func TestFromTarReturnsYieldsError(t *testing.T) {
 	stop := errors.New("stop")
 	data := makeTar(t, aFile("a", "x"), aFile("b", "y"))
-	if err := fromTar(data)(func(*tar.Header, io.Reader) error { return stop }); err != stop {
+	if err := fromTar(data)(func(*tar.Header, io.Reader) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("got %v", err)
 	}
 }
