@@ -454,6 +454,35 @@ func TestPackIsDeterministic(t *testing.T) {
 	}
 }
 
+// The tar stream is what the bundle holds, whatever compresses it.
+func TestPackTar(t *testing.T) {
+	root, err := os.OpenRoot(makeDir(t, map[string]string{"vmlinux": "kernel", "modules/a": "a"}, 0o644))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	var packed, archive bytes.Buffer
+	if err := Pack(t.Context(), &packed, root, kernelOptions); err != nil {
+		t.Fatal(err)
+	}
+	if err := PackTar(t.Context(), &archive, root, kernelOptions); err != nil {
+		t.Fatal(err)
+	}
+	decoder, err := zstd.NewReader(&packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer decoder.Close()
+	if got, err := io.ReadAll(decoder); err != nil || !bytes.Equal(got, archive.Bytes()) {
+		t.Errorf("%d bytes, not %d: %v", len(got), archive.Len(), err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := PackTar(ctx, io.Discard, root, kernelOptions); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestPackRefuses(t *testing.T) {
 	for what, files := range map[string]map[string]string{
 		"link out":         {"modules/build": "-> /usr/src"},

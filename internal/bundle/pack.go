@@ -26,7 +26,20 @@ func Pack(ctx context.Context, w io.Writer, root *os.Root, o Options) error {
 	if err != nil {
 		return fmt.Errorf("pack: %w", err)
 	}
-	archive := tar.NewWriter(encoder)
+	if err := PackTar(ctx, encoder, root, o); err != nil {
+		return err
+	}
+	if err := encoder.Close(); err != nil {
+		return fmt.Errorf("pack: %w", err)
+	}
+	return nil
+}
+
+// PackTar is Pack without the compression, for a program that does it: a
+// kernel is a fifth smaller by zstd -19 than by Pack, which takes a fifth of
+// the time.
+func PackTar(ctx context.Context, w io.Writer, root *os.Root, o Options) error {
+	archive := tar.NewWriter(w)
 	names := append(slices.Clone(o.Files), o.Dir)
 	slices.Sort(names)
 	for _, name := range names {
@@ -38,9 +51,6 @@ func Pack(ctx context.Context, w io.Writer, root *os.Root, o Options) error {
 		}
 	}
 	if err := archive.Close(); err != nil {
-		return fmt.Errorf("pack: %w", err)
-	}
-	if err := encoder.Close(); err != nil {
 		return fmt.Errorf("pack: %w", err)
 	}
 	return nil
