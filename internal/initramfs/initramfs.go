@@ -11,14 +11,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"banger/internal/agentapi"
+	"banger/internal/modules"
 )
 
 // Options says what goes into an initramfs.
 type Options struct {
 	Initrd     string // the kernel's own, or ""
-	ModulesDir string // content of /lib/modules/<release>, or ""
+	ModulesDir string // content of /lib/modules/<release> as modules.Index left it, or ""
 	Settings   agentapi.Settings
 }
 
@@ -28,18 +30,19 @@ func Build(w io.Writer, o Options) error {
 	if err != nil {
 		return err
 	}
-	modules, err := needed(o.ModulesDir)
+	boot, err := bootModules(o.ModulesDir)
 	if err != nil {
 		return err
 	}
 	if err := copyInitrd(w, o.Initrd); err != nil {
 		return err
 	}
-	if err := writeAgent(w, program, modules); err != nil {
+	if err := writeAgent(w, program, boot); err != nil {
 		return fmt.Errorf("pack the agent: %w", err)
 	}
-	for _, m := range modules {
-		o.Settings.Modules = append(o.Settings.Modules, m.file())
+	o.Settings.Modules = nil
+	for _, m := range boot {
+		o.Settings.Modules = append(o.Settings.Modules, m.name)
 	}
 	if err := writeSettings(w, o.Settings); err != nil {
 		return fmt.Errorf("pack the settings: %w", err)
@@ -68,19 +71,42 @@ func copyInitrd(w io.Writer, path string) error {
 	return nil
 }
 
-func writeAgent(w io.Writer, program []byte, modules []module) error {
+// module is a kernel module to pack.
+type module struct {
+	name string // of its file in agentapi.ModulesDir
+	path string // of its file on the host
+}
+
+// bootModules returns the modules to pack, in loading order; a kernel without a
+// directory of them has everything built in.
+func bootModules(dir string) ([]module, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	boot, err := modules.Boot(dir)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]module, len(boot))
+	for i, m := range boot {
+		all[i] = module{name: m.Name + ".ko", path: filepath.Join(dir, filepath.FromSlash(m.Path))}
+	}
+	return all, nil
+}
+
+func writeAgent(w io.Writer, program []byte, boot []module) error {
 	archive := newArchive(w)
 	for _, dir := range []string{"dev", "proc", "sys", "run", "banger", agentapi.ModulesDir} {
 		archive.directory(dir, 0o755)
 	}
 	archive.character("dev/console", 0o600, 5, 1)
 	archive.file("init", 0o755, program)
-	for _, m := range modules {
-		content, err := m.read()
+	for _, m := range boot {
+		content, err := os.ReadFile(m.path)
 		if err != nil {
 			return err
 		}
-		archive.file(agentapi.ModulesDir+"/"+m.file(), 0o644, content)
+		archive.file(agentapi.ModulesDir+"/"+m.name, 0o644, content)
 	}
 	return archive.close()
 }

@@ -102,8 +102,8 @@ func TestInitrdFirst(t *testing.T) {
 func TestModulesInLoadingOrder(t *testing.T) {
 	dir := t.TempDir()
 	for name, content := range map[string]string{
-		"modules.dep": "kernel/overlay.ko:\nkernel/virtio_blk.ko: kernel/virtio.ko\nkernel/virtio.ko:\nkernel/other.ko:\n",
-		"kernel/overlay.ko": "O", "kernel/virtio_blk.ko": "B", "kernel/virtio.ko": "V", "kernel/other.ko": "X",
+		"modules.boot":      "kernel/virtio.ko\nkernel/virtio-blk.ko\nkernel/overlay.ko\n",
+		"kernel/overlay.ko": "O", "kernel/virtio-blk.ko": "B", "kernel/virtio.ko": "V", "kernel/other.ko": "X",
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -113,25 +113,25 @@ func TestModulesInLoadingOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	found, err := needed(dir)
+	found, err := bootModules(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var files []string
 	for _, m := range found {
-		files = append(files, m.file())
+		files = append(files, m.name)
 	}
 	if want := []string{"virtio.ko", "virtio_blk.ko", "overlay.ko"}; !slices.Equal(files, want) {
 		t.Errorf("got %q, want %q", files, want)
 	}
 	entries, _, _ := read(t, built(t, "", "agent", found, agentapi.Settings{}))
-	if entries[agentapi.ModulesDir+"/virtio.ko"] != "100644 V" || entries[agentapi.ModulesDir+"/other.ko"] != "" {
+	if entries[agentapi.ModulesDir+"/virtio_blk.ko"] != "100644 B" || entries[agentapi.ModulesDir+"/virtio.ko"] != "100644 V" || entries[agentapi.ModulesDir+"/other.ko"] != "" {
 		t.Errorf("got %q", entries)
 	}
-	if found, err := needed(""); err != nil || found != nil {
+	if found, err := bootModules(""); err != nil || found != nil {
 		t.Errorf("a kernel without modules: %v, %v", found, err)
 	}
-	if _, err := needed(t.TempDir()); err == nil {
+	if _, err := bootModules(t.TempDir()); err == nil {
 		t.Error("a directory without an index passed")
 	}
 }

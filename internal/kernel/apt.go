@@ -1,89 +1,152 @@
 package kernel
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 
 	"banger/internal/process"
+	"banger/internal/ref"
 	"banger/internal/statedir"
 )
 
 // apt is the host's apt with a state of its own, so that it needs no root and
-// does not mind the host's stale lists. Its trusted keys are the host's.
+// does not mind the host's stale lists. Its archives and trusted keys are the
+// host's.
 type apt struct {
-	dir string
-	say func(string)
+	dir   string
+	say   func(string)
+	fault string // what kept lists from being updated, or ""
 }
 
-// options are those of every call.
-func (a apt) options() []string {
-	set := map[string]string{
-		"Dir::State":             a.dir + "/state",
-		"Dir::State::lists":      a.dir + "/state/lists",
-		"Dir::State::status":     a.dir + "/state/status",
-		"Dir::Cache":             a.dir + "/cache",
-		"Dir::Cache::archives":   a.dir + "/cache/archives",
-		"Dir::Log":               a.dir + "/log",
-		"Acquire::Languages":     "none",
-		"APT::Sandbox::User":     "",
-		"APT::Get::List-Cleanup": "false",
-	}
-	var options []string
-	for key, value := range set {
-		options = append(options, "-o", key+"="+value)
-	}
-	return options
-}
+// Files and directories below the apt directory.
+const (
+	aptConf     = "apt.conf"
+	aptLists    = "state/lists"
+	aptStatus   = "state/status" // what is installed: nothing
+	aptArchives = "cache/archives"
+	aptDebs     = "debs" // what is being unpacked
+)
 
-// prepare makes the directories that apt wants, and an empty list of what is
-// installed.
-func (a apt) prepare() error {
-	for _, dir := range []string{"state/lists/partial", "cache/archives/partial", "log", "debs"} {
-		if err := os.MkdirAll(filepath.Join(a.dir, dir), 0o700); err != nil {
-			return fmt.Errorf("prepare apt: %w", err)
-		}
-	}
-	f, err := os.OpenFile(filepath.Join(a.dir, "state/status"), os.O_CREATE, 0o600)
-	if err != nil {
+// aptConfig undoes what the host's configuration asks for and is not for us:
+// hooks, which may clean up the host's caches, and lists other than those of
+// packages.
+const aptConfig = `#clear APT::Update;
+#clear APT::Architectures;
+APT::Architectures { "amd64"; };
+APT::Architecture "amd64";
+#clear Acquire::IndexTargets;
+Acquire::IndexTargets::deb::Packages {
+  MetaKey "$(COMPONENT)/binary-$(ARCHITECTURE)/Packages";
+  flatMetaKey "Packages";
+  ShortDescription "Packages";
+  Description "$(RELEASE)/$(COMPONENT) $(ARCHITECTURE) Packages";
+  flatDescription "$(RELEASE) Packages";
+  Optional "no";
+};
+`
+
+// withApt calls f with an apt that no other banger uses meanwhile.
+func withApt(ctx context.Context, dir string, say func(string), f func(*apt) error) error {
+	a := &apt{dir: dir, say: say}
+	if err := a.prepare(); err != nil {
 		return fmt.Errorf("prepare apt: %w", err)
 	}
-	return f.Close()
+	lock, err := statedir.WaitLock(ctx, a.path(statedir.LockFile))
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	defer os.RemoveAll(a.path(aptDebs))
+	return f(a)
+}
+
+func (a *apt) path(name string) string { return filepath.Join(a.dir, name) }
+
+// prepare makes the directories that apt wants, and its configuration.
+func (a *apt) prepare() error {
+	for _, dir := range []string{aptLists + "/partial", aptArchives + "/partial"} {
+		if err := os.MkdirAll(a.path(dir), 0o700); err != nil {
+			return err
+		}
+	}
+	if err := statedir.WriteFile(a.path(aptStatus), nil); err != nil {
+		return err
+	}
+	return statedir.WriteFile(a.path(aptConf), []byte(aptConfig))
+}
+
+// command is a call of one of apt's programs.
+func (a *apt) command(program string, args ...string) process.Cmd {
+	all := []string{program, "-qq", "-c", a.path(aptConf)}
+	for _, option := range []string{
+		"Dir::State=" + a.path("state"),
+		"Dir::State::lists=" + a.path(aptLists),
+		"Dir::State::status=" + a.path(aptStatus),
+		"Dir::Cache=" + a.path("cache"),
+		"Dir::Cache::archives=" + a.path(aptArchives),
+		"Dir::Cache::pkgcache=pkgcache.bin",
+		"Dir::Cache::srcpkgcache=",
+		"Dir::Log=" + a.path("log"),
+		"Acquire::Languages=none",
+		"APT::Sandbox::User=",
+	} {
+		all = append(all, "-o", option)
+	}
+	return process.Cmd{Args: append(all, args...), Env: append(os.Environ(), "LC_ALL=C")}
+}
+
+// query returns what apt-cache prints.
+func (a *apt) query(ctx context.Context, args ...string) (string, error) {
+	var out bytes.Buffer
+	cmd := a.command("apt-cache", args...)
+	cmd.Stdout = &out
+	err := process.Run(ctx, cmd)
+	return out.String(), err
 }
 
 // update gets the lists of packages. Some archive of the host's being out of
 // reach does not matter as long as the package is found.
-func (a apt) update(ctx context.Context) error {
+func (a *apt) update(ctx context.Context) error {
 	a.say("updating the lists of packages")
-	err := process.Run(ctx, process.Cmd{Args: append(append([]string{"apt-get"}, a.options()...), "-qq", "update")})
-	var fault *process.Error
-	if errors.As(err, &fault) {
-		a.say("apt: " + fault.Stderr)
-		return nil
+	var complaints bytes.Buffer
+	cmd := a.command("apt-get", "update")
+	cmd.Stderr = &complaints
+	err := process.Run(ctx, cmd)
+	if err != nil && !errors.As(err, new(*process.Error)) {
+		return err
 	}
-	return err
+	for line := range strings.Lines(complaints.String()) {
+		kind, text, ok := strings.Cut(strings.TrimSpace(line), ": ")
+		if !ok || kind != "W" && kind != "E" {
+			continue
+		}
+		a.say("apt: " + text)
+		if a.fault == "" {
+			a.fault = text
+		}
+	}
+	return nil
 }
 
 // fields are the control fields of a package's newest version.
 type fields map[string]string
 
-func (a apt) show(ctx context.Context, pkg string) (fields, error) {
-	args := append(append([]string{"apt-cache"}, a.options()...), "show", "--no-all-versions", pkg)
-	out, err := process.Output(ctx, args...)
-	var fault *process.Error
-	if errors.As(err, &fault) || err == nil && len(out) == 0 {
-		return nil, fmt.Errorf("apt knows no package %q", pkg)
+func (a *apt) show(ctx context.Context, pkg string) (fields, error) {
+	out, err := a.query(ctx, "show", "--no-all-versions", pkg)
+	if errors.As(err, new(*process.Error)) || err == nil && out == "" {
+		return nil, a.unknown(ctx, pkg)
 	}
 	if err != nil {
 		return nil, err
 	}
 	f := fields{}
-	for line := range strings.Lines(string(out)) {
+	for line := range strings.Lines(out) {
 		if key, value, ok := strings.Cut(line, ": "); ok && !strings.HasPrefix(line, " ") {
 			f[key] = strings.TrimSpace(value)
 		}
@@ -91,13 +154,29 @@ func (a apt) show(ctx context.Context, pkg string) (fields, error) {
 	return f, nil
 }
 
+// unknown is the error for a package that the lists do not have.
+func (a *apt) unknown(ctx context.Context, pkg string) error {
+	known, err := a.query(ctx, "pkgnames", "linux-image-")
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf("apt knows no package %q", pkg)
+	if near := ref.Nearest(pkg, strings.Fields(known)); near != "" {
+		text += fmt.Sprintf(", the nearest is %q", near)
+	}
+	if a.fault != "" {
+		text += ", and could not update all its lists: " + a.fault
+	}
+	return errors.New(text)
+}
+
 // dependency returns the package among those that f depends on whose name
 // begins with prefix, or "".
 func (f fields) dependency(prefix string) string {
 	for part := range strings.SplitSeq(f["Depends"], ",") {
-		name, _, _ := strings.Cut(strings.TrimSpace(part), " ")
-		if strings.HasPrefix(name, prefix) {
-			return name
+		name := strings.FieldsFunc(part, func(c rune) bool { return c == ' ' || c == ':' || c == '|' })
+		if len(name) > 0 && strings.HasPrefix(name[0], prefix) {
+			return name[0]
 		}
 	}
 	return ""
@@ -105,8 +184,8 @@ func (f fields) dependency(prefix string) string {
 
 var packageName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)
 
-// resolve follows metapackages to the one that holds a kernel.
-func (a apt) resolve(ctx context.Context, pkg string) (string, fields, error) {
+// resolve follows metapackages to the one that is a kernel's.
+func (a *apt) resolve(ctx context.Context, pkg string) (string, fields, error) {
 	if !packageName.MatchString(pkg) {
 		return "", nil, fmt.Errorf("%q is no name of a package", pkg)
 	}
@@ -124,31 +203,23 @@ func (a apt) resolve(ctx context.Context, pkg string) (string, fields, error) {
 	return "", nil, fmt.Errorf("package %q leads to no kernel", pkg)
 }
 
-// download gets a package and returns its file.
-func (a apt) download(ctx context.Context, pkg string) (string, error) {
-	a.say("downloading " + pkg)
-	dir := filepath.Join(a.dir, "debs")
-	args := append(append([]string{"apt-get"}, a.options()...), "-qq", "download", pkg)
-	if err := process.Run(ctx, process.Cmd{Args: args, Dir: dir}); err != nil {
+// download gets a package, which apt checks, and returns its file.
+func (a *apt) download(ctx context.Context, pkg string) (string, error) {
+	dir := a.path(aptDebs)
+	if err := os.RemoveAll(dir); err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return "", err
+	}
+	cmd := a.command("apt-get", "download", pkg)
+	cmd.Dir = dir
+	if err := process.Run(ctx, cmd); err != nil {
 		return "", fmt.Errorf("download package %s: %w", pkg, err)
 	}
-	files, err := filepath.Glob(filepath.Join(dir, pkg+"_*.deb"))
-	if err != nil || len(files) == 0 {
-		return "", fmt.Errorf("download package %s: %w", pkg, fs.ErrNotExist)
+	files, err := filepath.Glob(filepath.Join(dir, "*.deb"))
+	if err != nil || len(files) != 1 {
+		return "", fmt.Errorf("download package %s: apt left no file", pkg)
 	}
-	return files[len(files)-1], nil
-}
-
-// withApt calls f with an apt that no other banger uses meanwhile.
-func withApt(ctx context.Context, dir string, say func(string), f func(apt) error) error {
-	a := apt{dir: dir, say: say}
-	if err := a.prepare(); err != nil {
-		return err
-	}
-	lock, err := statedir.WaitLock(ctx, filepath.Join(dir, statedir.LockFile))
-	if err != nil {
-		return err
-	}
-	defer lock.Release()
-	return f(a)
+	return files[0], nil
 }

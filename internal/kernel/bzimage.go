@@ -1,122 +1,143 @@
 package kernel
 
 import (
-	"bytes"
 	"compress/gzip"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
-	"strings"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
-	"github.com/ulikunitz/xz"
+
+	"banger/internal/xz"
 )
 
 // The layout of a bzImage, see https://docs.kernel.org/arch/x86/boot.html.
 const (
 	offSetupSects    = 0x1f1
 	offMagic         = 0x202
-	offKernelVersion = 0x20e
+	offProtocol      = 0x206
 	offPayloadOffset = 0x248
 	offPayloadLength = 0x24c
+	sizeBzHeader     = 0x250
 	sectorSize       = 512
 	bzImageMagic     = "HdrS"
-	maxVmlinux       = 1 << 30 // bytes; a bomb stops there
+	protocolPayload  = 0x208 // the first boot protocol that says where the payload is
+
+	sizeLength = 4 // bytes of the vmlinux's length, a payload's last
 )
 
-// errNotBzImage says that bytes are no bzImage.
-var errNotBzImage = errors.New("is no bzImage")
+// maxVmlinux bounds a kernel's size in bytes; a bomb is not even unpacked.
+const maxVmlinux = 1 << 30
+
+// errCut says that a bzImage is not all there.
+var errCut = errors.New("this is a bzImage that is cut short or damaged")
 
 // bzImage is a compressed kernel.
 type bzImage struct {
-	release string // as uname -r says it
-	payload []byte
+	payload *io.SectionReader
+	length  int64 // of the vmlinux in the payload, in bytes
 }
 
-func parseBzImage(image []byte) (bzImage, error) {
-	if len(image) < offPayloadLength+4 || string(image[offMagic:offMagic+4]) != bzImageMagic {
-		return bzImage{}, errNotBzImage
+// isBzImage tells whether a file that begins with head is a bzImage.
+func isBzImage(head []byte) bool {
+	return len(head) >= sizeBzHeader && string(head[offMagic:offMagic+len(bzImageMagic)]) == bzImageMagic
+}
+
+// openBzImage finds the vmlinux in a bzImage of size bytes.
+func openBzImage(file io.ReaderAt, size int64) (bzImage, error) {
+	var head [sizeBzHeader]byte
+	if _, err := file.ReadAt(head[:], 0); err != nil {
+		return bzImage{}, errCut
 	}
-	sectors := int64(image[offSetupSects])
+	if binary.LittleEndian.Uint16(head[offProtocol:]) < protocolPayload {
+		return bzImage{}, errors.New("this is a bzImage from before Linux 2.6.26, which is too old")
+	}
+	sectors := int64(head[offSetupSects])
 	if sectors == 0 {
 		sectors = 4 // as the boot protocol has it
 	}
-	word := func(at int) int64 { return int64(binary.LittleEndian.Uint32(image[at:])) }
-	begin := (sectors+1)*sectorSize + word(offPayloadOffset)
-	end := begin + word(offPayloadLength)
-	if begin >= end || end > int64(len(image)) {
-		return bzImage{}, errors.New("is a bzImage that is cut short or damaged")
+	begin := (sectors+1)*sectorSize + int64(binary.LittleEndian.Uint32(head[offPayloadOffset:]))
+	packed := int64(binary.LittleEndian.Uint32(head[offPayloadLength:]))
+	if packed <= sizeLength || begin+packed > size {
+		return bzImage{}, errCut
 	}
-	return bzImage{release: bzRelease(image), payload: image[begin:end]}, nil
-}
-
-// bzRelease reads the version's first word, which a bzImage has in plain text.
-func bzRelease(image []byte) string {
-	at := int(binary.LittleEndian.Uint16(image[offKernelVersion:]))
-	if at == 0 || at+sectorSize >= len(image) {
-		return ""
+	var length [sizeLength]byte
+	if _, err := file.ReadAt(length[:], begin+packed-sizeLength); err != nil {
+		return bzImage{}, errCut
 	}
-	text, _, _ := bytes.Cut(image[at+sectorSize:min(len(image), at+2*sectorSize)], []byte{0})
-	release, _, _ := strings.Cut(string(text), " ")
-	return release
+	b := bzImage{io.NewSectionReader(file, begin, packed), int64(binary.LittleEndian.Uint32(length[:]))}
+	if b.length > maxVmlinux {
+		return bzImage{}, fmt.Errorf("this is a bzImage of a kernel of %d bytes, more than the %d that are sensible", b.length, maxVmlinux)
+	}
+	return b, nil
 }
 
 // payloads are the compressions of a vmlinux and the bytes that they begin
-// with; the last four bytes of a payload may be the kernel's length, which no
-// decompressor sees.
+// with.
 var payloads = []struct {
 	magic string
-	open  func(io.Reader) (io.Reader, error)
+	open  func(*io.SectionReader) (io.Reader, error)
 }{
-	{"\x1f\x8b", func(r io.Reader) (io.Reader, error) {
-		z, err := gzip.NewReader(r)
-		if err != nil {
-			return nil, err
-		}
-		z.Multistream(false)
-		return z, nil
+	{"\x1f\x8b", openGzip},
+	{xz.Magic, func(r *io.SectionReader) (io.Reader, error) { return xz.NewReader(beforeLength(r)) }},
+	{"\x28\xb5\x2f\xfd", func(r *io.SectionReader) (io.Reader, error) {
+		return zstd.NewReader(beforeLength(r), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 	}},
-	{"\xfd7zXZ\x00", func(r io.Reader) (io.Reader, error) {
-		return xz.ReaderConfig{SingleStream: true}.NewReader(r)
-	}},
-	{"\x28\xb5\x2f\xfd", func(r io.Reader) (io.Reader, error) {
-		return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
-	}},
-	{"\x02\x21\x4c\x18", func(r io.Reader) (io.Reader, error) { return lz4.NewReader(r), nil }},
-	{"\x7fELF", func(r io.Reader) (io.Reader, error) { return r, nil }},
+	{"\x02\x21\x4c\x18", func(r *io.SectionReader) (io.Reader, error) { return lz4.NewReader(beforeLength(r)), nil }},
 }
 
-// unpack writes the vmlinux in the payload to w.
+// maxWindow bounds what a decompressor keeps in memory, in bytes; the kernel's
+// build uses as much at its highest levels.
+const maxWindow = 128 << 20
+
+// openGzip leaves the length where it is: it is gzip's own.
+func openGzip(r *io.SectionReader) (io.Reader, error) {
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return nil, err
+	}
+	z.Multistream(false)
+	return z, nil
+}
+
+// beforeLength is a payload without the length that the kernel's build put
+// behind it.
+func beforeLength(r *io.SectionReader) io.Reader {
+	return io.NewSectionReader(r, 0, r.Size()-sizeLength)
+}
+
+// unpack writes the vmlinux to w.
 func (b bzImage) unpack(w io.Writer) error {
+	r, err := b.open()
+	if err != nil {
+		return err
+	}
+	n, err := io.Copy(w, io.LimitReader(r, b.length+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("unpack the bzImage: %w", err)
+	case n != b.length:
+		return errCut
+	}
+	return nil
+}
+
+func (b bzImage) open() (io.Reader, error) {
+	var magic [6]byte
+	if _, err := b.payload.ReadAt(magic[:], 0); err != nil {
+		return nil, errCut
+	}
 	for _, p := range payloads {
-		if !bytes.HasPrefix(b.payload, []byte(p.magic)) {
+		if string(magic[:len(p.magic)]) != p.magic {
 			continue
 		}
-		r, err := p.open(bytes.NewReader(b.payload))
+		r, err := p.open(b.payload)
 		if err != nil {
-			return fmt.Errorf("decompress the kernel: %w", err)
+			return nil, fmt.Errorf("unpack the bzImage: %w", err)
 		}
-		n, err := io.Copy(w, io.LimitReader(r, maxVmlinux+1))
-		if n > maxVmlinux {
-			return fmt.Errorf("decompress the kernel: it is larger than %d bytes", maxVmlinux)
-		}
-		if err != nil && n == 0 {
-			return fmt.Errorf("decompress the kernel: %w", err)
-		}
-		return nil // what may follow the kernel is its length; checkVmlinux sees whether it is whole
+		return r, nil
 	}
-	return errors.New("is a bzImage compressed in a way that banger does not know: gzip, xz, zstd and lz4 are known")
-}
-
-var banner = regexp.MustCompile(`Linux version ([0-9][^ \x00]{2,63}) `)
-
-// releaseOf finds the version in a vmlinux, as uname -r says it.
-func releaseOf(vmlinux []byte) string {
-	if found := banner.FindSubmatch(vmlinux); found != nil {
-		return string(found[1])
-	}
-	return ""
+	return nil, errors.New("this is a bzImage compressed in a way that banger does not know: gzip, xz, zstd and lz4 are known")
 }

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
-	"banger/internal/ref"
 	"banger/internal/statedir"
 )
 
@@ -19,10 +17,11 @@ type ImportOptions struct {
 	From    string // a directory with vmlinux, initrd.img and modules/, or a kernel's file
 	Distro  string // "" is "local"
 	Arch    string // "" is Arch
-	Version string // "" is what the kernel says itself
+	Version string // what the kernel has to say that it is; "" is anything
 }
 
-// Import takes a kernel from this machine's files.
+// Import takes a kernel from this machine's files. The error is
+// statedir.ErrExist where the name is taken.
 func (s *Store) Import(ctx context.Context, o ImportOptions) (Kernel, error) {
 	if err := s.checkNew(o.Name); err != nil {
 		return Kernel{}, err
@@ -42,89 +41,49 @@ func (s *Store) Import(ctx context.Context, o ImportOptions) (Kernel, error) {
 		return Kernel{}, err
 	}
 	defer stage.Discard()
-	if err := copyIn(ctx, stage, o.From); err != nil {
-		return Kernel{}, fmt.Errorf("import %s: %w", o.From, err)
+	var k Kernel
+	if err = copyIn(ctx, stage, o.From); err == nil {
+		k, err = s.Adopt(ctx, stage, m)
 	}
-	k, err := s.adopt(ctx, stage, m)
 	if err != nil {
 		return Kernel{}, fmt.Errorf("import %s: %w", o.From, err)
 	}
 	return k, nil
 }
 
-// checkNew tells whether a kernel may be made of that name.
-func (s *Store) checkNew(name string) error {
-	if err := ref.CheckName("kernel", name); err != nil {
-		return err
-	}
-	if s.tree.Exists(name) {
-		return fmt.Errorf("kernel %q %w", name, statedir.ErrExist)
-	}
-	return nil
-}
-
+// copyIn copies what from, a kernel's file or directory, holds to the stage.
 func copyIn(ctx context.Context, stage *statedir.Stage, from string) error {
 	info, err := os.Stat(from)
 	if err != nil {
-		return err
+		return unwrapPath(err)
 	}
+	vmlinux := stage.Path(statedir.Vmlinux)
 	if !info.IsDir() {
-		_, err := writeVmlinux(from, stage.Path(statedir.Vmlinux))
+		return writeVmlinux(ctx, from, vmlinux)
+	}
+	if err := writeVmlinux(ctx, filepath.Join(from, statedir.Vmlinux), vmlinux); err != nil {
 		return err
 	}
-	if _, err := writeVmlinux(filepath.Join(from, statedir.Vmlinux), stage.Path(statedir.Vmlinux)); err != nil {
-		return err
-	}
-	err = copyFile(filepath.Join(from, statedir.Initrd), stage.Path(statedir.Initrd))
+	err = copyFile(ctx, filepath.Join(from, statedir.Initrd), stage.Path(statedir.Initrd))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	modules := filepath.Join(from, statedir.Modules)
-	if _, err := os.Stat(modules); errors.Is(err, fs.ErrNotExist) {
+	// It may be a link to the modules of the host's kernel.
+	modules, err := filepath.EvalSymlinks(filepath.Join(from, statedir.Modules))
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	if err != nil {
+		return err
 	}
 	return copyTree(ctx, modules, stage.Path(statedir.Modules))
 }
 
-// copyTree copies directories and regular files; the build and source links
-// that a modules directory may have lead nowhere in a guest.
-func copyTree(ctx context.Context, from, to string) error {
-	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return err
-		}
-		relative, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-		switch {
-		case d.IsDir():
-			return os.MkdirAll(filepath.Join(to, relative), 0o755)
-		case d.Type().IsRegular():
-			return copyFile(path, filepath.Join(to, relative))
-		}
-		return nil
-	})
-}
-
-func copyFile(from, to string) (err error) {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
+// unwrapPath takes the path out of an error that is going to name it.
+func unwrapPath(err error) error {
+	var fault *fs.PathError
+	if errors.As(err, &fault) {
+		return fault.Err
 	}
-	defer in.Close()
-	return writeTo(to, in)
-}
-
-func writeTo(path string, content io.Reader) (err error) {
-	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	_, err = io.Copy(out, content)
 	return err
 }

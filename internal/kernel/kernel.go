@@ -116,7 +116,8 @@ func (s *Store) Get(name string) (Kernel, error) {
 	return k, nil
 }
 
-// List returns all kernels, sorted by name.
+// List returns all kernels, sorted by name. Directories that are no kernels are
+// not the store's and are left out.
 func (s *Store) List() ([]Kernel, error) {
 	names, err := s.tree.Names()
 	if err != nil {
@@ -125,8 +126,8 @@ func (s *Store) List() ([]Kernel, error) {
 	var all []Kernel
 	for _, name := range names {
 		k, err := s.Get(name)
-		if errors.As(err, new(*NotFoundError)) {
-			continue // removed meanwhile
+		if errors.As(err, new(*NotFoundError)) || errors.As(err, new(*ref.NameError)) || errors.Is(err, fs.ErrNotExist) {
+			continue // removed meanwhile, or never made here
 		}
 		if err != nil {
 			return nil, err
@@ -139,11 +140,11 @@ func (s *Store) List() ([]Kernel, error) {
 // Remove deletes the named kernel. Whether something needs it is the caller's
 // to know.
 func (s *Store) Remove(name string) error {
-	if !s.tree.Exists(name) {
-		_, err := s.Get(name)
+	_, err := s.Get(name)
+	if errors.As(err, new(*ref.NameError)) || errors.As(err, new(*NotFoundError)) {
 		return err
 	}
-	return s.tree.Remove(name)
+	return s.tree.Remove(name) // a damaged one too
 }
 
 // Verify hashes the named kernel's files again and compares them with its

@@ -1,19 +1,15 @@
 package kernel
 
 import (
-	"archive/tar"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path"
-	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
-	"banger/internal/process"
 	"banger/internal/ref"
+	"banger/internal/size"
 	"banger/internal/statedir"
 )
 
@@ -21,12 +17,13 @@ import (
 type AptOptions struct {
 	Package string
 	Name    string       // "" is <distro>-<major.minor>
-	Dir     string       // where apt keeps its lists and downloads
-	Say     func(string) // told what is being done
+	Dir     string       // where apt keeps its lists
+	Say     func(string) // told what is being done, a line at a time
 }
 
 // PullApt takes a kernel from a package of the host's distribution, which the
-// host's apt downloads and checks. The package is not installed.
+// host's apt downloads and checks. The package is not installed. The error is
+// statedir.ErrExist where the name is taken.
 func (s *Store) PullApt(ctx context.Context, o AptOptions) (Kernel, error) {
 	if o.Name != "" {
 		if err := s.checkNew(o.Name); err != nil {
@@ -34,7 +31,7 @@ func (s *Store) PullApt(ctx context.Context, o AptOptions) (Kernel, error) {
 		}
 	}
 	var k Kernel
-	err := withApt(ctx, o.Dir, o.Say, func(a apt) (err error) {
+	err := withApt(ctx, o.Dir, o.Say, func(a *apt) (err error) {
 		k, err = s.pullPackage(ctx, a, o)
 		return err
 	})
@@ -44,7 +41,7 @@ func (s *Store) PullApt(ctx context.Context, o AptOptions) (Kernel, error) {
 	return k, nil
 }
 
-func (s *Store) pullPackage(ctx context.Context, a apt, o AptOptions) (Kernel, error) {
+func (s *Store) pullPackage(ctx context.Context, a *apt, o AptOptions) (Kernel, error) {
 	if err := a.update(ctx); err != nil {
 		return Kernel{}, err
 	}
@@ -52,9 +49,9 @@ func (s *Store) pullPackage(ctx context.Context, a apt, o AptOptions) (Kernel, e
 	if err != nil {
 		return Kernel{}, err
 	}
-	m := Manifest{Name: o.Name, Distro: hostDistro(), Arch: Arch, KernelVersion: releaseIn(pkg), Source: "apt:" + o.Package}
+	m := Manifest{Name: o.Name, Distro: hostDistro(), Arch: Arch, Source: "apt:" + o.Package}
 	if m.Name == "" {
-		if m.Name, err = defaultName(m); err != nil {
+		if m.Name, err = defaultName(m.Distro, pkg, control); err != nil {
 			return Kernel{}, err
 		}
 	}
@@ -66,43 +63,68 @@ func (s *Store) pullPackage(ctx context.Context, a apt, o AptOptions) (Kernel, e
 		return Kernel{}, err
 	}
 	defer stage.Discard()
-	for _, part := range []string{pkg, control.dependency("linux-modules-")} {
-		if part == "" {
-			continue
-		}
-		deb, err := a.download(ctx, part)
-		if err != nil {
-			return Kernel{}, err
-		}
-		defer os.Remove(deb) // unpacked, or of no use
-		a.say("unpacking " + part)
-		if err := unpackDeb(ctx, deb, stage); err != nil {
-			return Kernel{}, fmt.Errorf("unpack %s: %w", part, err)
-		}
+	if err := a.fill(ctx, stage, pkg, control); err != nil {
+		return Kernel{}, err
 	}
-	return s.adopt(ctx, stage, m)
+	a.say("indexing and packing the modules")
+	return s.Adopt(ctx, stage, m)
 }
 
-// releaseIn takes the kernel's release out of a package's name, such as
-// linux-image-6.1.0-56-cloud-amd64.
-func releaseIn(pkg string) string {
-	for _, prefix := range []string{"linux-image-unsigned-", "linux-image-"} {
-		if release, ok := strings.CutPrefix(pkg, prefix); ok {
-			return strings.TrimSuffix(release, "-unsigned")
+// parts are the beginnings of the names of packages that hold the other parts
+// of a kernel, where its own does not: Ubuntu's modules, and both in Debian
+// from 14 on.
+var parts = []string{"linux-modules-", "linux-binary-"}
+
+// fill puts what a package and its parts hold of a kernel into the stage.
+func (a *apt) fill(ctx context.Context, stage *statedir.Stage, pkg string, control fields) error {
+	packages := []string{pkg}
+	for _, prefix := range parts {
+		if part := control.dependency(prefix); part != "" {
+			packages = append(packages, part)
 		}
 	}
-	return ""
+	for _, part := range packages {
+		if err := a.take(ctx, stage, part); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Stat(stage.Path(statedir.Vmlinux)); err != nil {
+		return fmt.Errorf("there is no kernel in %s", strings.Join(packages, ", "))
+	}
+	return nil
+}
+
+func (a *apt) take(ctx context.Context, stage *statedir.Stage, pkg string) error {
+	about, err := a.show(ctx, pkg)
+	if err != nil {
+		return err
+	}
+	bytes, _ := strconv.ParseInt(about["Size"], 10, 64)
+	a.say(fmt.Sprintf("downloading %s %s (%s)", pkg, about["Version"], size.Size(bytes)))
+	deb, err := a.download(ctx, pkg)
+	if err != nil {
+		return err
+	}
+	a.say("unpacking " + pkg)
+	if err := unpackDeb(ctx, deb, stage); err != nil {
+		return fmt.Errorf("unpack %s: %w", pkg, err)
+	}
+	return nil
 }
 
 var majorMinor = regexp.MustCompile(`^[0-9]+\.[0-9]+`)
 
-func defaultName(m Manifest) (string, error) {
-	version := majorMinor.FindString(m.KernelVersion)
-	if version == "" {
-		return "", fmt.Errorf("the package's name does not tell the kernel's version: give the kernel a name by --name")
+// defaultName takes the version from the name of a package, such as
+// linux-image-6.1.0-56-cloud-amd64, or else from the package's version.
+func defaultName(distro, pkg string, control fields) (string, error) {
+	release := strings.TrimPrefix(strings.TrimPrefix(pkg, "linux-image-"), "unsigned-")
+	for _, version := range []string{release, control["Version"]} {
+		if found := majorMinor.FindString(version); found != "" {
+			name := distro + "-" + found
+			return name, ref.CheckName("kernel", name)
+		}
 	}
-	name := m.Distro + "-" + version
-	return name, ref.CheckName("kernel", name)
+	return "", fmt.Errorf("package %s tells no version of a kernel: give the kernel a name by --name", pkg)
 }
 
 // hostDistro is the distribution that the host's apt serves.
@@ -114,68 +136,4 @@ func hostDistro() string {
 		}
 	}
 	return "linux"
-}
-
-// unpackDeb takes the kernel and its modules out of a package.
-func unpackDeb(ctx context.Context, deb string, stage *statedir.Stage) error {
-	r, w := io.Pipe()
-	defer r.Close()
-	extracted := make(chan error, 1)
-	go func() {
-		err := process.Run(ctx, process.Cmd{Args: []string{"dpkg-deb", "--fsys-tarfile", deb}, Stdout: w})
-		w.CloseWithError(err)
-		extracted <- err
-	}()
-	err := takeKernel(tar.NewReader(r), stage)
-	if err == nil {
-		_, err = io.Copy(io.Discard, r)
-	}
-	r.CloseWithError(io.ErrClosedPipe)
-	if processErr := <-extracted; err == nil || ctx.Err() != nil {
-		err = processErr
-	}
-	return err
-}
-
-// inPackage matches what a package holds of a kernel: its image, and the
-// modules below /lib/modules/<release>/.
-var inPackage = regexp.MustCompile(`^(?:boot/(vmlinuz)-[^/]+|(?:usr/)?lib/modules/[^/]+/(.+))$`)
-
-func takeKernel(archive *tar.Reader, stage *statedir.Stage) error {
-	for {
-		header, err := archive.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		part := inPackage.FindStringSubmatch(path.Clean(header.Name))
-		if part == nil || header.Typeflag != tar.TypeReg {
-			continue
-		}
-		if err := takeFile(stage, part[1] != "", part[2], archive); err != nil {
-			return err
-		}
-	}
-}
-
-func takeFile(stage *statedir.Stage, isKernel bool, module string, content io.Reader) error {
-	if !isKernel {
-		if !filepath.IsLocal(module) {
-			return fmt.Errorf("the package holds the unsafe name %q", module)
-		}
-		target := stage.Path(statedir.Modules, module)
-		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-			return err
-		}
-		return writeTo(target, content)
-	}
-	packed := stage.Path("vmlinuz")
-	if err := writeTo(packed, content); err != nil {
-		return err
-	}
-	defer os.Remove(packed)
-	_, err := writeVmlinux(packed, stage.Path(statedir.Vmlinux))
-	return err
 }

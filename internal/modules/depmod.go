@@ -1,32 +1,52 @@
 package modules
 
 import (
+	"context"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 )
 
-// WriteIndexes writes to dir the files that modprobe, udev and kmod look
-// modules up in, as depmod does: modules.dep, modules.alias, modules.softdep,
-// modules.devname and, as binary indexes, those and modules.builtin.
-func (s *Set) WriteIndexes(dir string) error {
+// Index reads all modules below dir and writes to it the files that modprobe,
+// udev and kmod look them up in, as depmod does: modules.dep, modules.alias,
+// modules.softdep, modules.devname and the binary indexes, also those of what
+// is built in. What every guest loads to boot is unpacked, where it is
+// compressed, and listed for Boot.
+func Index(ctx context.Context, dir string) error {
+	if err := writeIndexes(ctx, dir); err != nil {
+		return fmt.Errorf("index modules: %w", err)
+	}
+	return nil
+}
+
+func writeIndexes(ctx context.Context, dir string) error {
+	s, err := read(ctx, dir)
+	if err != nil {
+		return err
+	}
+	boot, err := s.needed(atBoot)
+	if err != nil {
+		return err
+	}
+	if err := unpack(dir, boot); err != nil {
+		return err
+	}
 	files, err := s.indexes()
 	if err != nil {
 		return err
 	}
+	files[bootList] = listOf(boot)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := os.WriteFile(filepath.Join(dir, name), files[name], 0o644); err != nil {
-			return fmt.Errorf("index modules: %w", err)
+		if err := replace(dir, name, files[name]); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (s *Set) indexes() (map[string][]byte, error) {
+func (s *set) indexes() (map[string][]byte, error) {
 	files := map[string][]byte{
 		// Nothing looks symbols up, as the modules name their dependencies;
 		// but kmod wants the file.
@@ -41,7 +61,7 @@ func (s *Set) indexes() (map[string][]byte, error) {
 	return files, nil
 }
 
-func (s *Set) addDependencies(files map[string][]byte) error {
+func (s *set) addDependencies(files map[string][]byte) error {
 	var text strings.Builder
 	var trie index
 	for i, m := range s.modules {
@@ -60,69 +80,88 @@ func (s *Set) addDependencies(files map[string][]byte) error {
 	return nil
 }
 
-func (s *Set) addAliases(files map[string][]byte) {
-	alias, soft, dev := "# Aliases extracted from modules themselves.\n",
-		"# Soft dependencies extracted from modules themselves.\n",
-		"# Device nodes to trigger on-demand module loading.\n"
-	var aliases, softs, devs strings.Builder
+func (s *set) addAliases(files map[string][]byte) {
+	var alias, soft, dev strings.Builder
+	alias.WriteString("# Aliases extracted from modules themselves.\n")
+	soft.WriteString("# Soft dependencies extracted from modules themselves.\n")
+	dev.WriteString("# Device nodes to trigger on-demand module loading.\n")
 	var trie index
 	for i, m := range s.modules {
-		for _, a := range m.Aliases {
-			fmt.Fprintf(&aliases, "alias %s %s\n", a, m.Name)
-			trie.insert(aliasKey(a), m.Name, i)
+		for _, a := range m.aliases {
+			fmt.Fprintf(&alias, "alias %s %s\n", a, m.Name)
+			trie.insert(normal(a), m.Name, i)
 		}
-		for _, text := range m.Soft {
-			fmt.Fprintf(&softs, "softdep %s %s\n", m.Name, text)
+		for _, text := range m.soft {
+			fmt.Fprintf(&soft, "softdep %s %s\n", m.Name, text)
 		}
-		devs.WriteString(deviceLine(m))
+		dev.WriteString(m.deviceLine())
 	}
-	files["modules.alias"] = []byte(alias + aliases.String())
-	files["modules.alias.bin"] = trie.encode()
-	files["modules.softdep"] = []byte(soft + softs.String())
-	files["modules.devname"] = []byte(dev + devs.String())
-}
-
-// aliasKey writes underscores for dashes, except in character classes.
-func aliasKey(alias string) string {
-	key, inClass := []byte(alias), false
-	for i, c := range key {
-		switch {
-		case c == '[':
-			inClass = true
-		case c == ']':
-			inClass = false
-		case c == '-' && !inClass:
-			key[i] = '_'
-		}
-	}
-	return string(key)
+	files["modules.alias"], files["modules.alias.bin"] = []byte(alias.String()), trie.encode()
+	files["modules.softdep"] = []byte(soft.String())
+	files["modules.devname"] = []byte(dev.String())
 }
 
 var deviceNumber = regexp.MustCompile(`^(char|block)-major-([0-9]+)-([0-9]+)$`)
 
 // deviceLine is a module's line in modules.devname: the device node whose
 // opening loads it, "" where there is none.
-func deviceLine(m Module) string {
+func (m described) deviceLine() string {
 	var name, number string
-	for _, a := range m.Aliases {
+	for _, a := range m.aliases {
 		if node, ok := strings.CutPrefix(a, "devname:"); ok {
 			name = node
 		}
 		if part := deviceNumber.FindStringSubmatch(a); part != nil {
 			number = part[1][:1] + part[2] + ":" + part[3]
 		}
+		if name != "" && number != "" {
+			return fmt.Sprintf("%s %s %s\n", m.Name, name, number)
+		}
 	}
-	if name == "" || number == "" {
-		return ""
-	}
-	return fmt.Sprintf("%s %s %s\n", m.Name, name, number)
+	return ""
 }
 
-func (s *Set) addBuiltin(files map[string][]byte) {
-	var trie index
-	for _, name := range s.builtin {
-		trie.insert(name, "", 0)
+func (s *set) addBuiltin(files map[string][]byte) {
+	var names, aliases index
+	for name := range s.builtin {
+		names.insert(name, "", 0)
 	}
-	files["modules.builtin.bin"] = trie.encode()
-	files["modules.builtin.alias.bin"] = new(index).encode()
+	for _, a := range s.builtinAliases {
+		aliases.insert(normal(a.alias), a.name, 0)
+	}
+	files["modules.builtin.bin"] = names.encode()
+	files["modules.builtin.alias.bin"] = aliases.encode()
+}
+
+// dependencies returns all that m needs, the last to be loaded first. What is
+// built in or absent is not listed, as depmod does not list it either.
+func (s *set) dependencies(m *described) ([]*described, error) {
+	var order []*described
+	if err := s.collect(m, map[*described]bool{}, &order); err != nil {
+		return nil, err
+	}
+	slices.Reverse(order)
+	return order[1:], nil
+}
+
+// collect appends what m needs, and it, to order. In met are the modules that
+// it came by: true once it is done with them.
+func (s *set) collect(m *described, met map[*described]bool, order *[]*described) error {
+	met[m] = false
+	for _, name := range m.depends {
+		dep := s.byName[name]
+		done, again := met[dep]
+		switch {
+		case again && !done:
+			return fmt.Errorf("module %s depends on itself", dep.Name)
+		case again || dep == nil:
+			continue
+		}
+		if err := s.collect(dep, met, order); err != nil {
+			return err
+		}
+	}
+	met[m] = true
+	*order = append(*order, m)
+	return nil
 }

@@ -26,8 +26,8 @@ const (
 	indexChildren = 0x20000000
 )
 
-// insert adds a value under key; of several, the one with the lower priority
-// number comes first.
+// insert adds a value under key. Of several, the one with the lower priority
+// number comes first, and of those of one priority the latest, as depmod has it.
 func (n *index) insert(key, value string, priority int) {
 	for {
 		common := commonPrefix(n.prefix, key)
@@ -36,7 +36,7 @@ func (n *index) insert(key, value string, priority int) {
 		}
 		key = key[common:]
 		if key == "" {
-			n.values = append(n.values, indexValue{value, uint32(priority)})
+			n.addValue(indexValue{value, uint32(priority)})
 			return
 		}
 		child := n.children[key[0]]
@@ -49,6 +49,14 @@ func (n *index) insert(key, value string, priority int) {
 		}
 		n, key = child, key[1:]
 	}
+}
+
+func (n *index) addValue(v indexValue) {
+	at := slices.IndexFunc(n.values, func(other indexValue) bool { return other.priority >= v.priority })
+	if at < 0 {
+		at = len(n.values)
+	}
+	n.values = slices.Insert(n.values, at, v)
 }
 
 // split moves all but the first bytes of n's prefix to a new child.
@@ -103,7 +111,6 @@ func (n *index) append(out []byte) ([]byte, uint32) {
 	}
 	if len(n.values) > 0 {
 		at |= indexValues
-		slices.SortStableFunc(n.values, func(a, b indexValue) int { return int(a.priority) - int(b.priority) })
 		out = binary.BigEndian.AppendUint32(out, uint32(len(n.values)))
 		for _, v := range n.values {
 			out = binary.BigEndian.AppendUint32(out, v.priority)

@@ -2,84 +2,74 @@ package modules
 
 import (
 	"bytes"
-	"compress/gzip"
 	"debug/elf"
 	"errors"
-	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
-
-	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
 )
 
-// maxModule bounds a module's size in bytes, unpacked.
-const maxModule = 256 << 20
+// info is what a module says of itself.
+type info struct {
+	depends []string // names
+	aliases []string
+	soft    []string // soft dependencies: "pre: a b post: c"
+}
 
-// ReadFile returns a module's content, decompressed where its name says that
-// it is compressed.
-func ReadFile(file string) ([]byte, error) {
+// maxModinfo bounds a .modinfo section in bytes; the largest known ones, of
+// drivers for thousands of USB devices, have less than 100 KiB.
+const maxModinfo = 4 << 20
+
+// readInfo reads the file of a module below dir.
+func readInfo(dir, file string) (info, error) {
+	file = filepath.Join(dir, filepath.FromSlash(file))
+	if isCompressed(file) {
+		data, err := content(file)
+		if err != nil {
+			return info{}, err
+		}
+		return parse(bytes.NewReader(data))
+	}
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, err
+		return info{}, err
 	}
 	defer f.Close()
-	r, err := decompressor(file, f)
-	if err != nil {
-		return nil, err
-	}
-	content, err := io.ReadAll(io.LimitReader(r, maxModule+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(content) > maxModule {
-		return nil, fmt.Errorf("is larger than %d bytes", maxModule)
-	}
-	return content, nil
+	return parse(f)
 }
 
-func decompressor(name string, r io.Reader) (io.Reader, error) {
-	switch {
-	case strings.HasSuffix(name, ".gz"):
-		return gzip.NewReader(r)
-	case strings.HasSuffix(name, ".xz"):
-		return xz.NewReader(r)
-	case strings.HasSuffix(name, ".zst"):
-		return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxModule))
-	}
-	return r, nil
-}
-
-// parse reads the .modinfo section, a list of NUL-terminated KEY=VALUE, see
+// parse finds the .modinfo section, a list of NUL-terminated KEY=VALUE, see
 // include/linux/module.h in the kernel.
-func parse(content []byte) (Module, error) {
-	file, err := elf.NewFile(bytes.NewReader(content))
+func parse(module io.ReaderAt) (info, error) {
+	file, err := elf.NewFile(module)
 	if err != nil {
-		return Module{}, errors.New("is not an ELF file")
+		return info{}, errors.New("is not an ELF file")
 	}
 	section := file.Section(".modinfo")
-	if section == nil || section.Type == elf.SHT_NOBITS || section.Size > uint64(len(content)) {
-		return Module{}, errors.New("has no .modinfo section")
+	if section == nil || section.Type == elf.SHT_NOBITS {
+		return info{}, errors.New("has no .modinfo section")
 	}
-	info, err := section.Data()
+	if section.Flags&elf.SHF_COMPRESSED != 0 || section.FileSize > maxModinfo {
+		return info{}, errors.New("has a .modinfo section that is compressed or too large")
+	}
+	text, err := section.Data()
 	if err != nil {
-		return Module{}, fmt.Errorf("read its .modinfo: %w", err)
+		return info{}, errors.New("is cut short")
 	}
-	var m Module
-	for field := range strings.SplitSeq(string(info), "\x00") {
-		key, value, _ := strings.Cut(field, "=")
-		switch key {
+	var m info
+	for field := range strings.SplitSeq(string(text), "\x00") {
+		switch key, value, _ := strings.Cut(field, "="); key {
 		case "depends":
 			for name := range strings.SplitSeq(value, ",") {
 				if name != "" {
-					m.Depends = append(m.Depends, underscored(name))
+					m.depends = append(m.depends, underscored(name))
 				}
 			}
 		case "alias":
-			m.Aliases = append(m.Aliases, value)
+			m.aliases = append(m.aliases, value)
 		case "softdep":
-			m.Soft = append(m.Soft, value)
+			m.soft = append(m.soft, value)
 		}
 	}
 	return m, nil

@@ -2,19 +2,15 @@ package modules
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
-// Needed returns the modules to load for the named ones, in loading order:
+// needed returns the modules to load for the named ones, in loading order:
 // dependencies and soft dependencies first. Names that are built in, or that
 // this kernel does not have, need nothing.
-func (s *Set) Needed(names ...string) ([]Module, error) {
-	w := walk{set: s, state: map[string]int{}}
+func (s *set) needed(names []string) ([]*described, error) {
+	w := walk{set: s, met: map[string]bool{}}
 	for _, name := range names {
-		if _, ok := s.byName[name]; !ok {
-			continue
-		}
 		if err := w.visit(name); err != nil {
 			return nil, err
 		}
@@ -22,88 +18,63 @@ func (s *Set) Needed(names ...string) ([]Module, error) {
 	return w.order, nil
 }
 
-// walk goes through dependencies depth first.
+// walk goes through dependencies, depth first.
 type walk struct {
-	set   *Set
-	hard  bool           // hard dependencies only
-	state map[string]int // of each module met
-	order []Module
+	set   *set
+	met   map[string]bool
+	order []*described
 }
 
-const (
-	visiting = 1
-	visited  = 2
-)
-
 func (w *walk) visit(name string) error {
-	switch w.state[name] {
-	case visited:
+	m := w.set.byName[name]
+	if m == nil || w.met[name] {
 		return nil
-	case visiting:
-		return fmt.Errorf("module %s depends on itself", name)
 	}
-	i, ok := w.set.byName[name]
-	if !ok {
-		if slices.Contains(w.set.builtin, name) {
-			return nil
-		}
-		return fmt.Errorf("module %s is needed and absent", name)
-	}
-	w.state[name] = visiting
-	m := w.set.modules[i]
-	if !w.hard {
-		for _, soft := range w.set.softBefore(m) {
-			if w.state[soft] != visiting {
-				if err := w.visit(soft); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	for _, hard := range m.Depends {
-		if err := w.visit(hard); err != nil {
+	w.met[name] = true
+	for _, soft := range w.set.softBefore(m) {
+		if err := w.visit(soft); err != nil {
 			return err
 		}
 	}
-	w.state[name] = visited
+	for _, dep := range m.depends {
+		if w.set.byName[dep] == nil && !w.set.builtin[dep] {
+			return fmt.Errorf("module %s needs %s, which is not there", name, dep)
+		}
+		if err := w.visit(dep); err != nil {
+			return err
+		}
+	}
 	w.order = append(w.order, m)
 	return nil
 }
 
-// softBefore returns the modules that m would like to be there before it: a
-// soft dependency is a name or an alias.
-func (s *Set) softBefore(m Module) []string {
+// softBefore returns the modules that m would like to be there before it.
+func (s *set) softBefore(m *described) []string {
 	var names []string
-	for _, soft := range m.Soft {
-		before, _, _ := strings.Cut(soft, "post:")
-		for _, wish := range strings.Fields(strings.TrimPrefix(strings.TrimSpace(before), "pre:")) {
-			names = append(names, s.resolve(wish)...)
+	for _, text := range m.soft {
+		before, _, _ := strings.Cut(text, "post:")
+		for _, wish := range strings.Fields(before) {
+			if wish != "pre:" {
+				names = append(names, s.resolve(wish)...)
+			}
 		}
 	}
 	return names
 }
 
-func (s *Set) resolve(wish string) []string {
-	if _, ok := s.byName[underscored(wish)]; ok {
+// resolve finds the modules that a soft dependency means, by name or alias.
+func (s *set) resolve(wish string) []string {
+	if s.byName[underscored(wish)] != nil {
 		return []string{underscored(wish)}
 	}
 	var names []string
 	for _, m := range s.modules {
-		if slices.Contains(m.Aliases, wish) {
-			names = append(names, m.Name)
+		for _, alias := range m.aliases {
+			if normal(alias) == normal(wish) {
+				names = append(names, m.Name)
+				break
+			}
 		}
 	}
 	return names
-}
-
-// dependencies returns all that m needs, the last to be loaded first, as
-// modules.dep lists them.
-func (s *Set) dependencies(m Module) ([]Module, error) {
-	w := walk{set: s, hard: true, state: map[string]int{}}
-	if err := w.visit(m.Name); err != nil {
-		return nil, err
-	}
-	deps := w.order[:len(w.order)-1]
-	slices.Reverse(deps)
-	return deps, nil
 }

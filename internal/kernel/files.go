@@ -1,0 +1,121 @@
+package kernel
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// openRegular opens a file that is no device and no pipe, which could block.
+func openRegular(path string) (*os.File, int64, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, 0, &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
+	}
+	f, err := os.Open(path)
+	return f, info.Size(), err
+}
+
+// copyTree copies directories and regular files; the build and source links
+// that a modules directory may have lead nowhere in a guest.
+func copyTree(ctx context.Context, from, to string) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		switch {
+		case d.IsDir():
+			return os.MkdirAll(filepath.Join(to, relative), 0o755)
+		case d.Type().IsRegular():
+			return copyFile(ctx, path, filepath.Join(to, relative))
+		}
+		return nil
+	})
+}
+
+func copyFile(ctx context.Context, from, to string) error {
+	in, _, err := openRegular(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return writeFile(ctx, to, in)
+}
+
+// writeFile makes a file of content; it has to be a new one.
+func writeFile(ctx context.Context, path string, content io.Reader) (err error) {
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	_, err = io.Copy(out, contextReader{ctx, content})
+	return err
+}
+
+// hashTree lists the regular files below dir with their digests.
+func hashTree(ctx context.Context, dir string) ([]File, error) {
+	var files []File
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		f, err := hashFile(ctx, dir, name)
+		files = append(files, f)
+		return err
+	})
+	return files, err
+}
+
+func hashFile(ctx context.Context, dir, name string) (File, error) {
+	f, _, err := openRegular(filepath.Join(dir, filepath.FromSlash(name)))
+	if err != nil {
+		return File{}, err
+	}
+	defer f.Close()
+	digest := sha256.New()
+	n, err := io.Copy(digest, contextReader{ctx, f})
+	if err != nil {
+		return File{}, fmt.Errorf("hash %s: %w", name, err)
+	}
+	return File{Path: name, SHA256: hex.EncodeToString(digest.Sum(nil)), Size: n}, nil
+}
+
+// contextReader reads until ctx ends, so that ^C stops what copies much.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
+// contextReaderAt is contextReader for what is read anywhere.
+type contextReaderAt struct {
+	ctx context.Context
+	r   io.ReaderAt
+}
+
+func (c contextReaderAt) ReadAt(p []byte, offset int64) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.ReadAt(p, offset)
+}
