@@ -96,7 +96,7 @@ var (
 
 func (s *stream) explain(err error) error {
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errShort
@@ -115,7 +115,7 @@ func (s *stream) explain(err error) error {
 func (w *writer) writeAll(archive *tar.Reader, s *stream) error {
 	for {
 		header, err := archive.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return checkEnd(s)
 		}
 		if err == nil {
@@ -130,7 +130,7 @@ func (w *writer) writeAll(archive *tar.Reader, s *stream) error {
 // archiveError makes an *Error of those of package tar.
 func archiveError(err error, s *stream) error {
 	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF), err == io.EOF:
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return errShort
 	case errors.Is(err, tar.ErrHeader) && s.begun:
 		return &Error{"", "is no whole tar archive: it has an entry that cannot be read"}
@@ -151,7 +151,7 @@ func checkEnd(s *stream) error {
 		if !allZero(buffer[:n]) || total > maxPadding {
 			return errTrailing
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -99,7 +99,7 @@ func TestFetch(t *testing.T) {
 	if err != nil || !bytes.Equal(got, s.content) || b.Size != 1<<20 {
 		t.Errorf("%d bytes of %d, %v", len(got), b.Size, err)
 	}
-	if n, err := b.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+	if n, err := b.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("after the end: %d, %v", n, err)
 	}
 }

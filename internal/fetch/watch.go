@@ -40,7 +40,7 @@ func (w *watchdog) Read(p []byte) (int, error) {
 
 // explain names the silence where that is what ended the request.
 func (w *watchdog) explain(err error) error {
-	if err != nil && err != io.EOF && context.Cause(w.ctx) == errStalled {
+	if err != nil && !errors.Is(err, io.EOF) && errors.Is(context.Cause(w.ctx), errStalled) {
 		return errStalled
 	}
 	return err
