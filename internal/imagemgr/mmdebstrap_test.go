@@ -61,7 +61,7 @@ func TestPullMmdebstrap(t *testing.T) {
 	if err != nil || i.Distro != "debian" || i.Source != "mmdebstrap:bookworm" {
 		t.Errorf("got %+v, %v", i, err)
 	}
-	if len(steps) < 2 || steps[0] != "running apt-get update" || steps[len(steps)-1] != "read" {
+	if !slices.Contains(steps, "running apt-get update") || !slices.Contains(steps, "read") {
 		t.Errorf("the steps were %q", steps)
 	}
 }
@@ -113,9 +113,7 @@ func TestPullMmdebstrapInterrupted(t *testing.T) {
 }
 
 func TestPullMmdebstrapMissing(t *testing.T) {
-	if _, err := process.LookPath("mmdebstrap"); err == nil {
-		t.Skip("needs a machine without mmdebstrap")
-	}
+	t.Setenv("PATH", t.TempDir())
 	_, err := pull(t.Context(), testStore(t), "mmdebstrap:bookworm", "a", nil)
 	if e, ok := errors.AsType[*process.NotFoundError](err); !ok || e.Program != "mmdebstrap" {
 		t.Errorf("got %v", err)
