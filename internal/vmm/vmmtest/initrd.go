@@ -11,9 +11,6 @@ import (
 	"banger/internal/process"
 )
 
-// drivers are what the guest needs, where they are not built into its kernel.
-var drivers = []string{"virtio_mmio", "virtio_pci", "virtio_blk", "virtio_net"}
-
 // buildInitrd packs the guest program and the modules that it loads.
 func buildInitrd(t *testing.T, env Env) string {
 	t.Helper()
@@ -30,13 +27,9 @@ func buildInitrd(t *testing.T, env Env) string {
 	pack(&archive, "modules", 0o040755, nil)
 	pack(&archive, "dev", 0o040755, nil)
 	pack(&archive, "init", 0o100755, readFile(t, program))
-	for i, m := range neededModules(t, env) {
+	for i, m := range bootModules(t, env) {
 		name := fmt.Sprintf("modules/%03d-%s.ko", i, m.Name)
-		content, err := modules.ReadFile(filepath.Join(env.Modules, m.Path))
-		if err != nil {
-			t.Fatal(err)
-		}
-		pack(&archive, name, 0o100644, content)
+		pack(&archive, name, 0o100644, readFile(t, filepath.Join(env.Modules, m.Path)))
 	}
 	pack(&archive, "TRAILER!!!", 0, nil)
 	initrd := filepath.Join(dir, "initrd")
@@ -46,20 +39,16 @@ func buildInitrd(t *testing.T, env Env) string {
 	return initrd
 }
 
-func neededModules(t *testing.T, env Env) []modules.Module {
+func bootModules(t *testing.T, env Env) []modules.Module {
 	t.Helper()
 	if env.Modules == "" {
 		return nil
 	}
-	set, err := modules.Open(env.Modules)
+	boot, err := modules.Boot(env.Modules)
 	if err != nil {
 		t.Fatal(err)
 	}
-	order, err := set.Needed(drivers...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return order
+	return boot
 }
 
 // pack appends an entry to a cpio of the "newc" kind.

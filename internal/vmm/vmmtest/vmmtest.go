@@ -22,7 +22,7 @@ import (
 // Env is what the suite needs from outside.
 type Env struct {
 	Kernel  string // a vmlinux
-	Modules string // the content of its /lib/modules/<release>, or ""
+	Modules string // a directory with its modules, as modules.Index left it, or ""
 }
 
 // FromEnvironment returns what BANGER_TEST_KERNEL and BANGER_TEST_MODULES name,
