@@ -136,3 +136,23 @@ func frameOf(kind tcpip.NetworkProtocolNumber, payload []byte) []byte {
 func address(text string) tcpip.Address {
 	return tcpip.AddrFrom4(netip.MustParseAddr(text).As4())
 }
+
+// FuzzAdmit gives what a hostile guest may send to all that reads it before the
+// stack does.
+func FuzzAdmit(f *testing.F) {
+	message := header.ICMPv4(make([]byte, header.ICMPv4MinimumSize))
+	message.SetType(header.ICMPv4Echo)
+	f.Add(ping("198.51.100.9", message))
+	f.Add(ping("198.51.100.9", message[:3]))
+	f.Add(arpRequest(gateway.String()))
+	f.Add(frameOf(header.IPv4ProtocolNumber, []byte{0x4f}))
+	f.Add([]byte{})
+	n := new(Network)
+	n.closed = true
+	n.pinger = newPinger(n)
+	f.Fuzz(func(t *testing.T, frame []byte) {
+		if n.admit(frame) && len(frame) < header.EthernetMinimumSize {
+			t.Errorf("admit(%x) = true", frame)
+		}
+	})
+}
