@@ -50,11 +50,14 @@ func (r *repository) fetchFile(ctx context.Context, d v1.Descriptor, path string
 	if err != nil {
 		return plain(err)
 	}
-	if err := r.fetch(ctx, d, f); err != nil {
-		f.Close()
-		return err
+	err = r.fetch(ctx, d, f)
+	if closed := f.Close(); err == nil {
+		err = closed
 	}
-	return f.Close()
+	if _, disk := errors.AsType[*fs.PathError](err); disk {
+		return fmt.Errorf("write the cache: %w", plain(err))
+	}
+	return err
 }
 
 // fetch writes a blob to w and checks its digest. A transfer that breaks off

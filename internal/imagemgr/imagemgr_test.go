@@ -298,19 +298,25 @@ func TestPullProgress(t *testing.T) {
 	}
 }
 
-// A full disk is one line, and nothing stays.
-func TestPullFullDisk(t *testing.T) {
+// smallDisk mounts a file system of a size at dir.
+func smallDisk(t *testing.T, dir, size string) {
+	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("needs root, to mount a small file system")
 	}
-	s := testStore(t)
-	if err := os.MkdirAll(s.tree.Dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Mount("tmpfs", s.tree.Dir, "tmpfs", 0, "size=1m"); err != nil {
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
 		t.Skip("cannot mount a small file system:", err)
 	}
-	t.Cleanup(func() { unix.Unmount(s.tree.Dir, unix.MNT_DETACH) })
+	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+}
+
+// A full disk is one line, and nothing stays.
+func TestPullFullDisk(t *testing.T) {
+	s := testStore(t)
+	smallDisk(t, s.tree.Dir, "1m")
 	_, err := pull(t.Context(), s, "-", "a", bytes.NewReader(makeTar(t, file("big", strings.Repeat("x", 4<<20)))))
 	if !errors.Is(err, syscall.ENOSPC) || err.Error() != "pull tar:-: write rootfs.ext4: no space left on device" {
 		t.Errorf("got %v", err)

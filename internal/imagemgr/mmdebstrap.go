@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -17,14 +18,13 @@ import (
 
 // bootPackages is what a Debian image has beyond its essential packages.
 var bootPackages = []string{
-	"systemd-sysv", // an init
-	"udev",         // device nodes and their owners, for what the user installs
-	"dbus",         // systemctl and hostnamectl speak through it
-	"iproute2",     // ip and ss, to look at a network that the guest's agent sets up
-	"procps",       // ps, top and sysctl, which people expect
-	"kmod",         // modprobe, for what the user installs
-
-	"ca-certificates", // for https
+	"systemd-sysv",    // an init
+	"udev",            // device nodes and their owners, for what the user installs
+	"dbus",            // systemctl and hostnamectl speak through it
+	"iproute2",        // ip and ss, to look at a network that the guest's agent sets up
+	"procps",          // ps, top and sysctl, which people expect
+	"kmod",            // modprobe, for what the user installs
+	"ca-certificates", // without it nothing is fetched by https
 }
 
 // debianMirror names the archive that mmdebstrap uses in place of its default.
@@ -144,7 +144,7 @@ func mmdebstrapArgs(spec string, root bool, mirror string) ([]string, error) {
 	if !suiteName.MatchString(suite) {
 		return nil, fmt.Errorf("%q is no name of a suite", suite)
 	}
-	packages := bootPackages
+	packages := slices.Clone(bootPackages)
 	if more {
 		for name := range strings.SplitSeq(list, ",") {
 			if !packageName.MatchString(name) {

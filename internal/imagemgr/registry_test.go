@@ -13,10 +13,12 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"banger/internal/ref"
 )
@@ -107,7 +109,7 @@ func (c *cutter) Write(p []byte) (int, error) {
 // ended, or from the start where the registry knows no ranges.
 func TestRegistryDropsTheConnection(t *testing.T) {
 	big := file("big", strings.Repeat("not all of it is compressed well ", 100))
-	image := withLayers(layerOf("application/vnd.oci.image.layer.v1.tar", makeTar(t, append(smallRootfs, big)...)))
+	image := withLayers(layerOf(types.OCIUncompressedLayer, makeTar(t, append(smallRootfs, big)...)))
 	size := must(must(image.Layers())[0].Size())
 	for _, ranges := range []bool{true, false} {
 		var mu sync.Mutex
@@ -286,6 +288,25 @@ func TestRegistryInterrupted(t *testing.T) {
 	})
 	s := testStore(t)
 	if _, err := pull(ctx, s, reference, "a", nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	checkEmpty(t, s)
+}
+
+func TestRegistryFullDisk(t *testing.T) {
+	big := makeTar(t, file("big", strings.Repeat("x", 4<<20)))
+	image := withLayers(layerOf(types.OCIUncompressedLayer, big))
+	s := quick(t)
+	smallDisk(t, s.blobs.Dir, "1m")
+	_, err := pull(t.Context(), s, serve(t, image, nil), "a", nil)
+	if !errors.Is(err, syscall.ENOSPC) || !strings.HasSuffix(err.Error(), ": write the cache: no space left on device") {
+		t.Errorf("got %v", err)
+	}
+	packed := withLayers(layerOf(types.OCILayer, big))
+	s = testStore(t)
+	smallDisk(t, s.tree.Dir, "1m")
+	_, err = pull(t.Context(), s, serve(t, packed, nil), "a", nil)
+	if !errors.Is(err, syscall.ENOSPC) || !strings.HasSuffix(err.Error(), ": no space left on device") {
 		t.Errorf("got %v", err)
 	}
 	checkEmpty(t, s)
