@@ -60,10 +60,10 @@ func ioctl(fd int, request, argument uintptr) (int, error) {
 	return int(result), nil
 }
 
-func ioctlPtr(fd int, request uintptr, argument unsafe.Pointer) (int, error) {
-	result, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(argument))
+func ioctlPtr(fd int, request uintptr, argument unsafe.Pointer) error {
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(argument))
 	if errno != 0 {
-		return -1, errno
+		return errno
 	}
-	return int(result), nil
+	return nil
 }

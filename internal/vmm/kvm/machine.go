@@ -65,8 +65,7 @@ func (m *machine) createVM() (err error) {
 		slot, flags           uint32
 		guest, size, userland uint64
 	}{size: memorySize, userland: uint64(uintptr(unsafe.Pointer(&m.memory[0])))}
-	_, err = ioctlPtr(m.vm, reqSetMemory, unsafe.Pointer(&region))
-	return err
+	return ioctlPtr(m.vm, reqSetMemory, unsafe.Pointer(&region))
 }
 
 func (m *machine) createVCPU() (err error) {
@@ -84,10 +83,10 @@ func (m *machine) createVCPU() (err error) {
 	// Without long mode in its CPUID a guest may not enter it.
 	cpuid := make([]byte, 8+40*maxCPUIDs)
 	binary.LittleEndian.PutUint32(cpuid, maxCPUIDs)
-	if _, err := ioctlPtr(m.device, reqSupportedCPUID, unsafe.Pointer(&cpuid[0])); err != nil {
+	if err := ioctlPtr(m.device, reqSupportedCPUID, unsafe.Pointer(&cpuid[0])); err != nil {
 		return err
 	}
-	if _, err := ioctlPtr(m.vcpu, reqSetCPUID, unsafe.Pointer(&cpuid[0])); err != nil {
+	if err := ioctlPtr(m.vcpu, reqSetCPUID, unsafe.Pointer(&cpuid[0])); err != nil {
 		return err
 	}
 	return m.setRegisters()
@@ -96,19 +95,18 @@ func (m *machine) createVCPU() (err error) {
 // setRegisters makes the processor begin at code, in real mode.
 func (m *machine) setRegisters() error {
 	special := make([]byte, specialRegsSize)
-	if _, err := ioctlPtr(m.vcpu, reqGetSpecialRegs, unsafe.Pointer(&special[0])); err != nil {
+	if err := ioctlPtr(m.vcpu, reqGetSpecialRegs, unsafe.Pointer(&special[0])); err != nil {
 		return err
 	}
 	binary.LittleEndian.PutUint64(special[codeBase:], 0)
 	binary.LittleEndian.PutUint16(special[codeSelector:], 0)
-	if _, err := ioctlPtr(m.vcpu, reqSetSpecialRegs, unsafe.Pointer(&special[0])); err != nil {
+	if err := ioctlPtr(m.vcpu, reqSetSpecialRegs, unsafe.Pointer(&special[0])); err != nil {
 		return err
 	}
 	regs := make([]byte, regsSize)
 	binary.LittleEndian.PutUint64(regs[regsRIP:], code)
 	binary.LittleEndian.PutUint64(regs[regsFlags:], flagsAlwaysOne)
-	_, err := ioctlPtr(m.vcpu, reqSetRegs, unsafe.Pointer(&regs[0]))
-	return err
+	return ioctlPtr(m.vcpu, reqSetRegs, unsafe.Pointer(&regs[0]))
 }
 
 // run runs the guest to its end and returns the processor time that its loop
