@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // openRegular opens a file that is no device and no pipe, which could block.
@@ -66,12 +67,17 @@ func writeFile(ctx context.Context, path string, content io.Reader) (err error) 
 	return err
 }
 
-// hashTree lists the regular files below dir with their digests.
-func hashTree(ctx context.Context, dir string) ([]File, error) {
+// hashTree lists the regular files below dir with their digests. It reads none
+// of those that are known.
+func hashTree(ctx context.Context, dir string, known []File) ([]File, error) {
 	var files []File
 	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
+		}
+		if i := slices.IndexFunc(known, func(f File) bool { return f.Path == name }); i >= 0 {
+			files = append(files, known[i])
+			return nil
 		}
 		f, err := hashFile(ctx, dir, name)
 		files = append(files, f)
