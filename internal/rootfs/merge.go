@@ -131,6 +131,7 @@ func (t *tree) yieldFiles(ctx context.Context, l Layer, files []*file, yield fun
 			return errors.New("it changed while it was read")
 		}
 		if f := files[a.entries-1]; f != nil {
+			files[a.entries-1] = nil
 			fromYield = f.yield(hdr, content, yield)
 		}
 		return fromYield

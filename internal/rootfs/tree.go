@@ -240,7 +240,9 @@ func (n *node) path() string {
 	return join(n.parent.path(), n.name)
 }
 
-// yieldDirs yields n and the directories below it, the upper ones first.
+// yieldDirs yields n and the directories below it, the upper ones first. After
+// that nothing is looked up any more: directories forget what is in them, so
+// that the memory for a file is free once it was yielded.
 func (n *node) yieldDirs(yield func(*tar.Header, io.Reader) error) error {
 	hdr := &tar.Header{Mode: 0o755, ModTime: time.Unix(0, 0)}
 	if n.meta != nil {
@@ -257,5 +259,6 @@ func (n *node) yieldDirs(yield func(*tar.Header, io.Reader) error) error {
 			}
 		}
 	}
+	n.kids, n.meta = nil, nil
 	return nil
 }
