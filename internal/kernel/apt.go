@@ -75,9 +75,12 @@ func (a *apt) prepare() error {
 			return err
 		}
 	}
-	if err := statedir.WriteFile(a.path(aptStatus), nil); err != nil {
+	// Not written anew: apt would take its caches for stale.
+	status, err := os.OpenFile(a.path(aptStatus), os.O_CREATE, 0o600)
+	if err != nil {
 		return err
 	}
+	status.Close()
 	return statedir.WriteFile(a.path(aptConf), []byte(aptConfig))
 }
 

@@ -152,9 +152,14 @@ func TestPullAptParts(t *testing.T) {
 	a.add("linux-image-virtual", "linux-image-6.8-generic", nil)
 	a.add("linux-image-6.8-generic", "kmod, linux-modules-6.8-generic", image)
 	a.add("linux-modules-6.8-generic", "", modules)
-	a.add("linux-image-7.2-amd64", "linux-base-7.2-amd64, linux-binary-7.2-amd64 (= 1.0), linux-modules-7.2-amd64 (= 1.0)", nil)
-	a.add("linux-binary-7.2-amd64", "linux-base-7.2-amd64", image)
-	a.add("linux-modules-7.2-amd64", "linux-base-7.2-amd64", modules)
+	a.add("linux-image-7.2-amd64", "linux-base (>= 4), linux-base-7.2-amd64, linux-binary-7.2-amd64 (= 1.0), linux-modules-7.2-amd64 (= 1.0)", nil)
+	a.add("linux-base-7.2-amd64", "", modules)
+	a.add("linux-binary-7.2-amd64", "linux-base-7.2-amd64", map[string]string{
+		"usr/lib/modules/" + release + "/vmlinuz": image["boot/vmlinuz-"+release],
+	})
+	a.add("linux-modules-7.2-amd64", "linux-base-7.2-amd64", map[string]string{
+		"usr/lib/modules/" + release + "/kernel/README": "text",
+	})
 	s := testStore(t)
 	for pkg, name := range map[string]string{"linux-virtual": "-6.8", "linux-image-7.2-amd64": "-7.2"} {
 		k, _, err := pull(t, s, pkg, "")
@@ -258,6 +263,25 @@ func TestPullAptWithoutApt(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	wantEmpty(t, s)
+}
+
+func TestUnpackDebRefuses(t *testing.T) {
+	a := newArchive(t, "trusted=yes", "")
+	deb := a.add("linux-image-6.1-cut", "", map[string]string{"boot/vmlinuz-1": strings.Repeat("x", 1000)})
+	whole, err := os.ReadFile(deb)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, content := range map[string][]byte{"empty": nil, "text": []byte("<html>"), "cut short": whole[:len(whole)-100]} {
+		stage, err := testStore(t).tree.Stage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := unpackDeb(t.Context(), put(t, deb, content), stage); err == nil || !strings.Contains(err.Error(), "dpkg-deb") {
+			t.Errorf("%s: %v", what, err)
+		}
+		stage.Discard()
+	}
 }
 
 func TestDependency(t *testing.T) {

@@ -17,27 +17,34 @@ import (
 
 // unpackDeb takes the kernel and its modules out of a package.
 func unpackDeb(ctx context.Context, deb string, stage *statedir.Stage) error {
-	r, w := io.Pipe()
-	extracted := make(chan error, 1)
-	go func() {
-		err := process.Run(ctx, process.Cmd{Args: []string{"dpkg-deb", "--fsys-tarfile", deb}, Stdout: w})
-		w.CloseWithError(err)
-		extracted <- err
-	}()
-	err := takeKernel(ctx, tar.NewReader(r), stage)
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	child, err := process.Start(ctx, process.Cmd{Args: []string{"dpkg-deb", "--fsys-tarfile", deb}, Stdout: w})
+	w.Close()
+	if err != nil {
+		return err
+	}
+	err = takeKernel(ctx, tar.NewReader(r), stage)
 	if err == nil {
 		_, err = io.Copy(io.Discard, r) // the rest, so that dpkg-deb ends well
 	}
 	r.Close()
-	if processErr := <-extracted; err == nil || ctx.Err() != nil {
-		err = processErr
+	fault := child.Wait()
+	if fault != nil && (err == nil || errors.Is(err, io.ErrUnexpectedEOF)) {
+		return fault
 	}
 	return err
 }
 
-// inPackage matches what a package holds of a kernel: its image, and the
-// modules below /lib/modules/<release>/.
-var inPackage = regexp.MustCompile(`^(?:boot/(vmlinuz)-[^/]+|(?:usr/)?lib/modules/[^/]+/(.+))$`)
+// What a package holds of a kernel: its image, and the content of
+// /lib/modules/<release>, where the image may be as well.
+var (
+	imageInPackage  = regexp.MustCompile(`^(?:boot/vmlinuz-[^/]+|(?:usr/)?lib/modules/[^/]+/vmlinuz)$`)
+	moduleInPackage = regexp.MustCompile(`^(?:usr/)?lib/modules/[^/]+/(.+)$`)
+)
 
 func takeKernel(ctx context.Context, archive *tar.Reader, stage *statedir.Stage) error {
 	for {
@@ -48,14 +55,14 @@ func takeKernel(ctx context.Context, archive *tar.Reader, stage *statedir.Stage)
 		if err != nil {
 			return err
 		}
-		part := inPackage.FindStringSubmatch(path.Clean(header.Name))
-		if part == nil || header.Typeflag != tar.TypeReg {
+		if header.Typeflag != tar.TypeReg {
 			continue
 		}
-		if part[1] != "" {
+		name := path.Clean(header.Name)
+		if imageInPackage.MatchString(name) {
 			err = takeImage(ctx, stage, archive)
-		} else {
-			err = takeModule(ctx, stage, part[2], archive)
+		} else if module := moduleInPackage.FindStringSubmatch(name); module != nil {
+			err = takeModule(ctx, stage, module[1], archive)
 		}
 		if err != nil {
 			return err

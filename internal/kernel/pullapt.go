@@ -70,10 +70,10 @@ func (s *Store) pullPackage(ctx context.Context, a *apt, o AptOptions) (Kernel, 
 	return s.Adopt(ctx, stage, m)
 }
 
-// parts are the beginnings of the names of packages that hold the other parts
-// of a kernel, where its own does not: Ubuntu's modules, and both in Debian
-// from 14 on.
-var parts = []string{"linux-modules-", "linux-binary-"}
+// parts are what the names begin with of packages that hold parts of a kernel,
+// where its own does not hold all: Ubuntu's modules, and in Debian from 14 on
+// everything.
+var parts = []string{"linux-binary-", "linux-base-", "linux-modules-"}
 
 // fill puts what a package and its parts hold of a kernel into the stage.
 func (a *apt) fill(ctx context.Context, stage *statedir.Stage, pkg string, control fields) error {
