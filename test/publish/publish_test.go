@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -41,7 +42,7 @@ type bench struct {
 	dir, bucket, url string
 	catalog          string
 	// serve answers the public's requests; by default with the bucket's files.
-	serve http.Handler
+	serve atomic.Pointer[http.Handler]
 }
 
 func newBench(t *testing.T) *bench {
@@ -54,8 +55,8 @@ func newBench(t *testing.T) *bench {
 	b := &bench{t: t, dir: t.TempDir()}
 	b.bucket = filepath.Join(b.dir, "bucket")
 	b.catalog = filepath.Join(b.dir, "catalog.json")
-	b.serve = http.FileServer(http.Dir(b.bucket))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.serve.ServeHTTP(w, r) }))
+	b.answer(http.FileServer(http.Dir(b.bucket)))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*b.serve.Load()).ServeHTTP(w, r) }))
 	t.Cleanup(server.Close)
 	b.url = server.URL
 	b.write("bundle", content, 0o644)
@@ -63,6 +64,9 @@ func newBench(t *testing.T) *bench {
 	b.write("catalog.json", "as it was\n", 0o644)
 	return b
 }
+
+// answer makes h answer the public's requests.
+func (b *bench) answer(h http.Handler) { b.serve.Store(&h) }
 
 func (b *bench) write(name, content string, mode os.FileMode) {
 	b.t.Helper()
@@ -170,15 +174,15 @@ func TestPublishFails(t *testing.T) {
 			[]string{"generic-6.12"}, "failed; the catalog is as it was",
 		},
 		"not public": {
-			func(b *bench) { b.serve = http.NotFoundHandler() },
+			func(b *bench) { b.answer(http.NotFoundHandler()) },
 			[]string{"generic-6.12"}, `status and length are "404 19", not "200 43"`,
 		},
 		"wrong length": {
-			func(b *bench) { b.serve = respond(200, "short") },
+			func(b *bench) { b.answer(respond(200, "short")) },
 			[]string{"generic-6.12"}, `status and length are "200 5", not "200 43"`,
 		},
 		"wrong bytes": {
-			func(b *bench) { b.serve = respond(200, strings.Repeat("x", len(content))) },
+			func(b *bench) { b.answer(respond(200, strings.Repeat("x", len(content)))) },
 			[]string{"generic-6.12"}, "the SHA-256 of what comes back is " + digest(strings.Repeat("x", len(content))),
 		},
 	}
@@ -222,7 +226,7 @@ func TestRemove(t *testing.T) {
 func TestDryRun(t *testing.T) {
 	for _, args := range [][]string{{"generic-6.12", "--dry-run"}, {"--dry-run", "--remove", "generic-6.12"}} {
 		b := newBench(t)
-		b.serve = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("asks for %s", r.URL) })
+		b.answer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("asks for %s", r.URL) }))
 		out, err := b.run(args...)
 		if err != nil || !strings.Contains(out, "would ") {
 			t.Errorf("%q: got %v, %s", args, err, out)

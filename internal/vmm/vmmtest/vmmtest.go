@@ -66,6 +66,18 @@ func Run(t *testing.T, backend vmm.Backend, env Env) {
 func (s *suite) testBoot(t *testing.T) {
 	cfg := s.config(t)
 	g := s.boot(t, cfg)
+	g.tell("write")
+	if m := g.hear(); m.text != "done write" {
+		t.Fatalf("the guest answered %q", m.text)
+	}
+	checkStart(t, cfg.Disks[0].Path, 0)
+	checkStart(t, cfg.Disks[1].Path, 'g')
+
+	g.tell("reboot")
+	if err := g.end(); err != nil {
+		t.Errorf("a guest's reboot ends as %v", err)
+	}
+	// Only now has all of the console arrived.
 	for _, line := range []string{
 		"cpus 2",
 		"nic " + cfg.MAC.String(),
@@ -80,19 +92,8 @@ func (s *suite) testBoot(t *testing.T) {
 	if !strings.Contains(g.console.String(), " vmmtest=1") {
 		t.Error("the guest's command line lacks the config's")
 	}
-	g.tell("write")
-	if m := g.hear(); m.text != "done write" {
-		t.Fatalf("the guest answered %q", m.text)
-	}
 	if !g.console.has("write vdb: <nil>") || g.console.has("write vda: <nil>") {
 		t.Error("the guest wrote to the wrong disks")
-	}
-	checkStart(t, cfg.Disks[0].Path, 0)
-	checkStart(t, cfg.Disks[1].Path, 'g')
-
-	g.tell("reboot")
-	if err := g.end(); err != nil {
-		t.Errorf("a guest's reboot ends as %v", err)
 	}
 	g.Kill()
 	if err := g.Wait(); err != nil {
