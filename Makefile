@@ -58,6 +58,10 @@ bench: ## measure boot, creation and network against rivals, in turn
 	@scripts/fixtures.sh $(BIN)
 	@scripts/bench.sh $(BIN)
 
+.PHONY: kernel
+kernel: ## build the generic kernel into build/manual
+	@scripts/make-generic-kernel.sh
+
 .PHONY: clean
 clean: ## delete what was built; your kernels, images and VMs stay
 	rm -rf build $(AGENT)
