@@ -3,6 +3,7 @@ package initramfs
 import (
 	"embed"
 	"errors"
+	"io/fs"
 )
 
 // bin holds the agent once make has built it; the pattern is a directory, so
@@ -14,10 +15,15 @@ var bin embed.FS
 // ErrNoAgent says that banger was built by other means than make.
 var ErrNoAgent = errors.New("this banger was built without its guest agent: build it by make build")
 
-func agent() ([]byte, error) {
-	program, err := bin.ReadFile("bin/banger-agent")
+// agent opens the agent's program and tells its size in bytes.
+func agent() (fs.File, int64, error) {
+	program, err := bin.Open("bin/banger-agent")
 	if err != nil {
-		return nil, ErrNoAgent
+		return nil, 0, ErrNoAgent
 	}
-	return program, nil
+	info, err := program.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	return program, info.Size(), nil
 }

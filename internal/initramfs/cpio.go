@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"strings"
 	"syscall"
 )
 
@@ -29,15 +30,16 @@ type entry struct {
 	name         string
 	mode         uint32
 	major, minor int
-	content      []byte
+	size         int64
+	content      io.Reader // of size bytes
 }
 
 func (a *archive) directory(name string, perm uint32) {
 	a.write(entry{name: name, mode: syscall.S_IFDIR | perm})
 }
 
-func (a *archive) file(name string, perm uint32, content []byte) {
-	a.write(entry{name: name, mode: syscall.S_IFREG | perm, content: content})
+func (a *archive) file(name string, perm uint32, size int64, content io.Reader) {
+	a.write(entry{name: name, mode: syscall.S_IFREG | perm, size: size, content: content})
 }
 
 func (a *archive) character(name string, perm uint32, major, minor int) {
@@ -59,21 +61,23 @@ func (a *archive) write(e entry) {
 	a.inode++
 	const links, uid, gid, mtime, devMajor, devMinor, check = 1, 0, 0, 0, 0, 0, 0
 	header := fmt.Sprintf("070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s\x00",
-		a.inode, e.mode, uid, gid, links, mtime, len(e.content), devMajor, devMinor,
+		a.inode, e.mode, uid, gid, links, mtime, e.size, devMajor, devMinor,
 		e.major, e.minor, len(e.name)+1, check, e.name)
-	a.put([]byte(header))
-	a.put(e.content)
+	a.put(int64(len(header)), strings.NewReader(header))
+	if e.size > 0 {
+		a.put(e.size, e.content)
+	}
 }
 
-// put writes data and zeros up to the next multiple of four.
-func (a *archive) put(data []byte) {
-	if _, err := a.w.Write(data); err != nil {
-		a.err = err
+// put writes data of size bytes and zeros up to the next multiple of four.
+func (a *archive) put(size int64, data io.Reader) {
+	if a.err != nil {
 		return
 	}
-	if _, err := a.w.Write(make([]byte, padding(len(data)))); err != nil {
-		a.err = err
+	if _, a.err = io.CopyN(a.w, data, size); a.err != nil {
+		return
 	}
+	_, a.err = a.w.Write(make([]byte, padding(size)))
 }
 
-func padding(n int) int { return (alignment - n%alignment) % alignment }
+func padding(n int64) int64 { return (alignment - n%alignment) % alignment }

@@ -7,6 +7,7 @@
 package initramfs
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -26,10 +27,11 @@ type Options struct {
 
 // Build writes an initramfs to w. Settings.Modules is filled in.
 func Build(w io.Writer, o Options) error {
-	program, err := agent()
+	program, size, err := agent()
 	if err != nil {
 		return err
 	}
+	defer program.Close()
 	boot, err := bootModules(o.ModulesDir)
 	if err != nil {
 		return err
@@ -37,7 +39,7 @@ func Build(w io.Writer, o Options) error {
 	if err := copyInitrd(w, o.Initrd); err != nil {
 		return err
 	}
-	if err := writeAgent(w, program, boot); err != nil {
+	if err := writeAgent(w, program, size, boot); err != nil {
 		return fmt.Errorf("pack the agent: %w", err)
 	}
 	o.Settings.Modules = nil
@@ -63,7 +65,7 @@ func copyInitrd(w io.Writer, path string) error {
 	defer f.Close()
 	n, err := io.Copy(w, f)
 	if err == nil {
-		_, err = w.Write(make([]byte, padding(int(n%alignment))))
+		_, err = w.Write(make([]byte, padding(n)))
 	}
 	if err != nil {
 		return fmt.Errorf("pack the kernel's initrd: %w", err)
@@ -94,21 +96,33 @@ func bootModules(dir string) ([]module, error) {
 	return all, nil
 }
 
-func writeAgent(w io.Writer, program []byte, boot []module) error {
+func writeAgent(w io.Writer, program io.Reader, size int64, boot []module) error {
 	archive := newArchive(w)
 	for _, dir := range []string{"dev", "proc", "sys", "run", "banger", agentapi.ModulesDir} {
 		archive.directory(dir, 0o755)
 	}
 	archive.character("dev/console", 0o600, 5, 1)
-	archive.file("init", 0o755, program)
+	archive.file("init", 0o755, size, program)
 	for _, m := range boot {
-		content, err := os.ReadFile(m.path)
-		if err != nil {
+		if err := addModule(archive, m); err != nil {
 			return err
 		}
-		archive.file(agentapi.ModulesDir+"/"+m.name, 0o644, content)
 	}
 	return archive.close()
+}
+
+func addModule(archive *archive, m module) error {
+	f, err := os.Open(m.path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	archive.file(agentapi.ModulesDir+"/"+m.name, 0o644, info.Size(), f)
+	return archive.err
 }
 
 func writeSettings(w io.Writer, settings agentapi.Settings) error {
@@ -117,6 +131,6 @@ func writeSettings(w io.Writer, settings agentapi.Settings) error {
 		return err
 	}
 	archive := newArchive(w)
-	archive.file(agentapi.SettingsPath, 0o600, data)
+	archive.file(agentapi.SettingsPath, 0o600, int64(len(data)), bytes.NewReader(data))
 	return archive.close()
 }

@@ -52,7 +52,7 @@ func built(t *testing.T, initrd string, program string, modules []module, settin
 	if err := copyInitrd(&out, initrd); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeAgent(&out, []byte(program), modules); err != nil {
+	if err := writeAgent(&out, strings.NewReader(program), int64(len(program)), modules); err != nil {
 		t.Fatal(err)
 	}
 	if err := writeSettings(&out, settings); err != nil {
@@ -139,7 +139,7 @@ func TestModulesInLoadingOrder(t *testing.T) {
 func TestBuildNeedsTheAgent(t *testing.T) {
 	var out bytes.Buffer
 	err := Build(&out, Options{})
-	if _, agentErr := agent(); agentErr != nil {
+	if _, _, agentErr := agent(); agentErr != nil {
 		if err == nil || out.Len() > 0 {
 			t.Errorf("built without an agent: %v", err)
 		}
