@@ -38,6 +38,9 @@ func loadModule(file, params string) error {
 	if errors.Is(err, unix.EEXIST) || errors.Is(err, unix.ENODEV) {
 		return nil
 	}
+	if errors.Is(err, unix.ENOENT) {
+		return errors.New("a module that it needs is missing") // an unknown symbol
+	}
 	return err
 }
 

@@ -32,7 +32,7 @@ func Fatal(err error) {
 	if openErr != nil {
 		tty = os.Stderr
 	}
-	fmt.Fprintf(tty, "\r\n%s%v\r\n", agentapi.FatalPrefix, err)
+	fmt.Fprintf(tty, "\n%s%v\n", agentapi.FatalPrefix, err)
 	// TCSBRK with a non-zero argument is tcdrain.
 	unix.IoctlSetInt(int(tty.Fd()), unix.TCSBRK, 1)
 }
