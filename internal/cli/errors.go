@@ -22,10 +22,10 @@ const (
 	exitInterrupted = 130
 )
 
-// exitCode is the exit status of a command in a guest: no failure of banger's.
-type exitCode int
+// exitError is the exit status of a command in a guest: no failure of banger's.
+type exitError int
 
-func (e exitCode) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 // hinted adds to an error what to do next.
 type hinted struct {
@@ -41,7 +41,7 @@ func withHint(err error, format string, args ...any) error {
 
 // report prints err, if it is one, and returns the exit code that it means.
 func (a *app) report(ctx context.Context, err error) int {
-	var status exitCode
+	var status exitError
 	switch {
 	case err == nil:
 		return 0

@@ -53,7 +53,7 @@ func (a *app) connect(ctx context.Context, name, user string) (*guestssh.Client,
 }
 
 // runProgram runs a program with this process's streams; its exit status comes
-// back as an exitCode.
+// back as an exitError.
 func (a *app) runProgram(ctx context.Context, client *guestssh.Client, p programOptions) error {
 	env, err := completeEnv(p.env)
 	if err != nil {
@@ -76,7 +76,7 @@ func (a *app) runProgram(ctx context.Context, client *guestssh.Client, p program
 		return err
 	}
 	if status != 0 {
-		return exitCode(status)
+		return exitError(status)
 	}
 	return nil
 }

@@ -97,11 +97,9 @@ func (s *said) contains(text string) bool {
 	return strings.Contains(strings.Join(s.lines, "\n"), text)
 }
 
-func pull(t *testing.T, s *Store, pkg, name string) (Kernel, *said, error) {
+func pull(t *testing.T, s *Store, pkg string) (Kernel, error) {
 	t.Helper()
-	heard := &said{}
-	k, err := s.PullApt(t.Context(), AptOptions{Package: pkg, Name: name, Dir: t.TempDir(), Say: heard.say})
-	return k, heard, err
+	return s.PullApt(t.Context(), AptOptions{Package: pkg, Dir: t.TempDir(), Say: (&said{}).say})
 }
 
 func TestPullApt(t *testing.T) {
@@ -135,7 +133,7 @@ func TestPullApt(t *testing.T) {
 	if debs, _ := filepath.Glob(dir + "/*/*.deb"); len(debs) > 0 {
 		t.Errorf("left behind: %q", debs)
 	}
-	if _, _, err := pull(t, s, "linux-image-test", ""); !errors.Is(err, statedir.ErrExist) {
+	if _, err := pull(t, s, "linux-image-test"); !errors.Is(err, statedir.ErrExist) {
 		t.Errorf("took a name twice: %v", err)
 	}
 	if _, err := s.PullApt(t.Context(), AptOptions{Package: "linux-image-" + release, Name: "other", Dir: dir, Say: heard.say}); err != nil {
@@ -162,7 +160,7 @@ func TestPullAptParts(t *testing.T) {
 	})
 	s := testStore(t)
 	for pkg, name := range map[string]string{"linux-virtual": "-6.8", "linux-image-7.2-amd64": "-7.2"} {
-		k, _, err := pull(t, s, pkg, "")
+		k, err := pull(t, s, pkg)
 		if err != nil || k.Name != hostDistro()+name || k.ModulesDir() == "" {
 			t.Errorf("%s: %+v, %v", pkg, k, err)
 		}
@@ -194,7 +192,7 @@ func TestPullAptRefuses(t *testing.T) {
 		"--option":                "no name of a package",
 		"a b":                     "no name of a package",
 	} {
-		_, _, err := pull(t, s, pkg, "")
+		_, err := pull(t, s, pkg)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), s.tree.Dir) {
 			t.Errorf("%s: %v", pkg, err)
 		}
@@ -228,7 +226,7 @@ func TestPullAptCancelled(t *testing.T) {
 func TestPullAptUnsigned(t *testing.T) {
 	newArchive(t, "allow-insecure=yes", "")
 	s := testStore(t)
-	if _, _, err := pull(t, s, "linux-image-test", ""); err == nil || !strings.Contains(err.Error(), "download package") {
+	if _, err := pull(t, s, "linux-image-test"); err == nil || !strings.Contains(err.Error(), "download package") {
 		t.Errorf("took an unsigned package: %v", err)
 	}
 	wantEmpty(t, s)
@@ -257,7 +255,7 @@ func TestPullAptAtOnce(t *testing.T) {
 func TestPullAptWithoutApt(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	s := testStore(t)
-	_, _, err := pull(t, s, "linux-image-test", "")
+	_, err := pull(t, s, "linux-image-test")
 	var missing *process.NotFoundError
 	if !errors.As(err, &missing) || missing.Program != "apt-get" {
 		t.Errorf("got %v", err)

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"io"
 	"os/exec"
+	"slices"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -22,7 +23,7 @@ func bzimage(payload []byte) []byte {
 	binary.LittleEndian.PutUint16(image[offProtocol:], 0x20f)
 	binary.LittleEndian.PutUint32(image[offPayloadOffset:], offset)
 	binary.LittleEndian.PutUint32(image[offPayloadLength:], uint32(len(payload)))
-	return append(append(image, payload...), "what follows"...)
+	return slices.Concat(image, payload, []byte("what follows"))
 }
 
 // compressions are those that a kernel's build offers. The build puts the

@@ -114,12 +114,12 @@ func create(t *testing.T, s *Store, spec VM) VM {
 	return v
 }
 
-// start starts a VM whose supervisor shows the behaviour.
-func start(t *testing.T, ctx context.Context, s *Store, name, behaviour string) (*Lease, error) {
+// start starts the VM "a", whose supervisor shows the behaviour.
+func start(t *testing.T, ctx context.Context, s *Store, behaviour string) (*Lease, error) {
 	t.Helper()
 	t.Setenv(fakeSupervisor, behaviour)
 	t.Setenv("BANGER_TEST_TREE", s.tree.Dir)
-	return s.Start(ctx, name, []string{os.Args[0]}, func(string) {})
+	return s.Start(ctx, "a", []string{os.Args[0]}, func(string) {})
 }
 
 func TestCreate(t *testing.T) {
@@ -242,7 +242,7 @@ func TestDeadSupervisorIsSeen(t *testing.T) {
 func TestStartTalkStop(t *testing.T) {
 	s, ctx := testStore(t), context.Background()
 	create(t, s, testSpec("a"))
-	lease, err := start(t, ctx, s, "a", "ready")
+	lease, err := start(t, ctx, s, "ready")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func TestStartTalkStop(t *testing.T) {
 		t.Error(err)
 	}
 	var phase *PhaseError
-	if _, err := start(t, ctx, s, "a", "ready"); !errors.As(err, &phase) || phase.Phase != Running {
+	if _, err := start(t, ctx, s, "ready"); !errors.As(err, &phase) || phase.Phase != Running {
 		t.Errorf("started twice: %v", err)
 	}
 	if err := s.Remove("a"); !errors.As(err, &phase) {
@@ -283,7 +283,7 @@ func TestEphemeralGoesWithItsLease(t *testing.T) {
 	spec := testSpec("a")
 	spec.Ephemeral = true
 	create(t, s, spec)
-	lease, err := start(t, context.Background(), s, "a", "ready")
+	lease, err := start(t, context.Background(), s, "ready")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,11 +299,11 @@ func TestStartFailures(t *testing.T) {
 	s := testStore(t)
 	create(t, s, testSpec("a"))
 	var fault *StartError
-	_, err := start(t, context.Background(), s, "a", "fails")
+	_, err := start(t, context.Background(), s, "fails")
 	if !errors.As(err, &fault) || fault.Message != "no guest" || fault.Missing != "qemu" || len(fault.Console) != 1 {
 		t.Errorf("got %#v", err)
 	}
-	if _, err := start(t, context.Background(), s, "a", "dies"); !errors.As(err, &fault) {
+	if _, err := start(t, context.Background(), s, "dies"); !errors.As(err, &fault) {
 		t.Errorf("got %#v", err)
 	}
 	if _, err := s.Start(context.Background(), "a", []string{"/no/such/banger"}, nil); err == nil {

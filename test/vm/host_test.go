@@ -144,9 +144,9 @@ func (h *host) fails(text string, args ...string) {
 }
 
 // boot makes a VM that stays.
-func (h *host) boot(name string, flags ...string) {
+func (h *host) boot(name string) {
 	h.t.Helper()
-	h.ok(append(append([]string{"vm", "run", "--image", "debian", "--name", name}, flags...), "--", "true")...)
+	h.ok("vm", "run", "--image", "debian", "--name", name, "--", "true")
 }
 
 // shown is what vm show says of a VM, as far as tests look at it.

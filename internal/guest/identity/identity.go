@@ -49,10 +49,10 @@ func setMachineID(root, id string) error {
 	}
 	// D-Bus's is a link to the other one, or a copy that no other VM may have.
 	dbus := filepath.Join(root, "var/lib/dbus/machine-id")
-	if info, err := os.Lstat(dbus); err != nil || !info.Mode().IsRegular() {
-		return nil
+	if info, err := os.Lstat(dbus); err == nil && info.Mode().IsRegular() {
+		return replace(dbus, []byte(id+"\n"), 0o444)
 	}
-	return replace(dbus, []byte(id+"\n"), 0o444)
+	return nil
 }
 
 func tameFstab(path string) error {

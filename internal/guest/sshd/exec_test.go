@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -211,6 +212,16 @@ func TestWaitInitInterrupted(t *testing.T) {
 	}
 }
 
+// exitOf waits for the session's program, which does not end well.
+func exitOf(t *testing.T, session *ssh.Session) *ssh.ExitError {
+	t.Helper()
+	var exit *ssh.ExitError
+	if err := session.Wait(); !errors.As(err, &exit) {
+		t.Fatalf("got %v, want another exit than that", err)
+	}
+	return exit
+}
+
 // The whole group gets a signal: while one of it lives, the output has no end.
 func TestSignal(t *testing.T) {
 	client := dial(t)
@@ -234,7 +245,7 @@ func TestSignal(t *testing.T) {
 	if rest, err := io.ReadAll(out); err != nil || len(rest) > 0 {
 		t.Errorf("got %q, %v", rest, err)
 	}
-	if exit, ok := session.Wait().(*ssh.ExitError); !ok || exit.Signal() != "USR1" {
+	if exit := exitOf(t, session); exit.Signal() != "USR1" {
 		t.Errorf("got %v, want the signal USR1", exit)
 	}
 }

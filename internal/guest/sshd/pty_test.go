@@ -71,8 +71,7 @@ func TestTerminal(t *testing.T) {
 	expect(t, out, "got two")
 	expect(t, out, "40 100")
 	io.WriteString(in, "\x04")
-	exit, ok := session.Wait().(*ssh.ExitError)
-	if !ok || exit.ExitStatus() != 6 {
+	if exit := exitOf(t, session); exit.ExitStatus() != 6 {
 		t.Errorf("got %v, want status 6", exit)
 	}
 }
@@ -83,7 +82,7 @@ func TestTerminalInterrupt(t *testing.T) {
 	session, in, out := terminalSession(t, client, `echo ready; exec cat`)
 	expect(t, out, "ready")
 	io.WriteString(in, "\x03")
-	if exit, ok := session.Wait().(*ssh.ExitError); !ok || exit.Signal() != "INT" {
+	if exit := exitOf(t, session); exit.Signal() != "INT" {
 		t.Errorf("got %v, want the signal INT", exit)
 	}
 }
@@ -127,7 +126,7 @@ func TestLoginShell(t *testing.T) {
 	if err != nil || !strings.Contains(string(text), "name=-") {
 		t.Errorf("got %q, %v", text, err)
 	}
-	if exit, ok := session.Wait().(*ssh.ExitError); !ok || exit.ExitStatus() != 3 {
+	if exit := exitOf(t, session); exit.ExitStatus() != 3 {
 		t.Errorf("got %v, want status 3", exit)
 	}
 }

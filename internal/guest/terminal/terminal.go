@@ -99,12 +99,12 @@ func (t *Terminal) drain(w io.Writer) error {
 	for {
 		n := 0
 		if err := conn.Read(func(fd uintptr) bool {
-			n, err = unix.Read(int(fd), buf)
+			n, _ = unix.Read(int(fd), buf) // -1 with EAGAIN, or EIO
 			return true
 		}); err != nil {
 			return err
 		}
-		if err != nil || n == 0 { // EAGAIN, or EIO
+		if n <= 0 {
 			return nil
 		}
 		if _, err := w.Write(buf[:n]); err != nil {
