@@ -7,6 +7,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 
@@ -42,6 +43,7 @@ type app struct {
 	vms        *vm.Store
 	interrupts *interrupts
 	format     string
+	progress   string
 	quiet      bool
 }
 
@@ -79,7 +81,9 @@ func (a *app) rootCommand() *cobra.Command {
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.checkFormat() },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			return errors.Join(checkFormat(a.format), checkProgress(a.progress))
+		},
 	}
 	root.SetIn(a.In)
 	root.SetOut(a.Out)
@@ -87,11 +91,12 @@ func (a *app) rootCommand() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.format, "format", formatTable, "how to print what is listed or shown: table or json")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing of progress")
+	flags.StringVar(&a.progress, "progress", progressAuto, "how to show progress: auto, plain, json or none")
 	addJSONFlag(flags, &a.format)
 	root.AddCommand(
-		a.vmCommand(), a.imageCommand(), a.kernelCommand(),
+		a.vmCommand(), a.imageCommand(), a.kernelCommand(), a.catalogCommand(),
 		short(a.vmRunCommand()), short(a.psCommand()), short(a.vmSSHCommand()),
-		a.superviseCommand(),
+		a.superviseCommand(), a.internalCommand(),
 	)
 	return root
 }

@@ -31,6 +31,13 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 			return nil
 		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"serve": serve, "sign": sign, "vmlinux": makeVmlinux,
+		},
+		Condition: func(name string) (bool, error) {
+			_, err := process.LookPath(name) // of a program
+			return err == nil, nil
+		},
 	})
 }
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 
+	"banger/internal/catalog"
+	"banger/internal/config"
 	"banger/internal/imagemgr"
 	"banger/internal/kernel"
 	"banger/internal/process"
@@ -78,6 +80,9 @@ func hint(err error) string {
 		noVM     *vm.NotFoundError
 		noImage  *imagemgr.NotFoundError
 		noKernel *kernel.NotFoundError
+		noEntry  *catalog.NotFoundError
+		noSource *config.NoCatalogError
+		taken    *kernel.TakenError
 		phase    *vm.PhaseError
 		program  *process.NotFoundError
 		start    *vm.StartError
@@ -91,6 +96,12 @@ func hint(err error) string {
 		return nearest(noImage.Nearest, "banger image list shows those there are, banger image pull gets more")
 	case errors.As(err, &noKernel):
 		return nearest(noKernel.Nearest, "banger kernel list shows those there are, banger kernel pull gets more")
+	case errors.As(err, &noEntry):
+		return nearest(noEntry.Nearest, "banger kernel list --available shows those there are")
+	case errors.As(err, &noSource):
+		return "banger catalog list shows those there are"
+	case errors.As(err, &taken):
+		return "--force replaces it, or remove it first"
 	case errors.As(err, &phase):
 		return phaseHint(phase)
 	case errors.As(err, &program):

@@ -92,7 +92,9 @@ func (a *app) imagePullCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		o.Stdin, o.Progress = a.In, a.steps()
+		p := a.newProgress()
+		defer p.end()
+		o.Stdin, o.Progress = a.In, p.report
 		image, err := a.images.Pull(ctx, o)
 		if err != nil {
 			return err

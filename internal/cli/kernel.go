@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"banger/internal/kernel"
-	"banger/internal/ref"
 	"banger/internal/size"
 )
 
@@ -20,21 +19,27 @@ func (a *app) kernelCommand() *cobra.Command {
 }
 
 func (a *app) kernelListCommand() *cobra.Command {
-	return &cobra.Command{
+	var available bool
+	c := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List the kernels that are here",
 		Args:    cobra.NoArgs,
-		RunE: a.run(func(context.Context, []string) error {
-			kernels, err := a.kernels.List()
-			if err != nil {
-				return err
-			}
-			return list(a, kernels, "NAME DISTRO ARCH VERSION SIZE SOURCE PULLED", func(k kernel.Kernel) []string {
-				return []string{k.Name, k.Distro, k.Arch, k.KernelVersion, size.Size(k.Size()).String(), k.Source, age(k.PulledAt)}
-			})
-		}),
 	}
+	c.Flags().BoolVar(&available, "available", false, "list those that the catalogs have instead")
+	c.RunE = a.run(func(ctx context.Context, _ []string) error {
+		if available {
+			return a.listAvailableKernels(ctx)
+		}
+		kernels, err := a.kernels.List()
+		if err != nil {
+			return err
+		}
+		return list(a, kernels, "NAME DISTRO ARCH VERSION SIZE SOURCE PULLED", func(k kernel.Kernel) []string {
+			return []string{k.Name, k.Distro, k.Arch, k.KernelVersion, size.Size(k.Size()).String(), k.Source, age(k.PulledAt)}
+		})
+	})
+	return c
 }
 
 func (a *app) kernelShowCommand() *cobra.Command {
@@ -64,36 +69,6 @@ func (a *app) kernelShowCommand() *cobra.Command {
 			})
 		}),
 	}
-}
-
-func (a *app) kernelPullCommand() *cobra.Command {
-	var name string
-	c := &cobra.Command{
-		Use:     "pull REFERENCE",
-		Short:   "Get a kernel",
-		Example: "  banger kernel pull apt:linux-image-cloud-amd64",
-		Args:    cobra.ExactArgs(1),
-	}
-	c.Flags().StringVar(&name, "name", "", "the kernel's name (default <distro>-<major.minor>)")
-	c.RunE = a.run(func(ctx context.Context, args []string) error {
-		source, err := ref.ParseSource(args[0])
-		if err != nil {
-			return err
-		}
-		if source.Transport != ref.Apt {
-			return withHint(fmt.Errorf("%q names no source of kernels", args[0]), "such as apt:linux-image-cloud-amd64")
-		}
-		k, err := a.kernels.PullApt(ctx, kernel.AptOptions{
-			Package: source.Rest, Name: name, Dir: a.dirs.AptDir(),
-			Say: func(text string) { a.say("%s", text) },
-		})
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(a.Out, k.Name)
-		return nil
-	})
-	return c
 }
 
 func (a *app) kernelImportCommand() *cobra.Command {

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-
-	"banger/internal/imagemgr"
 )
 
 const (
@@ -26,9 +24,9 @@ func addJSONFlag(flags *pflag.FlagSet, format *string) {
 	})
 }
 
-func (a *app) checkFormat() error {
-	if a.format != formatTable && a.format != formatJSON {
-		return fmt.Errorf("--format %s is neither table nor json", a.format)
+func checkFormat(format string) error {
+	if format != formatTable && format != formatJSON {
+		return fmt.Errorf("--format %s is neither table nor json", format)
 	}
 	return nil
 }
@@ -78,17 +76,6 @@ func printJSON(w io.Writer, v any) error {
 func (a *app) say(format string, args ...any) {
 	if !a.quiet {
 		fmt.Fprintf(a.Err, format+"\n", args...)
-	}
-}
-
-// steps returns a progress that says each step once.
-func (a *app) steps() imagemgr.Progress {
-	last := ""
-	return func(step string, _, _ int64) {
-		if step != last {
-			last = step
-			a.say("%s", step)
-		}
 	}
 }
 

@@ -1,7 +1,8 @@
 // Package config is the user's defaults: config.toml, overruled key by key by
 // BANGER_* variables. Each key has a flag too, which overrules both.
 //
-// It reads; it never writes.
+// It reads. All that it ever writes are the [[catalog]] tables, and leaves the
+// rest of the file as its user wrote it.
 package config
 
 import (
@@ -13,6 +14,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"banger/internal/catalog"
 	"banger/internal/size"
 )
 
@@ -27,6 +29,9 @@ type Config struct {
 	Memory size.Size `toml:"memory"`
 	Disk   size.Size `toml:"disk"`
 	QEMU   string    `toml:"qemu_bin"` // "" is the one on PATH
+
+	Catalogs      []catalog.Source `toml:"catalog"`
+	KernelCatalog string           `toml:"-"` // takes the place of Catalogs; see catalog.Locations
 }
 
 // Default is the configuration of a user who has none.
@@ -46,16 +51,20 @@ func Load(dir string, getenv func(string) string) (Config, error) {
 	case len(meta.Undecoded()) > 0:
 		return Config{}, fmt.Errorf("read %s: unknown key %q", path, meta.Undecoded()[0].String())
 	}
+	if err := catalog.CheckSources(c.Catalogs); err != nil {
+		return Config{}, fmt.Errorf("read %s: %w", path, err)
+	}
 	return c, c.fromEnvironment(getenv)
 }
 
 func (c *Config) fromEnvironment(getenv func(string) string) error {
 	set := map[string]func(string) error{
-		"BANGER_IMAGE":    setString(&c.Image),
-		"BANGER_KERNEL":   setString(&c.Kernel),
-		"BANGER_QEMU_BIN": setString(&c.QEMU),
-		"BANGER_MEMORY":   c.Memory.Set,
-		"BANGER_DISK":     c.Disk.Set,
+		"BANGER_IMAGE":          setString(&c.Image),
+		"BANGER_KERNEL":         setString(&c.Kernel),
+		"BANGER_KERNEL_CATALOG": setString(&c.KernelCatalog),
+		"BANGER_QEMU_BIN":       setString(&c.QEMU),
+		"BANGER_MEMORY":         c.Memory.Set,
+		"BANGER_DISK":           c.Disk.Set,
 		"BANGER_CPUS": func(text string) (err error) {
 			c.CPUs, err = strconv.Atoi(text)
 			return err

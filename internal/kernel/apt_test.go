@@ -40,7 +40,7 @@ func newArchive(t *testing.T, options, config string, sources ...string) *archiv
 		"Dir::Etc::sourcelist %q;\nDir::Etc::sourceparts \"/dev/null\";\nAcquire::Retries \"0\";\n%s", list, config)))
 	a.add("linux-image-test", "linux-image-"+release+" (= 1.0), linux-headers-test", nil)
 	a.add("linux-image-"+release, "kmod, linux-base (>= 4) | linux-base:any", map[string]string{
-		"boot/vmlinuz-" + release:                           string(bzimage(compressions(t, vmlinux(t))["zstd"])),
+		"boot/vmlinuz-" + release:                           string(bzimage(compressions(t, vmlinux())["zstd"])),
 		"boot/config-" + release:                            "CONFIG_X=y\n",
 		"lib/modules/" + release + "/modules.builtin":       "kernel/fs/ext4/ext4.ko\n",
 		"usr/lib/modules/" + release + "/kernel/README":     "text",
@@ -144,7 +144,7 @@ func TestPullApt(t *testing.T) {
 // Ubuntu and Debian from 14 on have a kernel in several packages.
 func TestPullAptParts(t *testing.T) {
 	a := newArchive(t, "trusted=yes", "")
-	image := map[string]string{"boot/vmlinuz-" + release: string(bzimage(compressions(t, vmlinux(t))["lz4"]))}
+	image := map[string]string{"boot/vmlinuz-" + release: string(bzimage(compressions(t, vmlinux())["lz4"]))}
 	modules := map[string]string{"usr/lib/modules/" + release + "/modules.builtin": "kernel/fs/ext4/ext4.ko\n"}
 	a.add("linux-virtual", "linux-image-virtual (= 1.0), linux-headers-virtual", nil)
 	a.add("linux-image-virtual", "linux-image-6.8-generic", nil)

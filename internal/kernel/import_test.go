@@ -16,7 +16,7 @@ import (
 )
 
 func TestImportFile(t *testing.T) {
-	want := vmlinux(t)
+	want := vmlinux()
 	images := map[string][]byte{"vmlinux": want}
 	for name, payload := range compressions(t, want) {
 		images["bzImage of "+name] = bzimage(payload)
@@ -54,7 +54,7 @@ func modulesIn(t *testing.T, dir string) {
 
 func TestImportDirectory(t *testing.T) {
 	from, modules := t.TempDir(), t.TempDir()
-	put(t, from+"/vmlinux", vmlinux(t))
+	put(t, from+"/vmlinux", vmlinux())
 	put(t, from+"/initrd.img", []byte("initrd"))
 	modulesIn(t, modules)
 	if err := os.Symlink(modules, from+"/modules"); err != nil {
@@ -95,7 +95,7 @@ func TestImportDirectory(t *testing.T) {
 
 func TestModulesImageIsDeterministic(t *testing.T) {
 	from := t.TempDir()
-	put(t, from+"/vmlinux", vmlinux(t))
+	put(t, from+"/vmlinux", vmlinux())
 	modulesIn(t, from+"/modules")
 	var images [][]byte
 	for range 2 {
@@ -115,7 +115,7 @@ func TestModulesImageIsDeterministic(t *testing.T) {
 }
 
 func TestImportRefusesFiles(t *testing.T) {
-	good := vmlinux(t)
+	good := vmlinux()
 	changed := func(at int, to byte) []byte {
 		image := bytes.Clone(good)
 		image[at] = to
@@ -167,7 +167,7 @@ func TestImportRefusesFiles(t *testing.T) {
 func TestImportRefuses(t *testing.T) {
 	s := testStore(t)
 	dir := t.TempDir()
-	from := put(t, dir+"/vmlinux", vmlinux(t))
+	from := put(t, dir+"/vmlinux", vmlinux())
 	if _, err := s.Import(t.Context(), ImportOptions{Name: "../k", From: from}); !errors.As(err, new(*ref.NameError)) {
 		t.Errorf("got %v", err)
 	}

@@ -1,42 +1,20 @@
 package kernel
 
 import (
-	"bytes"
-	"debug/elf"
-	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"banger/internal/kernel/kerneltest"
 	"banger/internal/ref"
 	"banger/internal/statedir"
 )
 
 const release = "6.1.0-test"
 
-// vmlinux returns the least that passes for a kernel: an ELF file with a
-// segment to load, which has the banner.
-func vmlinux(t testing.TB) []byte {
-	t.Helper()
-	content := "Linux version %s\x00Linux version " + release + " (gcc) #1 " + strings.Repeat("code", 200)
-	header := elf.Header64{
-		Ident:   [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), 1},
-		Type:    uint16(elf.ET_EXEC),
-		Machine: uint16(elf.EM_X86_64),
-		Version: 1, Phoff: 64, Ehsize: 64, Phentsize: 56, Phnum: 1,
-	}
-	load := elf.Prog64{Type: uint32(elf.PT_LOAD), Off: 120, Filesz: uint64(len(content))}
-	var b bytes.Buffer
-	for _, part := range []any{header, load} {
-		if err := binary.Write(&b, binary.LittleEndian, part); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b.WriteString(content)
-	return b.Bytes()
-}
+func vmlinux() []byte { return kerneltest.Vmlinux(release) }
 
 func testStore(t *testing.T) *Store {
 	t.Helper()
@@ -68,7 +46,7 @@ func TestStore(t *testing.T) {
 	if all, err := s.List(); err != nil || len(all) > 0 {
 		t.Errorf("a store that is not there has %v, %v", all, err)
 	}
-	from := put(t, t.TempDir()+"/vmlinux", vmlinux(t))
+	from := put(t, t.TempDir()+"/vmlinux", vmlinux())
 	for _, name := range []string{"debian-6.12", "debian-6.1"} {
 		if _, err := s.Import(t.Context(), ImportOptions{Name: name, From: from}); err != nil {
 			t.Fatal(err)
@@ -78,7 +56,7 @@ func TestStore(t *testing.T) {
 		t.Errorf("took a name twice: %v", err)
 	}
 	all, err := s.List()
-	if err != nil || len(all) != 2 || all[0].Name != "debian-6.1" || all[0].Size() != int64(len(vmlinux(t))) {
+	if err != nil || len(all) != 2 || all[0].Name != "debian-6.1" || all[0].Size() != int64(len(vmlinux())) {
 		t.Errorf("got %+v, %v", all, err)
 	}
 	var missing *NotFoundError
@@ -119,7 +97,7 @@ func TestStore(t *testing.T) {
 
 func TestVerify(t *testing.T) {
 	from := t.TempDir()
-	put(t, from+"/vmlinux", vmlinux(t))
+	put(t, from+"/vmlinux", vmlinux())
 	put(t, from+"/initrd.img", []byte("initrd"))
 	s := testStore(t)
 	k, err := s.Import(t.Context(), ImportOptions{Name: "k", From: from})

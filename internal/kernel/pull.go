@@ -108,9 +108,9 @@ func (s *Store) present(o PullOptions) (Kernel, presence, error) {
 		return k, replaceable, nil
 	case err != nil:
 		return Kernel{}, taken, err
-	case k.BundleDigest == digestOf(o.Entry) && k.seemsWhole():
+	case k.IsOf(o.Entry) && k.seemsWhole():
 		return k, asked, nil
-	case k.BundleDigest == digestOf(o.Entry) || o.Update && k.BundleDigest != "":
+	case k.IsOf(o.Entry) || o.Update && k.BundleDigest != "":
 		return k, replaceable, nil
 	}
 	return k, taken, &TakenError{Have: k, Want: o.Entry}
@@ -118,6 +118,9 @@ func (s *Store) present(o PullOptions) (Kernel, presence, error) {
 
 // digestOf is how a manifest names an entry's bundle.
 func digestOf(e kernelcat.Entry) string { return "sha256:" + e.TarballSHA256 }
+
+// IsOf tells whether the kernel was made of the entry's bundle.
+func (k Kernel) IsOf(e kernelcat.Entry) bool { return k.BundleDigest == digestOf(e) }
 
 // seemsWhole tells whether all files are there in their sizes, which is quick.
 func (k Kernel) seemsWhole() bool {

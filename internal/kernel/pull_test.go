@@ -46,7 +46,7 @@ func packBundle(t *testing.T, files map[string]string) []byte {
 
 func goodBundle(t *testing.T, extra string) []byte {
 	return packBundle(t, map[string]string{
-		"vmlinux":                 string(vmlinux(t)) + extra,
+		"vmlinux":                 string(vmlinux()) + extra,
 		"modules/modules.builtin": "kernel/fs/ext4/ext4.ko\n",
 	})
 }
@@ -133,7 +133,7 @@ func TestPullCatalog(t *testing.T) {
 }
 
 func TestPullBzImage(t *testing.T) {
-	want := vmlinux(t)
+	want := vmlinux()
 	data := packBundle(t, map[string]string{"vmlinux": string(bzimage(compressions(t, want)["gzip"]))})
 	h := serveBundle(t, data, nil)
 	s := testStore(t)
@@ -223,7 +223,7 @@ func TestPullOtherBundle(t *testing.T) {
 	if err != nil || outcome != Replaced || k.BundleDigest != digestOf(bump.Entry) {
 		t.Errorf("%+v, %v, %v", k, outcome, err)
 	}
-	if got, err := io.ReadAll(running); err != nil || !bytes.Equal(got, vmlinux(t)) {
+	if got, err := io.ReadAll(running); err != nil || !bytes.Equal(got, vmlinux()) {
 		t.Errorf("a running VM's kernel changed: %v", err)
 	}
 	if _, outcome, err = s.PullCatalog(ctx, bump); err != nil || outcome != Present {
@@ -243,7 +243,7 @@ func TestPullOverImport(t *testing.T) {
 	o := pullOptions(entryFor(serveBundle(t, data, nil), data))
 	o.Update = true
 	s := testStore(t)
-	if _, err := s.Import(ctx, ImportOptions{Name: o.Entry.Name, From: put(t, t.TempDir()+"/vmlinux", vmlinux(t))}); err != nil {
+	if _, err := s.Import(ctx, ImportOptions{Name: o.Entry.Name, From: put(t, t.TempDir()+"/vmlinux", vmlinux())}); err != nil {
 		t.Fatal(err)
 	}
 	var other *TakenError

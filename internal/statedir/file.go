@@ -17,7 +17,8 @@ func WriteJSON(path string, v any) error {
 	return WriteFile(path, append(data, '\n'))
 }
 
-// WriteFile is WriteJSON for bytes. The file is the owner's alone.
+// WriteFile is WriteJSON for bytes. A new file is the owner's alone; one that is
+// there keeps its mode.
 func WriteFile(path string, data []byte) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-")
 	if err != nil {
@@ -30,6 +31,11 @@ func WriteFile(path string, data []byte) (err error) {
 			err = fmt.Errorf("write %s: %w", filepath.Base(path), err)
 		}
 	}()
+	if before, err := os.Stat(path); err == nil {
+		if err := f.Chmod(before.Mode().Perm()); err != nil {
+			return err
+		}
+	}
 	if _, err := f.Write(data); err != nil {
 		return err
 	}

@@ -309,6 +309,19 @@ func TestWriteJSON(t *testing.T) {
 	}
 }
 
+func TestWriteFileKeepsTheMode(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	if err := os.WriteFile(path, nil, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteFile(path, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o640 || info.Size() != 3 {
+		t.Errorf("got %v, %v", info, err)
+	}
+}
+
 func TestReadJSONNamesTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.json")
 	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {

@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"banger/internal/size"
+)
+
+// The ways to show progress.
+const (
+	progressAuto  = "auto" // a bar on a terminal, plain off one
+	progressPlain = "plain"
+	progressJSON  = "json"
+	progressNone  = "none"
+	progressBar   = "bar" // what auto is on a terminal
+)
+
+// refresh is how often a step's progress is shown anew.
+const refresh = 100 * time.Millisecond
+
+// progress shows how a long operation gets on. Each of its steps is named as it
+// begins; a bar, or JSON lines, tell more of a step whose size is known.
+type progress struct {
+	w    io.Writer
+	mode string
+	step string          // the last to begin
+	seen map[string]bool // all that have begun
+	bar  *progressbar.ProgressBar
+	last time.Time // when a line of JSON was written
+}
+
+// newProgress returns a progress on stderr, for one goroutine to use. Its end
+// method has to be called.
+func (a *app) newProgress() *progress {
+	p := &progress{w: a.Err, mode: a.progress, seen: map[string]bool{}}
+	if a.quiet {
+		p.mode = progressNone
+	}
+	if p.mode == progressAuto {
+		p.mode = progressPlain
+		if f, ok := a.Err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+			p.mode = progressBar
+		}
+	}
+	return p
+}
+
+func checkProgress(mode string) error {
+	switch mode {
+	case progressAuto, progressPlain, progressJSON, progressNone:
+		return nil
+	}
+	return fmt.Errorf("--progress %s is none of auto, plain, json and none", mode)
+}
+
+// report hears of a step: how many bytes are done, and of how many, 0 for an
+// unknown number.
+func (p *progress) report(step string, done, total int64) {
+	begins := !p.seen[step]
+	if begins {
+		p.end()
+		p.step, p.seen[step] = step, true
+	}
+	switch p.mode {
+	case progressPlain:
+		if begins {
+			fmt.Fprintln(p.w, withSize(step, total))
+		}
+	case progressJSON:
+		if begins || done == total || time.Since(p.last) >= refresh {
+			p.last = time.Now()
+			json.NewEncoder(p.w).Encode(map[string]any{"step": step, "done": done, "total": total})
+		}
+	case progressBar:
+		p.draw(step, begins, done, total)
+	}
+}
+
+func (p *progress) draw(step string, begins bool, done, total int64) {
+	switch {
+	case begins && total <= 0:
+		fmt.Fprintln(p.w, step)
+	case begins:
+		p.bar = progressbar.NewOptions64(total,
+			progressbar.OptionSetWriter(p.w),
+			progressbar.OptionSetDescription(step),
+			progressbar.OptionShowBytes(true),
+			progressbar.OptionUseIECUnits(true),
+			progressbar.OptionSetWidth(20),
+			progressbar.OptionThrottle(refresh),
+			progressbar.OptionSetPredictTime(true),
+		)
+	}
+	if p.bar != nil && step == p.step {
+		p.bar.Set64(done)
+	}
+}
+
+// end leaves the bar as it is, and goes on in a new line.
+func (p *progress) end() {
+	if p.bar != nil {
+		fmt.Fprintln(p.w)
+		p.bar = nil
+	}
+}
+
+func withSize(step string, total int64) string {
+	if total <= 0 {
+		return step
+	}
+	return fmt.Sprintf("%s (%s)", step, size.Size(total))
+}
