@@ -10,6 +10,8 @@ BIN     := build/bin/banger
 AGENT   := internal/initramfs/bin/banger-agent
 GOLANGCI_LINT := v2.15.0
 FUZZTIME      := 60s
+FUZZDIRS      := internal
+KERNEL_NAME    = $(shell scripts/make-generic-kernel.sh --name)
 
 .PHONY: help
 help: ## list these targets
@@ -48,8 +50,9 @@ lint-shell: ## shellcheck all scripts
 	shellcheck --severity=style .ci/run $$(find scripts -name '*.sh')
 
 .PHONY: fuzz
-fuzz: ## run every fuzz target for FUZZTIME each
-	@scripts/fuzz.sh $(FUZZTIME)
+fuzz: ## run the fuzz targets below FUZZDIRS for FUZZTIME each
+	@scripts/setup.sh build
+	@scripts/fuzz.sh $(FUZZTIME) $(FUZZDIRS)
 
 .PHONY: bench
 bench: ## measure boot, creation and network against rivals, in turn
@@ -60,7 +63,20 @@ bench: ## measure boot, creation and network against rivals, in turn
 
 .PHONY: kernel
 kernel: ## build the generic kernel into build/manual
+	@scripts/setup.sh kernel
 	@scripts/make-generic-kernel.sh
+
+.PHONY: publish-kernel
+publish-kernel: kernel build ## build the generic kernel, publish it, put it in the catalog
+	@scripts/setup.sh publish
+	rm -rf build/publish/kernels
+	BANGER_KERNELS_DIR=build/publish/kernels $(BIN) kernel import $(KERNEL_NAME) --from build/manual/$(KERNEL_NAME) --distro generic
+	BANGER_KERNELS_DIR=build/publish/kernels scripts/publish-kernel.sh $(KERNEL_NAME)
+
+.PHONY: test-kernel-reproducible
+test-kernel-reproducible: ## build the generic kernel twice, in two places, and compare
+	@scripts/setup.sh kernel
+	@scripts/test-reproducible-kernel.sh
 
 .PHONY: clean
 clean: ## delete what was built; your kernels, images and VMs stay

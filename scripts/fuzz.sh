@@ -1,11 +1,27 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the tree for the time given, such as 60s.
+# Runs every fuzz target below the directories given, internal if none, for the
+# time given, such as 60s. As many run at once as there are CPUs.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
-grep -rhoE --include='*_test.go' -H '^func (Fuzz[A-Za-z0-9_]+)' internal | while IFS=: read -r file func; do
-	target=${func#func }
-	package=./$(dirname "$file")
-	echo "$package $target"
-	scripts/go.sh test -run '^$' -fuzz "^$target\$" -fuzztime "$1" "$package" </dev/null | tail -2
-done
+time=$1
+shift
+log=$(mktemp -d)
+trap 'rm -rf "$log"' EXIT
+
+# fuzz PACKAGE TARGET: prints its last lines, and its failure in full.
+fuzz() {
+	if scripts/go.sh test -run '^$' -fuzz "^$2\$" -fuzztime "$time" -fuzzminimizetime 1x -parallel 1 "$1" >"$log/${1//\//-}-$2" 2>&1; then
+		echo "$1 $2: $(grep -o 'execs: [0-9]*' "$log/${1//\//-}-$2" | tail -1)"
+	else
+		cat "$log/${1//\//-}-$2"
+		return 1
+	fi
+}
+export -f fuzz
+export time log
+
+# shellcheck disable=SC2016 # the inner bash expands it
+grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' "${@:-internal}" |
+	sed -E 's#^(.*)/[^/]*:func (.*)#./\1 \2#' |
+	xargs -P "$(nproc)" -L 1 bash -euc 'fuzz "$1" "$2"' fuzz

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs from Debian's packages what this machine lacks for the tasks named:
-# build, run, test, lint, bench, kernel. Says what and why before it does.
+# build, run, test, lint, bench, kernel, publish. Says what and why before.
 set -euo pipefail
 
 # needs TASK: prints "<program or file> <package> <why>" for each need.
@@ -24,15 +24,35 @@ needs() {
 		echo "runuser util-linux runs the tests as an ordinary user too"
 		echo "depmod kmod a second opinion on modules.dep"
 		echo "umoci umoci a second opinion on OCI images"
-		echo "rclone rclone publishes bundles"
+		needs publish
+		;;
+	publish)
+		echo "rclone rclone uploads bundles"
+		echo "curl curl reads back what was uploaded"
+		echo "jq jq reads what banger prints"
+		echo "zstd zstd compresses bundles"
+		;;
+	kernel)
+		echo "gcc gcc compiles the kernel"
+		echo "make make builds the kernel"
+		echo "/usr/include/stdlib.h libc6-dev the kernel's build makes programs of its own"
+		echo "ld binutils links and strips the kernel"
+		echo "flex flex the kernel's build needs it"
+		echo "bison bison the kernel's build needs it"
+		echo "bc bc the kernel's build needs it"
+		echo "perl perl the kernel's build needs it"
+		echo "/usr/include/gelf.h libelf-dev the kernel's build reads object files"
+		echo "xz xz-utils unpacks the kernel's source"
+		echo "curl curl downloads the kernel's source"
+		echo "gpg gnupg checks the source's signature"
+		echo "dirmngr dirmngr finds the keys of kernel.org's signers"
 		;;
 	lint)
 		echo "shellcheck shellcheck checks the scripts"
 		;;
 	bench)
 		echo "passt passt a rival for the network"
-		echo "zstd zstd a rival for pulling bundles"
-		echo "curl curl a rival for pulling bundles"
+		needs publish
 		echo "openssl openssl a rival for pulling bundles"
 		;;
 	*)
