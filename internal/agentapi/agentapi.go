@@ -37,6 +37,7 @@ type Settings struct {
 	Seed          []byte   `json:"seed"`           // credited to the guest's random pool
 	Modules       []string `json:"modules"`        // files in ModulesDir, in loading order
 	Root          Root     `json:"root"`
+	MAC           string   `json:"mac"` // of the card to the host
 	DNS           string   `json:"dns"` // resolver's address
 }
 

@@ -159,6 +159,7 @@ func (s *supervisor) settings() (agentapi.Settings, error) {
 		HostKey:       string(keys.HostPEM),
 		AuthorizedKey: keys.ClientLine(),
 		Seed:          seed,
+		MAC:           s.vm.MAC,
 		DNS:           agentapi.GatewayIP,
 		Root:          agentapi.Root{Image: "/dev/vda", Disk: "/dev/vdb"},
 	}

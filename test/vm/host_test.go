@@ -25,6 +25,7 @@ const patience = 4 * time.Minute
 type host struct {
 	t    *testing.T
 	home string
+	bin  string // the banger that is used
 	user string // "" is this process's
 	env  []string
 }
@@ -50,7 +51,7 @@ func emptyHost(t *testing.T) *host {
 	if os.Getenv("BANGER_TEST_BIN") == "" {
 		t.Skip("needs BANGER_TEST_BIN and BANGER_TEST_HOME: run make test")
 	}
-	h := &host{t: t, home: t.TempDir()}
+	h := &host{t: t, home: t.TempDir(), bin: os.Getenv("BANGER_TEST_BIN")}
 	t.Cleanup(h.removeAll)
 	return h
 }
@@ -91,8 +92,7 @@ type result struct {
 }
 
 func (h *host) command(ctx context.Context, args ...string) *exec.Cmd {
-	bin := os.Getenv("BANGER_TEST_BIN")
-	argv := append([]string{bin}, args...)
+	argv := append([]string{h.bin}, args...)
 	if h.user != "" {
 		argv = append([]string{"runuser", "-u", h.user, "--", "env", "HOME=" + h.home}, argv...)
 	}

@@ -42,7 +42,7 @@ func Run(args []string) error {
 	}
 	networkUp := make(chan error, 1)
 	go func() {
-		networkUp <- network.Up(agentapi.GuestIP, agentapi.GatewayIP, agentapi.PrefixLen, agentapi.MTU)
+		networkUp <- network.Up(b.settings.MAC, agentapi.GuestIP, agentapi.GatewayIP, agentapi.PrefixLen, agentapi.MTU)
 	}()
 	if err := b.enterRoot(); err != nil {
 		return err

@@ -12,28 +12,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNoCard says that the guest has no network card.
+// ErrNoCard says that the guest lacks the network card that it was given.
 var ErrNoCard = errors.New("no network card")
 
-// Card returns the name of the first network card.
-func Card() (string, error) {
+// card returns the name of the card with a MAC address: by its place it cannot
+// be told from dummy0, ifb0 and their like.
+func card(mac string) (string, error) {
 	links, err := net.Interfaces()
 	if err != nil {
 		return "", err
 	}
 	for _, link := range links {
-		// A MAC address is what tells a card from sit0, tunl0 and their like.
-		if link.Flags&net.FlagLoopback == 0 && len(link.HardwareAddr) == 6 {
+		if link.HardwareAddr.String() == mac {
 			return link.Name, nil
 		}
 	}
 	return "", ErrNoCard
 }
 
-// Up brings the loopback and the first card up, the card with address, mtu in
-// bytes and a default route by way of gateway.
-func Up(address, gateway string, prefixLen, mtu int) error {
-	card, err := Card()
+// Up brings the loopback and the card with a MAC address up, the card with
+// address, mtu in bytes and a default route by way of gateway.
+func Up(mac, address, gateway string, prefixLen, mtu int) error {
+	card, err := card(mac)
 	if err != nil {
 		return err
 	}

@@ -36,15 +36,13 @@ func TestUp(t *testing.T) {
 	if err != nil {
 		t.Skip("needs the ip program of iproute2")
 	}
-	if out, err := exec.Command(ip, "link", "add", "card0", "type", "veth", "peer", "name", "card1").CombinedOutput(); err != nil {
+	const mac, mtu, card = "02:00:00:00:00:07", 65520, "card0"
+	// The peer, which comes first, is not the one.
+	add := []string{"link", "add", "card1", "type", "veth", "peer", "name", card, "address", mac}
+	if out, err := exec.Command(ip, add...).CombinedOutput(); err != nil {
 		t.Skipf("needs virtual network cards: %v: %s", err, out)
 	}
-	const mtu = 65520
-	if err := Up("192.168.127.2", "192.168.127.1", 24, mtu); err != nil {
-		t.Fatal(err)
-	}
-	card, err := Card()
-	if err != nil {
+	if err := Up(mac, "192.168.127.2", "192.168.127.1", 24, mtu); err != nil {
 		t.Fatal(err)
 	}
 	link, err := net.InterfaceByName(card)
@@ -67,7 +65,7 @@ func TestUp(t *testing.T) {
 
 func TestUpWithoutCard(t *testing.T) {
 	inNamespace(t)
-	if err := Up("192.168.127.2", "192.168.127.1", 24, 1500); !errors.Is(err, ErrNoCard) {
+	if err := Up("02:00:00:00:00:07", "192.168.127.2", "192.168.127.1", 24, 1500); !errors.Is(err, ErrNoCard) {
 		t.Errorf("got %v, want ErrNoCard", err)
 	}
 }
