@@ -1,10 +1,18 @@
 #!/usr/bin/env bash
-# Runs the benchmarks on the kernel and the image of the tests.
+# Runs the benchmarks on the kernel and the image of the tests, and boots also
+# the generic kernel where make kernel has left one.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 bench=$root/build/bin/bench
 cd "$root"
 scripts/go.sh build -o "$bench" ./test/bench
-export HOME=$root/build/test/home
-PATH=$PATH:/usr/sbin:/sbin exec "$bench" -banger "$(realpath "$1")"
+export HOME=$root/build/test/home PATH=$PATH:/usr/sbin:/sbin
+banger=$(realpath "$1")
+built=$(find build/manual -maxdepth 1 -name 'generic-*' 2>/dev/null | sort -V | tail -1)
+if [[ -n $built ]]; then
+	"$banger" kernel rm --force generic 2>/dev/null || true # that of an earlier build
+	"$banger" kernel import generic --from "$built" --distro generic >/dev/null
+	"$bench" -banger "$banger" -kernel generic -only boot
+fi
+"$bench" -banger "$banger"

@@ -101,16 +101,17 @@ func (h handmade) untilLine(ctx context.Context) (time.Duration, error) {
 		machine.Wait()
 		guest.Close()
 	}()
-	lines := bufio.NewScanner(console)
+	lines, last := bufio.NewScanner(console), ""
 	for lines.Scan() {
-		if strings.Contains(lines.Text(), h.release) {
+		last = lines.Text()
+		if strings.Contains(last, h.release) {
 			took := time.Since(begin)
 			machine.Kill()
 			io.Copy(io.Discard, console)
 			return took, nil
 		}
 	}
-	return 0, errors.New("the guest made by hand ended without a word")
+	return 0, fmt.Errorf("the guest made by hand ended with the words %q", last)
 }
 
 // greet does for the agent in the guest what it cannot go on without.
@@ -174,7 +175,7 @@ func (b bench) byHand(ctx context.Context) (h handmade, err error) {
 		return h, err
 	}
 	settings := agentapi.Settings{Hostname: v.Name, MachineID: v.MachineID, HostKey: string(keys.HostPEM),
-		AuthorizedKey: keys.ClientLine(), Seed: make([]byte, 64), DNS: agentapi.GatewayIP, Root: agentapi.Root{Image: "/dev/vda", Disk: "/dev/vdb"}}
+		AuthorizedKey: keys.ClientLine(), Seed: make([]byte, 64), MAC: v.MAC, DNS: agentapi.GatewayIP, Root: agentapi.Root{Image: "/dev/vda", Disk: "/dev/vdb"}}
 	if image := k.ModulesImage(); image != "" {
 		h.config.Disks = append(h.config.Disks, vmm.Disk{Path: image, ReadOnly: true})
 		settings.Root.Modules, settings.Root.KernelRelease = "/dev/vdc", k.KernelVersion

@@ -15,10 +15,17 @@ func main() {
 	pairs := flag.Int("pairs", 5, "how often to measure each side")
 	banger := flag.String("banger", "build/bin/banger", "banger to measure")
 	kernel := flag.String("kernel", "debian", "kernel to boot")
+	only := flag.String("only", "", "the one benchmark to run")
 	flag.Parse()
 	b := bench{banger: *banger, kernel: *kernel, pairs: *pairs}
-	for _, measure := range []func(context.Context) error{b.boot, b.create, b.idle} {
-		if err := measure(context.Background()); err != nil {
+	for _, m := range []struct {
+		name    string
+		measure func(context.Context) error
+	}{{"boot", b.boot}, {"create", b.create}, {"idle", b.idle}} {
+		if *only != "" && *only != m.name {
+			continue
+		}
+		if err := m.measure(context.Background()); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
 		}
