@@ -26,7 +26,7 @@ const overhead = 4 << 10
 func Unpack(ctx context.Context, r io.Reader, root *os.Root, o Options) ([]File, error) {
 	source := &source{ctx: ctx, r: r}
 	decoder, err := zstd.NewReader(source, zstd.WithDecoderMaxWindow(maxWindow),
-		zstd.WithDecoderMaxMemory(maxWindow), zstd.WithDecoderConcurrency(2))
+		zstd.WithDecoderMaxMemory(maxWindow), zstd.WithDecoderConcurrency(2), zstd.WithDecoderLowmem(true))
 	if err != nil {
 		return nil, fmt.Errorf("unpack: %w", err)
 	}

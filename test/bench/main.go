@@ -21,7 +21,7 @@ func main() {
 	for _, m := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"boot", b.boot}, {"create", b.create}, {"idle", b.idle}} {
+	}{{"boot", b.boot}, {"create", b.create}, {"idle", b.idle}, {"pull", b.pull}, {"list", b.list}} {
 		if *only != "" && *only != m.name {
 			continue
 		}
