@@ -37,8 +37,9 @@ type Settings struct {
 	Seed          []byte   `json:"seed"`           // credited to the guest's random pool
 	Modules       []string `json:"modules"`        // files in ModulesDir, in loading order
 	Root          Root     `json:"root"`
-	MAC           string   `json:"mac"` // of the card to the host
-	DNS           string   `json:"dns"` // resolver's address
+	MAC           string   `json:"mac"`               // of the card to the host
+	DNS           string   `json:"dns"`               // resolver's address
+	NoInit        bool     `json:"no_init,omitempty"` // the image's init does not run, as if it had none
 }
 
 // Root says which block devices make the guest's root filesystem.
@@ -82,6 +83,7 @@ const (
 const (
 	RequestExec  = "exec@banger"  // payload: JSON of Exec
 	RequestUntar = "untar@banger" // payload: JSON of Untar; a tar follows on stdin
+	RequestTar   = "tar@banger"   // no payload; the root filesystem follows as a tar on stdout
 )
 
 // Exec runs a program without a shell between, so that images without one can

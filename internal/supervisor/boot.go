@@ -161,6 +161,7 @@ func (s *supervisor) settings() (agentapi.Settings, error) {
 		Seed:          seed,
 		MAC:           s.vm.MAC,
 		DNS:           agentapi.GatewayIP,
+		NoInit:        s.NoInit,
 		Root:          agentapi.Root{Image: "/dev/vda", Disk: "/dev/vdb"},
 	}
 	if s.Kernel.ModulesImage() != "" {

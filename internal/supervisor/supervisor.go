@@ -31,6 +31,8 @@ type Options struct {
 	BootTimeout time.Duration
 	Log         io.Writer
 	Starter     *vm.Reporter
+	NoInit      bool // the image's init does not run
+	KeepStopped bool // an ephemeral VM is not removed where it stops before its starter lets go
 }
 
 // supervisor is one VM at work.
@@ -104,10 +106,20 @@ func open(o Options) (*supervisor, error) {
 func (s *supervisor) close() {
 	s.socket.Close()
 	s.console.Close()
-	if s.vm.Ephemeral {
+	if s.vm.Ephemeral && !s.wanted() {
 		if err := s.VMs.RemoveLocked(s.Name); err != nil {
 			fmt.Fprintln(s.Log, err)
 		}
+	}
+}
+
+// wanted tells whether the starter has a use for the VM although it is down.
+func (s *supervisor) wanted() bool {
+	select {
+	case <-s.letGo:
+		return false
+	default:
+		return s.KeepStopped
 	}
 }
 

@@ -47,7 +47,10 @@ func Run(args []string) error {
 	if err := b.enterRoot(); err != nil {
 		return err
 	}
-	init := initsys.Detect("/")
+	var init initsys.Init
+	if !b.settings.NoInit {
+		init = initsys.Detect("/")
+	}
 	if err := mountSystem(init); err != nil {
 		return err
 	}
@@ -60,7 +63,7 @@ func Run(args []string) error {
 		return fmt.Errorf("configure the service: %w", err)
 	}
 	if init.Path == "" {
-		console.Log("the image has no init")
+		console.Log("there is no init to run")
 		return stay(agent.PID)
 	}
 	console.Log("handing over to %s (%s)", init.Path, init.Name)

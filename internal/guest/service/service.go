@@ -7,6 +7,7 @@ package service
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 
 	"banger/internal/agentapi"
 	"banger/internal/guest/initsys"
+	"banger/internal/guest/roottar"
 	"banger/internal/guest/sshd"
 
 	"golang.org/x/sys/unix"
@@ -85,6 +87,7 @@ func Run() error {
 		HostKey:       []byte(c.Settings.HostKey),
 		AuthorizedKey: []byte(c.Settings.AuthorizedKey),
 		WaitInit:      c.Init.Wait,
+		WriteRoot:     func(w io.Writer) error { return roottar.Write(w, c.Settings) },
 	})
 	if err != nil {
 		return fmt.Errorf("set up the SSH server: %w", err)

@@ -11,6 +11,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -25,12 +26,15 @@ type Config struct {
 	AuthorizedKey []byte // the client's, as a line of authorized_keys
 	// WaitInit returns when the guest's init has booted it.
 	WaitInit func(context.Context) error
+	// WriteRoot writes the guest's root filesystem as a tar.
+	WriteRoot func(io.Writer) error
 }
 
 // Server serves SSH.
 type Server struct {
-	config   *ssh.ServerConfig
-	waitInit func(context.Context) error
+	config    *ssh.ServerConfig
+	waitInit  func(context.Context) error
+	writeRoot func(io.Writer) error
 }
 
 // etc is where the users are described.
@@ -58,7 +62,7 @@ func New(c Config) (*Server, error) {
 	// What is cheap for emulated processors too; the client chooses.
 	config.KeyExchanges = []string{ssh.KeyExchangeCurve25519, ssh.KeyExchangeMLKEM768X25519}
 	config.Ciphers = []string{ssh.CipherAES128GCM, ssh.CipherChaCha20Poly1305, ssh.CipherAES256GCM}
-	return &Server{config: config, waitInit: c.WaitInit}, nil
+	return &Server{config: config, waitInit: c.WaitInit, writeRoot: c.WriteRoot}, nil
 }
 
 // allow accepts client as any user that the guest has.

@@ -68,6 +68,10 @@ func serve(t *testing.T, init func(context.Context) error) *fixture {
 		HostKey:       hostPEM,
 		AuthorizedKey: ssh.MarshalAuthorizedKey(signer.PublicKey()),
 		WaitInit:      init,
+		WriteRoot: func(w io.Writer) error {
+			_, err := io.WriteString(w, "a part")
+			return errors.Join(err, errors.New("pack /etc: gone"))
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -94,6 +94,8 @@ func (s *session) handle(r *ssh.Request) (program, bool) {
 		run = s.bangerExec(r.Payload)
 	case agentapi.RequestUntar:
 		run = s.bangerUntar(r.Payload)
+	case agentapi.RequestTar:
+		run = s.bangerTar
 	}
 	return run, run != nil
 }

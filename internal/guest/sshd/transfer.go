@@ -44,6 +44,15 @@ func (s *session) subsystem(payload []byte) program {
 	}
 }
 
+// bangerTar writes the root filesystem as a tar to stdout.
+func (s *session) bangerTar() {
+	if err := s.server.writeRoot(s.channel); err != nil {
+		s.fail(1, err)
+		return
+	}
+	s.exit(0)
+}
+
 // bangerUntar unpacks the tar on stdin.
 func (s *session) bangerUntar(payload []byte) program {
 	var request agentapi.Untar

@@ -77,3 +77,11 @@ func TestBangerUntarFails(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
+
+// What fails half-way is told after what came.
+func TestBangerTarFails(t *testing.T) {
+	got := request(t, dial(t), agentapi.RequestTar, nil, &bytes.Buffer{})
+	if want := (result{stdout: "a part", stderr: "banger: pack /etc: gone\n", status: 1}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
