@@ -10,6 +10,7 @@ import (
 
 	"banger/internal/agentapi"
 	"banger/internal/guestssh"
+	"banger/internal/vmm/qemu"
 )
 
 // guestRoot is who commands run as where no flag says otherwise.
@@ -49,7 +50,13 @@ func (a *app) connect(ctx context.Context, name, user string) (*guestssh.Client,
 		conn.Close()
 		return nil, err
 	}
-	return guestssh.Dial(ctx, conn, keys, user)
+	v, err := a.vms.Get(name)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	emulated := v.State.VMM != nil && v.State.VMM.Accel == qemu.TCG
+	return guestssh.Dial(ctx, conn, guestssh.Login{Keys: keys, User: user, Emulated: emulated})
 }
 
 // runProgram runs a program with this process's streams; its exit status comes

@@ -19,6 +19,23 @@ import (
 // CopyDir copies the named files and directories of dir, slash-separated paths
 // below it and parents before children, to the directory target in the guest.
 func (c *Client) CopyDir(ctx context.Context, dir string, names []string, target string) error {
+	return c.copy(ctx, dir, target, func(root *os.Root, w io.Writer) error { return pack(root, names, w) })
+}
+
+// CopyFile copies a file to the path target in the guest.
+func (c *Client) CopyFile(ctx context.Context, file, target string) error {
+	target = path.Clean(target)
+	return c.copy(ctx, filepath.Dir(file), path.Dir(target), func(root *os.Root, w io.Writer) error {
+		tw := tar.NewWriter(w)
+		if err := packOne(root, filepath.Base(file), path.Base(target), tw); err != nil {
+			return err
+		}
+		return tw.Close()
+	})
+}
+
+// copy unpacks in the guest's directory target what write writes as a tar.
+func (c *Client) copy(ctx context.Context, dir, target string, write func(*os.Root, io.Writer) error) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return fmt.Errorf("copy %s: %w", dir, err)
@@ -28,7 +45,7 @@ func (c *Client) CopyDir(ctx context.Context, dir string, names []string, target
 	defer reader.Close()
 	packed := make(chan error, 1)
 	go func() {
-		err := pack(root, names, writer)
+		err := write(root, writer)
 		writer.CloseWithError(err)
 		packed <- err
 	}()
@@ -48,6 +65,17 @@ func (c *Client) untar(ctx context.Context, stream io.Reader, target string) err
 	if err != nil {
 		return err
 	}
+	return c.serve(ctx, start, Streams{Stdin: stream, Stdout: io.Discard})
+}
+
+// ReadRoot writes the guest's root filesystem as a tar to w: what the image and
+// the VM's disk hold, without what makes a machine of them.
+func (c *Client) ReadRoot(ctx context.Context, w io.Writer) error {
+	return c.serve(ctx, request{name: agentapi.RequestTar}, Streams{Stdout: w})
+}
+
+// serve has the agent itself do something, and fails with what it says.
+func (c *Client) serve(ctx context.Context, start request, streams Streams) error {
 	channel, requests, err := c.open(start)
 	if err != nil {
 		return err
@@ -56,14 +84,15 @@ func (c *Client) untar(ctx context.Context, stream io.Reader, target string) err
 	stop := context.AfterFunc(ctx, func() { channel.Close() })
 	defer stop()
 	var said bytes.Buffer
-	status, err := transfer(channel, requests, Streams{Stdin: stream, Stdout: io.Discard, Stderr: &said})
+	streams.Stderr = &said
+	status, err := transfer(channel, requests, streams)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
 		return err
 	case status != 0:
-		return fmt.Errorf("unpack in the guest: %s", strings.TrimSpace(said.String()))
+		return fmt.Errorf("in the guest: %s", strings.TrimPrefix(strings.TrimSpace(said.String()), "banger: "))
 	}
 	return nil
 }
@@ -72,7 +101,7 @@ func (c *Client) untar(ctx context.Context, stream io.Reader, target string) err
 func pack(root *os.Root, names []string, w io.Writer) error {
 	tw := tar.NewWriter(w)
 	for _, name := range names {
-		err := packOne(root, name, tw)
+		err := packOne(root, name, path.Clean(name), tw)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // git lists files that are deleted and not yet staged so
 		}
@@ -83,7 +112,8 @@ func pack(root *os.Root, names []string, w io.Writer) error {
 	return tw.Close()
 }
 
-func packOne(root *os.Root, name string, tw *tar.Writer) error {
+// packOne writes the file name under another one.
+func packOne(root *os.Root, name, as string, tw *tar.Writer) error {
 	local := filepath.FromSlash(name)
 	info, err := root.Lstat(local)
 	if err != nil {
@@ -102,7 +132,7 @@ func packOne(root *os.Root, name string, tw *tar.Writer) error {
 	if err != nil {
 		return err
 	}
-	header.Name, header.Uname, header.Gname, header.Uid, header.Gid = path.Clean(name), "", "", 0, 0
+	header.Name, header.Uname, header.Gname, header.Uid, header.Gid = as, "", "", 0, 0
 	if info.IsDir() {
 		header.Name += "/"
 	}
