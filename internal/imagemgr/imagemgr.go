@@ -30,6 +30,7 @@ type Image struct {
 	Digest        string    `json:"digest"`                  // of rootfs.ext4, "sha256:..."
 	Size          int64     `json:"size"`                    // of rootfs.ext4, in bytes
 	Config        *Config   `json:"config,omitempty"`        // OCI images have one
+	Build         *Build    `json:"build,omitempty"`         // images built of others have one
 	CreatedAt     time.Time `json:"created_at"`
 	BangerVersion string    `json:"banger_version,omitempty"`
 }

@@ -15,6 +15,7 @@ type PullOptions struct {
 	Source    ref.Source
 	Name      string
 	KernelRef string    // only recorded
+	Recorded  string    // recorded in place of Source, where not ""
 	Stdin     io.Reader // what "-" means
 	Replace   bool      // an image of that name gives way
 	Progress  Progress
@@ -55,15 +56,22 @@ func (s *Store) pull(ctx context.Context, o PullOptions) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
+	i := Image{Name: o.Name, KernelRef: o.KernelRef, Source: o.Recorded, Config: src.config}
+	if i.Source == "" {
+		i.Source = o.Source.String()
+	}
+	return s.make(ctx, stage, src, o.Replace, i)
+}
+
+// make makes the staged image of a source, completes its manifest and gives it
+// its name.
+func (s *Store) make(ctx context.Context, stage *statedir.Stage, src *source, replace bool, i Image) (Image, error) {
 	found := &inspector{}
 	src.entries = found.watch(src.entries)
 	file, err := writeRootfs(ctx, stage.Path(statedir.Rootfs), src)
 	if err != nil {
 		return Image{}, err
 	}
-	return s.publish(stage, o.Replace, Image{
-		Name: o.Name, KernelRef: o.KernelRef, Source: o.Source.String(),
-		Distro: found.distro(), Config: src.config, SourceDigest: src.digest(),
-		Digest: file.digest, Size: file.size,
-	})
+	i.Distro, i.SourceDigest, i.Digest, i.Size = found.distro(), src.digest(), file.digest, file.size
+	return s.publish(stage, replace, i)
 }
