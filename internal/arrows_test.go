@@ -18,8 +18,12 @@ var allowed = map[string][]string{
 
 	"internal/cli": {
 		"internal/agentapi", "internal/catalog", "internal/config", "internal/fetch", "internal/guestssh",
-		"internal/imagemgr", "internal/kernel", "internal/kernelcat", "internal/process", "internal/project", "internal/ref", "internal/size", "internal/statedir",
-		"internal/supervisor", "internal/vm", "internal/vmm/qemu",
+		"internal/imagebuild", "internal/imagemgr", "internal/kernel", "internal/kernelcat", "internal/process",
+		"internal/project", "internal/ref", "internal/size", "internal/statedir", "internal/supervisor", "internal/vm",
+		"internal/vmm/qemu",
+	},
+	"internal/imagebuild": {
+		"internal/agentapi", "internal/guestssh", "internal/imagemgr", "internal/process", "internal/ref",
 	},
 	"internal/supervisor": {
 		"internal/agentapi", "internal/initramfs", "internal/kernel", "internal/process", "internal/statedir",
@@ -53,8 +57,9 @@ var allowed = map[string][]string{
 	},
 	"internal/guest/service": {
 		"internal/agentapi", "internal/guest/console", "internal/guest/control", "internal/guest/initsys",
-		"internal/guest/power", "internal/guest/sshd",
+		"internal/guest/power", "internal/guest/roottar", "internal/guest/sshd",
 	},
+	"internal/guest/roottar":  {"internal/agentapi", "internal/guest/identity"},
 	"internal/guest/sshd":     {"internal/agentapi", "internal/guest/account", "internal/guest/terminal", "internal/guest/untar"},
 	"internal/guest/power":    {"internal/guest/console"},
 	"internal/guest/console":  {"internal/agentapi"},

@@ -10,6 +10,7 @@ import (
 
 	"banger/internal/catalog"
 	"banger/internal/config"
+	"banger/internal/imagebuild"
 	"banger/internal/imagemgr"
 	"banger/internal/kernel"
 	"banger/internal/process"
@@ -86,6 +87,9 @@ func hint(err error) string {
 		phase    *vm.PhaseError
 		program  *process.NotFoundError
 		start    *vm.StartError
+		other    *imagebuild.OtherInputsError
+		packages *imagebuild.PackagesError
+		noTool   *imagebuild.NoToolError
 	)
 	switch {
 	case errors.As(err, &given):
@@ -106,6 +110,14 @@ func hint(err error) string {
 		return phaseHint(phase)
 	case errors.As(err, &program):
 		return installHint(program.Program)
+	case errors.As(err, &other):
+		return "choose another name, or replace it by --force"
+	case errors.As(err, &packages):
+		return "--script can call that distribution's own package manager"
+	case errors.As(err, &noTool) && noTool.Docker == nil:
+		return "docker, podman or buildah does; " + installHint("buildah")
+	case errors.As(err, &noTool):
+		return "check that its daemon runs and that you may use it, or install podman or buildah"
 	case errors.As(err, &start) && start.Missing != "":
 		return installHint(start.Missing)
 	case errors.Is(err, syscall.ENOSPC):
@@ -132,8 +144,8 @@ func phaseHint(e *vm.PhaseError) string {
 	return "banger vm start " + e.Name + " starts it"
 }
 
-// packages are the Debian packages of the programs that banger runs.
-var packages = map[string]string{
+// debianPackages are the Debian packages of the programs that banger runs.
+var debianPackages = map[string]string{
 	"qemu-system-x86_64": "qemu-system-x86",
 	"mkfs.ext4":          "e2fsprogs",
 	"apt-get":            "apt",
@@ -142,7 +154,7 @@ var packages = map[string]string{
 }
 
 func installHint(program string) string {
-	name := packages[program]
+	name := debianPackages[program]
 	if name == "" {
 		name = program
 	}

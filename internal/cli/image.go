@@ -17,7 +17,7 @@ import (
 func (a *app) imageCommand() *cobra.Command {
 	return group("image", "Get and manage images",
 		a.imageListCommand(), a.imageShowCommand(), a.imagePullCommand(),
-		a.imageRegisterCommand(), a.imageRemoveCommand(),
+		a.imageRegisterCommand(), a.imageBuildCommand(), a.imageRemoveCommand(),
 	)
 }
 

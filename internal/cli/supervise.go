@@ -16,34 +16,34 @@ const (
 	superviseName = "supervise"
 	starterFD     = 3 // where vm.Start passes its socket
 	bootTimeout   = 3 * time.Minute
+
+	noInitFlag      = "no-init"
+	keepStoppedFlag = "keep-stopped"
 )
 
 // superviseCommand is what vm.Start runs; people do not.
 func (a *app) superviseCommand() *cobra.Command {
-	return &cobra.Command{
+	var o supervisor.Options
+	c := &cobra.Command{
 		Use:    superviseName + " NAME",
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
-		RunE: a.run(func(ctx context.Context, args []string) error {
-			starter, err := vm.NewReporter(os.NewFile(starterFD, "starter"))
-			if err != nil {
-				return err
-			}
-			return a.supervise(ctx, args[0], starter)
-		}),
 	}
+	c.Flags().BoolVar(&o.NoInit, noInitFlag, false, "do not run the image's init")
+	c.Flags().BoolVar(&o.KeepStopped, keepStoppedFlag, false, "do not remove an ephemeral VM that stops while its starter lives")
+	c.RunE = a.run(func(ctx context.Context, args []string) (err error) {
+		if o.Starter, err = vm.NewReporter(os.NewFile(starterFD, "starter")); err != nil {
+			return err
+		}
+		o.Name = args[0]
+		return a.supervise(ctx, o)
+	})
+	return c
 }
 
-func (a *app) supervise(ctx context.Context, name string, starter *vm.Reporter) error {
-	o := supervisor.Options{
-		Name:        name,
-		VMs:         a.vms,
-		Backend:     qemu.New(a.config.QEMU),
-		BootTimeout: bootTimeout,
-		Log:         a.Err,
-		Starter:     starter,
-	}
-	v, err := a.vms.Get(name)
+func (a *app) supervise(ctx context.Context, o supervisor.Options) error {
+	o.VMs, o.Backend, o.BootTimeout, o.Log = a.vms, qemu.New(a.config.QEMU), bootTimeout, a.Err
+	v, err := a.vms.Get(o.Name)
 	if err == nil {
 		o.Kernel, err = a.kernels.Get(v.Kernel)
 	}
@@ -52,7 +52,7 @@ func (a *app) supervise(ctx context.Context, name string, starter *vm.Reporter) 
 		o.Rootfs = a.images.Rootfs(v.Image)
 	}
 	if err != nil {
-		supervisor.Refuse(starter, err)
+		supervisor.Refuse(o.Starter, err)
 		return err
 	}
 	return supervisor.Run(ctx, o)

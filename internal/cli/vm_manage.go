@@ -35,13 +35,15 @@ func (a *app) vmStartCommand() *cobra.Command {
 	}
 }
 
-// start boots a VM by running this executable again as its supervisor.
-func (a *app) start(ctx context.Context, name string) (*vm.Lease, error) {
+// start boots a VM by running this executable again as its supervisor, with
+// flags.
+func (a *app) start(ctx context.Context, name string, flags ...string) (*vm.Lease, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find banger's own executable: %w", err)
 	}
-	return a.vms.Start(ctx, name, []string{self, superviseName}, func(stage string) { a.say("%s", stage) })
+	command := append([]string{self, superviseName}, flags...)
+	return a.vms.Start(ctx, name, command, func(stage string) { a.say("%s", stage) })
 }
 
 func (a *app) vmStopCommand() *cobra.Command {
