@@ -52,7 +52,7 @@ func TestHints(t *testing.T) {
 		{&vm.PhaseError{Name: "a", Phase: vm.Running}, "banger vm stop a stops it"},
 		{&vm.PhaseError{Name: "a", Phase: vm.Stopped}, "banger vm start a starts it"},
 		{&process.NotFoundError{Program: "qemu-system-x86_64"}, "on Debian and Ubuntu: sudo apt install qemu-system-x86"},
-		{&vm.StartError{Message: "x", Missing: "mkfs.ext4"}, "on Debian and Ubuntu: sudo apt install e2fsprogs"},
+		{&vm.StartError{Message: "x", Hint: "do that"}, "do that"},
 		{fmt.Errorf("write: %w", syscall.ENOSPC), "free some space; nothing was left behind"},
 		{fmt.Errorf("vm %w", statedir.ErrExist), "choose another name, or remove that one first"},
 		{errors.New("plain"), ""},

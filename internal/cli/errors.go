@@ -16,6 +16,7 @@ import (
 	"banger/internal/process"
 	"banger/internal/statedir"
 	"banger/internal/vm"
+	"banger/internal/vmm/firecracker"
 )
 
 // The exit codes that are banger's own, docker's where docker has one. Any
@@ -110,6 +111,8 @@ func hint(err error) string {
 		return phaseHint(phase)
 	case errors.As(err, &program):
 		return installHint(program.Program)
+	case vmmHint(err) != "":
+		return vmmHint(err)
 	case errors.As(err, &other):
 		return "choose another name, or replace it by --force"
 	case errors.As(err, &packages):
@@ -118,8 +121,8 @@ func hint(err error) string {
 		return "docker, podman or buildah does; " + installHint("buildah")
 	case errors.As(err, &noTool):
 		return "check that its daemon runs and that you may use it, or install podman or buildah"
-	case errors.As(err, &start) && start.Missing != "":
-		return installHint(start.Missing)
+	case errors.As(err, &start) && start.Hint != "":
+		return start.Hint
 	case errors.Is(err, syscall.ENOSPC):
 		return "free some space; nothing was left behind"
 	case errors.Is(err, statedir.ErrExist):
@@ -154,6 +157,9 @@ var debianPackages = map[string]string{
 }
 
 func installHint(program string) string {
+	if program == firecracker.Name {
+		return "put it on PATH; https://github.com/firecracker-microvm/firecracker/releases has it"
+	}
 	name := debianPackages[program]
 	if name == "" {
 		name = program

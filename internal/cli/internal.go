@@ -13,9 +13,9 @@ import (
 	"banger/internal/statedir"
 )
 
-// internalCommand groups what banger's own scripts call.
+// internalCommand groups what banger's own scripts and banger itself call.
 func (a *app) internalCommand() *cobra.Command {
-	c := group("internal", "What the scripts that publish bundles call", a.packKernelCommand(), a.patchCatalogCommand())
+	c := group("internal", "What the scripts that publish bundles call", a.packKernelCommand(), a.patchCatalogCommand(), jailCommand())
 	c.Hidden = true
 	return c
 }

@@ -10,7 +10,7 @@ import (
 
 	"banger/internal/agentapi"
 	"banger/internal/guestssh"
-	"banger/internal/vmm/qemu"
+	"banger/internal/vmm"
 )
 
 // guestRoot is who commands run as where no flag says otherwise.
@@ -55,7 +55,7 @@ func (a *app) connect(ctx context.Context, name, user string) (*guestssh.Client,
 		conn.Close()
 		return nil, err
 	}
-	emulated := v.State.VMM != nil && v.State.VMM.Accel == qemu.TCG
+	emulated := v.State.VMM != nil && v.State.VMM.Accel == vmm.TCG
 	return guestssh.Dial(ctx, conn, guestssh.Login{Keys: keys, User: user, Emulated: emulated})
 }
 

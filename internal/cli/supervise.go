@@ -9,7 +9,6 @@ import (
 
 	"banger/internal/supervisor"
 	"banger/internal/vm"
-	"banger/internal/vmm/qemu"
 )
 
 const (
@@ -42,8 +41,11 @@ func (a *app) superviseCommand() *cobra.Command {
 }
 
 func (a *app) supervise(ctx context.Context, o supervisor.Options) error {
-	o.VMs, o.Backend, o.BootTimeout, o.Log = a.vms, qemu.New(a.config.QEMU), bootTimeout, a.Err
+	o.VMs, o.BootTimeout, o.Log, o.Hint = a.vms, bootTimeout, a.Err, hint
 	v, err := a.vms.Get(o.Name)
+	if err == nil {
+		o.Backend, err = a.backend(or(v.VMM, a.config.VMM))
+	}
 	if err == nil {
 		o.Kernel, err = a.kernels.Get(v.Kernel)
 	}
@@ -52,7 +54,7 @@ func (a *app) supervise(ctx context.Context, o supervisor.Options) error {
 		o.Rootfs = a.images.Rootfs(v.Image)
 	}
 	if err != nil {
-		supervisor.Refuse(o.Starter, err)
+		supervisor.Refuse(o, err)
 		return err
 	}
 	return supervisor.Run(ctx, o)

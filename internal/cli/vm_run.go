@@ -43,6 +43,7 @@ func (a *app) vmRunCommand() *cobra.Command {
 	flags.Var(&o.disk, "disk", "size of the VM's own disk, such as 8G")
 	flags.BoolVar(&o.spec.Ephemeral, "rm", false, "remove the VM when the command or shell ends")
 	flags.BoolVar(&o.spec.HostLoopback, "host-loopback", false, "let the guest reach the host's loopback as host.banger.internal")
+	flags.StringVar(&o.spec.VMM, "vmm", "", "VMM to run it: auto, firecracker or qemu (default from the configuration)")
 	o.program.addFlags(flags)
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		if err := o.complete(a, c.ArgsLenAtDash(), args); err != nil {
@@ -120,6 +121,9 @@ func (a *app) vmRun(ctx context.Context, o runOptions) error {
 		}
 	}
 	if err := a.resolve(&o.spec); err != nil {
+		return err
+	}
+	if _, err := a.backend(o.spec.VMM); err != nil {
 		return err
 	}
 	v, err := a.vms.Create(ctx, o.spec)

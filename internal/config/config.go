@@ -28,7 +28,10 @@ type Config struct {
 	CPUs   int       `toml:"cpus"`
 	Memory size.Size `toml:"memory"`
 	Disk   size.Size `toml:"disk"`
-	QEMU   string    `toml:"qemu_bin"` // "" is the one on PATH
+	VMM    string    `toml:"vmm"` // which VMM runs VMs, see package pick
+
+	QEMU        string `toml:"qemu_bin"`        // "" is the one on PATH
+	Firecracker string `toml:"firecracker_bin"` // the same
 
 	Catalogs      []catalog.Source `toml:"catalog"`
 	KernelCatalog string           `toml:"-"` // takes the place of Catalogs; see catalog.Locations
@@ -59,12 +62,14 @@ func Load(dir string, getenv func(string) string) (Config, error) {
 
 func (c *Config) fromEnvironment(getenv func(string) string) error {
 	set := map[string]func(string) error{
-		"BANGER_IMAGE":          setString(&c.Image),
-		"BANGER_KERNEL":         setString(&c.Kernel),
-		"BANGER_KERNEL_CATALOG": setString(&c.KernelCatalog),
-		"BANGER_QEMU_BIN":       setString(&c.QEMU),
-		"BANGER_MEMORY":         c.Memory.Set,
-		"BANGER_DISK":           c.Disk.Set,
+		"BANGER_IMAGE":           setString(&c.Image),
+		"BANGER_KERNEL":          setString(&c.Kernel),
+		"BANGER_KERNEL_CATALOG":  setString(&c.KernelCatalog),
+		"BANGER_VMM":             setString(&c.VMM),
+		"BANGER_QEMU_BIN":        setString(&c.QEMU),
+		"BANGER_FIRECRACKER_BIN": setString(&c.Firecracker),
+		"BANGER_MEMORY":          c.Memory.Set,
+		"BANGER_DISK":            c.Disk.Set,
 		"BANGER_CPUS": func(text string) (err error) {
 			c.CPUs, err = strconv.Atoi(text)
 			return err

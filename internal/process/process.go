@@ -33,7 +33,21 @@ type Cmd struct {
 	// Run only: it and its children are told to end, and Run waits a second
 	// for that. It outlives this process where it takes longer.
 	CleansUp bool
+
+	// OwnNetwork is for a program that is to have a user and a network
+	// namespace of its own, with this user in it and the capabilities to set the
+	// network up. See NamespaceError.
+	OwnNetwork bool
 }
+
+// NamespaceError says that this user may not make namespaces.
+type NamespaceError struct{ Err error }
+
+func (e *NamespaceError) Error() string {
+	return "make a user and a network namespace: " + e.Err.Error()
+}
+
+func (e *NamespaceError) Unwrap() error { return e.Err }
 
 // NotFoundError says that the host lacks a program.
 type NotFoundError struct{ Program string }
@@ -133,6 +147,9 @@ func (c Cmd) command(ctx context.Context) (*exec.Cmd, *lastLines, error) {
 	cmd.Env, cmd.Dir, cmd.ExtraFiles = c.Env, c.Dir, c.Files
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if c.OwnNetwork {
+		ownNetwork(cmd.SysProcAttr)
+	}
 	tail := &lastLines{}
 	if c.Stderr == nil {
 		cmd.Stderr = tail
@@ -147,6 +164,9 @@ func (c Cmd) fault(ctx context.Context, err error, tail *lastLines) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return &Error{Program: c.Args[0], Status: exit.ProcessState.String(), Stderr: tail.String()}
+	}
+	if c.OwnNetwork {
+		return &NamespaceError{err}
 	}
 	return fmt.Errorf("run %s: %w", c.Args[0], err)
 }

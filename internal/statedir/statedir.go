@@ -44,6 +44,7 @@ type Dirs struct {
 	State   string
 	Cache   string
 	Config  string
+	Data    string
 	Kernels string
 }
 
@@ -58,6 +59,7 @@ func Default() (Dirs, error) {
 		State:  filepath.Join(xdg.StateHome, "banger"),
 		Cache:  filepath.Join(xdg.CacheHome, "banger"),
 		Config: filepath.Join(xdg.ConfigHome, "banger"),
+		Data:   filepath.Join(xdg.DataHome, "banger"),
 	}
 	d.Kernels = filepath.Join(d.State, "kernels")
 	if k := os.Getenv("BANGER_KERNELS_DIR"); k != "" {
@@ -84,6 +86,9 @@ func (d Dirs) VMTree() Tree { return Tree{Kind: "vm", Dir: filepath.Join(d.State
 func (d Dirs) BlobTree() Tree {
 	return Tree{Kind: "blob", Dir: filepath.Join(d.Cache, "blobs", "sha256")}
 }
+
+// BinDir is where users may put VMMs of their own.
+func (d Dirs) BinDir() string { return filepath.Join(d.Data, "bin") }
 
 // AptDir is the cache for apt's lists and downloads.
 func (d Dirs) AptDir() string { return filepath.Join(d.Cache, "apt") }

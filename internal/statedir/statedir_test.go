@@ -68,6 +68,7 @@ func TestDefault(t *testing.T) {
 		State:   "/home/u/.local/state/banger",
 		Cache:   "/cache/banger",
 		Config:  "/home/u/.config/banger",
+		Data:    "/home/u/.local/share/banger",
 		Kernels: "/home/u/.local/state/banger/kernels",
 	}
 	if d != want {

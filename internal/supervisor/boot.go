@@ -58,7 +58,7 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 		return err
 	}
 	if first {
-		s.Starter.Send(vm.Report{Stage: "booting " + s.Name + " (" + info.Backend + ", " + info.Accel + ")"})
+		s.Starter.Send(vm.Report{Stage: "booting " + s.Name + " (" + describe(info) + ")"})
 	}
 	b.machine, err = s.Backend.Start(context.Background(), s.config(), b.network)
 	if err != nil {
@@ -70,6 +70,16 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 	}()
 	s.save(func(st *vm.State) { st.VMM, st.VMMPID = &info, b.machine.PID() })
 	return nil
+}
+
+// describe says what runs a VM, and why it is not what could be expected: that
+// there is no KVM is no surprise.
+func describe(info vmm.Info) string {
+	text := info.Backend + ", " + info.Accel
+	if info.Accel == vmm.KVM && info.Why != "" {
+		text += "; " + info.Why
+	}
+	return text
 }
 
 // cleanup ends what start made. It is safe at any stage of start.

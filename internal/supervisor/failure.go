@@ -3,7 +3,6 @@ package supervisor
 import (
 	"errors"
 
-	"banger/internal/process"
 	"banger/internal/vm"
 )
 
@@ -37,21 +36,17 @@ func (s *supervisor) reasonAsked() string {
 }
 
 // failure is err as the starter hears it.
-func failure(err error) *vm.StartError {
-	f := &vm.StartError{Message: err.Error()}
+func failure(err error, hint func(error) string) *vm.StartError {
+	f := &vm.StartError{Message: err.Error(), Hint: hint(err)}
 	var guest *guestError
-	var missing *process.NotFoundError
-	switch {
-	case errors.As(err, &guest):
+	if errors.As(err, &guest) {
 		f.Console = guest.console
-	case errors.As(err, &missing):
-		f.Missing = missing.Program
 	}
 	return f
 }
 
-// Refuse tells a starter why its VM cannot even be tried.
-func Refuse(starter *vm.Reporter, err error) {
-	starter.Send(vm.Report{Failure: failure(err)})
-	starter.Close()
+// Refuse tells o's starter why its VM cannot even be tried.
+func Refuse(o Options, err error) {
+	o.Starter.Send(vm.Report{Failure: failure(err, o.Hint)})
+	o.Starter.Close()
 }

@@ -31,8 +31,9 @@ type Options struct {
 	BootTimeout time.Duration
 	Log         io.Writer
 	Starter     *vm.Reporter
-	NoInit      bool // the image's init does not run
-	KeepStopped bool // an ephemeral VM is not removed where it stops before its starter lets go
+	Hint        func(error) string // what to do about an error, for the starter
+	NoInit      bool               // the image's init does not run
+	KeepStopped bool               // an ephemeral VM is not removed where it stops before its starter lets go
 }
 
 // supervisor is one VM at work.
@@ -61,7 +62,7 @@ func Run(ctx context.Context, o Options) error {
 		err = runLocked(ctx, o)
 	}
 	if err != nil {
-		o.Starter.Send(vm.Report{Failure: failure(err)})
+		o.Starter.Send(vm.Report{Failure: failure(err, o.Hint)})
 	}
 	return err
 }

@@ -62,7 +62,7 @@ var streamFrames = frames{
 
 var packetFrames = frames{
 	kind:  unix.SOCK_SEQPACKET,
-	serve: (*Network).ServePackets,
+	serve: func(n *Network, ctx context.Context, conn net.Conn) error { return n.ServePackets(ctx, conn) },
 	write: func(w io.Writer, frame []byte) error {
 		_, err := w.Write(frame)
 		return err

@@ -28,7 +28,7 @@ func (n *Network) ServeStream(ctx context.Context, conn net.Conn) error {
 }
 
 // ServePackets implements vmm.Network.
-func (n *Network) ServePackets(ctx context.Context, conn net.Conn) error {
+func (n *Network) ServePackets(ctx context.Context, conn io.ReadWriteCloser) error {
 	packet := make([]byte, 0, maxFrame) // transmit sends one frame at a time
 	send := func(frame [][]byte) error {
 		packet = packet[:0]
@@ -47,7 +47,7 @@ func (n *Network) ServePackets(ctx context.Context, conn net.Conn) error {
 }
 
 // serve carries frames between the guest at conn and the stack.
-func (n *Network) serve(ctx context.Context, conn net.Conn,
+func (n *Network) serve(ctx context.Context, conn io.Closer,
 	send func([][]byte) error, receive func() (*buffer.View, error)) error {
 	if !n.begin() {
 		conn.Close()

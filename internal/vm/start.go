@@ -25,7 +25,7 @@ type Report struct {
 // StartError says why a VM did not start.
 type StartError struct {
 	Message string   `json:"message"`
-	Missing string   `json:"missing,omitempty"` // a program that the host lacks
+	Hint    string   `json:"hint,omitempty"`    // what to do about it
 	Console []string `json:"console,omitempty"` // the guest's last lines, where it was the guest
 }
 

@@ -28,6 +28,7 @@ type VM struct {
 	DiskBytes    int64     `json:"disk_bytes"`
 	Ephemeral    bool      `json:"ephemeral,omitempty"` // removed when it stops
 	HostLoopback bool      `json:"host_loopback,omitempty"`
+	VMM          string    `json:"vmm,omitempty"` // the backend that was asked for, "" for the configured one
 	MachineID    string    `json:"machine_id"`
 	MAC          string    `json:"mac"`
 	CreatedAt    time.Time `json:"created_at"`

@@ -60,7 +60,7 @@ func supervise(behaviour, name string) {
 		}
 		answer(listener)
 	case "fails":
-		starter.Send(Report{Failure: &StartError{Message: "no guest", Console: []string{"panic"}, Missing: "qemu"}})
+		starter.Send(Report{Failure: &StartError{Message: "no guest", Console: []string{"panic"}, Hint: "do this"}})
 	case "dies":
 	case "hangs":
 		starter.Gone()
@@ -300,7 +300,7 @@ func TestStartFailures(t *testing.T) {
 	create(t, s, testSpec("a"))
 	var fault *StartError
 	_, err := start(t, context.Background(), s, "fails")
-	if !errors.As(err, &fault) || fault.Message != "no guest" || fault.Missing != "qemu" || len(fault.Console) != 1 {
+	if !errors.As(err, &fault) || fault.Message != "no guest" || fault.Hint != "do this" || len(fault.Console) != 1 {
 		t.Errorf("got %#v", err)
 	}
 	if _, err := start(t, context.Background(), s, "dies"); !errors.As(err, &fault) {

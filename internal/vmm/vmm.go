@@ -39,15 +39,21 @@ type Network interface {
 	// as QEMU's -netdev stream sends it.
 	ServeStream(ctx context.Context, conn net.Conn) error
 	// ServePackets expects one frame for each Read and Write.
-	ServePackets(ctx context.Context, conn net.Conn) error
+	ServePackets(ctx context.Context, conn io.ReadWriteCloser) error
 }
+
+// The accelerators.
+const (
+	KVM = "kvm"
+	TCG = "tcg" // emulation
+)
 
 // Info is what a backend found on this host.
 type Info struct {
 	Backend string `json:"backend"`       // "qemu", "firecracker"
 	Path    string `json:"path"`          // the VMM's executable
 	Version string `json:"version"`       // as the VMM says it
-	Accel   string `json:"accel"`         // "kvm" or "tcg"
+	Accel   string `json:"accel"`         // KVM or TCG
 	Why     string `json:"why,omitempty"` // why not KVM, where it is not
 }
 

@@ -9,12 +9,6 @@ import (
 	"banger/internal/vmm"
 )
 
-// The accelerators, by QEMU's names.
-const (
-	KVM = "kvm"
-	TCG = "tcg"
-)
-
 // Args is the command line, without the program, for a VM whose network is at
 // the other end of the socket netFD; without one it has no network card.
 //
@@ -54,7 +48,7 @@ func Args(cfg vmm.Config, accel string, netFD ...int) []string {
 // Two features of the processor are slow to emulate: "fast" string operations,
 // which go byte by byte, and a fifth level of page tables.
 func machineArgs(accel string) []string {
-	if accel == KVM {
+	if accel == vmm.KVM {
 		return []string{"-machine", "microvm,acpi=on,pit=off,pic=off,rtc=on", "-accel", "kvm", "-cpu", "host"}
 	}
 	return []string{"-machine", "microvm,acpi=on,pit=on,pic=on,rtc=on", "-accel", "tcg,thread=multi", "-cpu", "max,erms=off,la57=off"}
@@ -68,7 +62,7 @@ func machineArgs(accel string) []string {
 // ciphers would take a fifth of its boot.
 func kernelArgs(accel string) []string {
 	args := []string{"console=ttyS0", "reboot=t"}
-	if accel == TCG {
+	if accel == vmm.TCG {
 		args = append(args, "tsc=reliable", "cryptomgr.notests")
 	}
 	return args

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"os"
 
 	"banger/internal/vmm"
 )
@@ -20,43 +19,19 @@ const maxNote = 1 << 16
 // checkFiles says which of a VM's files QEMU could not use: its own words are
 // for those who know its options.
 func checkFiles(cfg vmm.Config) error {
-	if err := checkKernel(cfg.Kernel); err != nil {
+	if err := cfg.CheckFiles(); err != nil {
 		return err
 	}
-	if err := checkOpen(cfg.Initrd, os.O_RDONLY); err != nil {
-		return fmt.Errorf("open the initramfs: %w", err)
-	}
-	for _, disk := range cfg.Disks {
-		mode := os.O_RDWR
-		if disk.ReadOnly {
-			mode = os.O_RDONLY
-		}
-		if err := checkOpen(disk.Path, mode); err != nil {
-			return fmt.Errorf("open a disk: %w", err)
-		}
-	}
-	return nil
+	return checkEntry(cfg.Kernel)
 }
 
-func checkOpen(path string, mode int) error {
-	f, err := os.OpenFile(path, mode, 0)
-	if err != nil {
-		return err
-	}
-	return f.Close()
-}
-
-// checkKernel says what keeps QEMU from starting a kernel.
-func checkKernel(path string) error {
-	f, err := os.Open(path)
+// checkEntry says whether QEMU can start a kernel.
+func checkEntry(path string) error {
+	image, err := elf.Open(path)
 	if err != nil {
 		return fmt.Errorf("open the kernel: %w", err)
 	}
-	defer f.Close()
-	image, err := elf.NewFile(f)
-	if err != nil || image.Machine != elf.EM_X86_64 || image.Type != elf.ET_EXEC {
-		return fmt.Errorf("%s is not an uncompressed x86-64 kernel", path)
-	}
+	defer image.Close()
 	for _, segment := range image.Progs {
 		if segment.Type == elf.PT_NOTE && hasNote(segment.Open(), "Xen", notePVH) {
 			return nil

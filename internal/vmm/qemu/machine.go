@@ -13,7 +13,7 @@ import (
 // machine is a running QEMU.
 type machine struct {
 	child   *process.Child
-	log     *log
+	log     *vmm.Log
 	network chan struct{} // closed when the network has let go of the guest
 }
 
@@ -39,7 +39,7 @@ func (m *machine) Wait() error {
 // verdict tells the host's faults from a guest's end. Told to terminate by a
 // signal, QEMU says so and then exits with 0.
 func (m *machine) verdict(err error) error {
-	last := m.log.lastLine()
+	last := m.log.LastLine()
 	var failure *process.Error
 	switch {
 	case errors.As(err, &failure):

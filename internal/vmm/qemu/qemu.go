@@ -69,9 +69,9 @@ func (b *backend) Probe(ctx context.Context) (vmm.Info, error) {
 
 func (b *backend) accel() string {
 	if b.kvm().Works {
-		return KVM
+		return vmm.KVM
 	}
-	return TCG
+	return vmm.TCG
 }
 
 // version picks the number out of what QEMU says of itself.
@@ -93,7 +93,7 @@ func (b *backend) Start(ctx context.Context, cfg vmm.Config, network vmm.Network
 		return nil, err
 	}
 	accel := b.accel()
-	if accel == TCG {
+	if accel == vmm.TCG {
 		khz := fmt.Sprintf("tsc_early_khz=%d", b.tsc.kiloHertz())
 		cfg.Cmdline = append(slices.Clone(cfg.Cmdline), khz)
 	}
@@ -102,7 +102,7 @@ func (b *backend) Start(ctx context.Context, cfg vmm.Config, network vmm.Network
 		return nil, err
 	}
 	defer peer.Close()
-	m := &machine{log: newLog(cfg.Log)}
+	m := &machine{log: vmm.NewLog(cfg.Log, Program+": ")}
 	const firstFile = 3
 	m.child, err = process.Start(ctx, process.Cmd{
 		Args:   append([]string{path}, Args(cfg, accel, firstFile)...),

@@ -6,6 +6,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -33,7 +34,7 @@ func TestProbe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if info.Version != "9.2.0" || info.Backend != Name || (info.Accel == KVM) != (info.Why == "") {
+	if info.Version != "9.2.0" || info.Backend != Name || (info.Accel == vmm.KVM) != (info.Why == "") {
 		t.Errorf("Probe = %+v", info)
 	}
 	if _, err := New(fakeQEMU(t, "echo its library is missing >&2; exit 127")).Probe(t.Context()); err == nil ||
@@ -119,7 +120,7 @@ func TestSurroundings(t *testing.T) {
 	}
 }
 
-func TestCheckKernel(t *testing.T) {
+func TestCheckFiles(t *testing.T) {
 	for name, test := range map[string]struct {
 		image []byte
 		want  string
@@ -137,9 +138,13 @@ func TestCheckKernel(t *testing.T) {
 		if err := os.WriteFile(path, test.image, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		err := checkKernel(path)
+		initrd := filepath.Join(t.TempDir(), "initrd")
+		if err := os.WriteFile(initrd, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := checkFiles(vmm.Config{Kernel: path, Initrd: initrd})
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
-			t.Errorf("%s: checkKernel = %v, want %q", name, err, test.want)
+			t.Errorf("%s: checkFiles = %v, want %q", name, err, test.want)
 		}
 	}
 }
@@ -206,6 +211,4 @@ func (discard) ServeStream(_ context.Context, conn net.Conn) error {
 	return err
 }
 
-func (discard) ServePackets(ctx context.Context, conn net.Conn) error {
-	return discard{}.ServeStream(ctx, conn)
-}
+func (discard) ServePackets(context.Context, io.ReadWriteCloser) error { return errors.ErrUnsupported }

@@ -68,14 +68,14 @@ func (c *cable) ServeStream(ctx context.Context, conn net.Conn) error {
 }
 
 // ServePackets implements vmm.Network.
-func (c *cable) ServePackets(ctx context.Context, conn net.Conn) error {
+func (c *cable) ServePackets(ctx context.Context, conn io.ReadWriteCloser) error {
 	return c.serve(ctx, conn, func(frame []byte) error {
 		_, err := conn.Write(frame)
 		return err
 	}, conn.Read)
 }
 
-func (c *cable) serve(ctx context.Context, conn net.Conn, send func([]byte) error, receive func([]byte) (int, error)) error {
+func (c *cable) serve(ctx context.Context, conn io.Closer, send func([]byte) error, receive func([]byte) (int, error)) error {
 	defer close(c.ended)
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()

@@ -1,4 +1,4 @@
-package qemu
+package vmm
 
 import (
 	"bytes"
@@ -10,23 +10,26 @@ import (
 // maxLine bounds what is kept of a line, in bytes.
 const maxLine = 4096
 
-// log passes on what QEMU says of itself and keeps the last line.
-type log struct {
-	out io.Writer
+// Log passes on what a VMM says of itself and keeps the last line.
+type Log struct {
+	out    io.Writer
+	prefix string // what the VMM writes before its lines
 
 	mu         sync.Mutex
 	last, line []byte // the last whole line, and the one being written
 }
 
-func newLog(out io.Writer) *log {
+// NewLog returns a log that passes on to out, which may be nil; the VMM writes
+// prefix before its lines.
+func NewLog(out io.Writer, prefix string) *Log {
 	if out == nil {
 		out = io.Discard
 	}
-	return &log{out: out}
+	return &Log{out: out, prefix: prefix}
 }
 
-// Write never fails: a log that can't be written must not stall QEMU.
-func (l *log) Write(p []byte) (int, error) {
+// Write never fails: a log that can't be written must not stall a VMM.
+func (l *Log) Write(p []byte) (int, error) {
 	l.out.Write(p)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -41,8 +44,8 @@ func (l *log) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// lastLine returns the last line without QEMU's name before it.
-func (l *log) lastLine() string {
+// LastLine returns the last line without what the VMM writes before it.
+func (l *Log) LastLine() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	line := l.line
@@ -50,7 +53,7 @@ func (l *log) lastLine() string {
 		line = l.last
 	}
 	text := strings.TrimSpace(string(line))
-	if _, rest, found := strings.Cut(text, Program+": "); found {
+	if _, rest, found := strings.Cut(text, l.prefix); found {
 		return rest
 	}
 	return text

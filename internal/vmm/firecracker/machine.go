@@ -1,0 +1,88 @@
+package firecracker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"banger/internal/jail"
+	"banger/internal/process"
+	"banger/internal/vmm"
+)
+
+// machine is a running Firecracker.
+type machine struct {
+	child   *process.Child
+	log     *vmm.Log
+	config  string // path of its configuration
+	socket  string // path of its API's socket
+	network chan struct{}
+}
+
+// prepare writes the configuration. A socket that a killed Firecracker left
+// would keep the next one from starting.
+func (m *machine) prepare(cfg vmm.Config) error {
+	m.removeFiles()
+	data, err := Config(cfg)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(m.config, data, 0o600); err != nil {
+		return fmt.Errorf("write firecracker's configuration: %w", err)
+	}
+	return nil
+}
+
+func (m *machine) removeFiles() {
+	os.Remove(m.config)
+	os.Remove(m.socket)
+}
+
+// start starts Firecracker in its jail and connects the network.
+func (m *machine) start(ctx context.Context, command []string, o jail.Options, cfg vmm.Config, network vmm.Network) error {
+	child, cable, err := jail.Start(ctx, command, o, process.Cmd{Stdout: cfg.Console, Stderr: m.log})
+	if err != nil {
+		var failure *process.Error
+		if errors.As(err, &failure) {
+			err = m.verdict(err)
+		}
+		return fmt.Errorf("start firecracker: %w", err)
+	}
+	m.child, m.network = child, make(chan struct{})
+	go func() {
+		defer close(m.network)
+		network.ServePackets(context.Background(), cable)
+	}()
+	go func() {
+		child.Wait()
+		cable.Close() // nothing else tells of the other end's
+	}()
+	return nil
+}
+
+// PID implements vmm.Machine.
+func (m *machine) PID() int { return m.child.PID() }
+
+// Kill implements vmm.Machine.
+func (m *machine) Kill() { m.child.Kill() }
+
+// Wait implements vmm.Machine.
+func (m *machine) Wait() error {
+	err := m.child.Wait()
+	<-m.network
+	m.removeFiles()
+	return m.verdict(err)
+}
+
+// verdict tells the host's faults from a guest's end.
+func (m *machine) verdict(err error) error {
+	var failure *process.Error
+	switch {
+	case errors.As(err, &failure):
+		return &vmm.ExitError{VMM: Name, Status: failure.Status, Stderr: m.log.LastLine()}
+	case err != nil: // the context's
+		return &vmm.ExitError{VMM: Name, Status: "signal: killed", Stderr: m.log.LastLine()}
+	}
+	return nil
+}
