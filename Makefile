@@ -36,6 +36,13 @@ test: ## set this machine up and run all tests, with real guests
 	@scripts/fixtures.sh $(BIN)
 	@scripts/test.sh ./...
 
+.PHONY: e2e-firecracker
+e2e-firecracker: ## run the tests with guests on Firecracker, in a VM where there is no KVM
+	@scripts/setup.sh build run test
+	@$(MAKE) --no-print-directory -s build
+	@scripts/fixtures.sh $(BIN)
+	@scripts/e2e-firecracker.sh $(BIN)
+
 .PHONY: lint
 lint: lint-shell ## check style and run static analysis
 	@scripts/setup.sh build lint

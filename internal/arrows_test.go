@@ -17,10 +17,11 @@ var allowed = map[string][]string{
 	"cmd/banger-agent": {"internal/guest"},
 
 	"internal/cli": {
-		"internal/agentapi", "internal/catalog", "internal/config", "internal/fetch", "internal/guestssh",
+		"internal/agentapi", "internal/catalog", "internal/config", "internal/doctor", "internal/fetch", "internal/guestssh",
 		"internal/imagebuild", "internal/imagemgr", "internal/jail", "internal/kernel", "internal/kernelcat",
 		"internal/process", "internal/project", "internal/ref", "internal/size", "internal/statedir",
 		"internal/supervisor", "internal/vm", "internal/vmm", "internal/vmm/firecracker", "internal/vmm/pick",
+		"internal/vmm/qemu",
 	},
 	"internal/imagebuild": {
 		"internal/agentapi", "internal/guestssh", "internal/imagemgr", "internal/process", "internal/ref",
@@ -35,6 +36,7 @@ var allowed = map[string][]string{
 	"internal/vmm/kvm":         {},
 	"internal/vmm/pick":        {"internal/process", "internal/vmm", "internal/vmm/firecracker", "internal/vmm/qemu"},
 	"internal/vmm/firecracker": {"internal/agentapi", "internal/jail", "internal/process", "internal/vmm", "internal/vmm/kvm"},
+	"internal/doctor":          {"internal/jail", "internal/process", "internal/size", "internal/vmm", "internal/vmm/kvm"},
 	"internal/jail":            {"internal/process"},
 	"internal/vmm/qemu":        {"internal/agentapi", "internal/process", "internal/vmm", "internal/vmm/kvm"},
 	"internal/vmm/vmmtest":     {"internal/modules", "internal/process", "internal/vmm"},

@@ -96,7 +96,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.AddCommand(
 		a.vmCommand(), a.imageCommand(), a.kernelCommand(), a.catalogCommand(),
 		short(a.vmRunCommand()), short(a.psCommand()), short(a.vmSSHCommand()),
-		a.superviseCommand(), a.internalCommand(),
+		a.doctorCommand(), a.superviseCommand(), a.internalCommand(),
 	)
 	return root
 }

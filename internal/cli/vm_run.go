@@ -120,10 +120,10 @@ func (a *app) vmRun(ctx context.Context, o runOptions) error {
 			return err
 		}
 	}
-	if err := a.resolve(&o.spec); err != nil {
+	if _, err := a.backend(o.spec.VMM); err != nil {
 		return err
 	}
-	if _, err := a.backend(o.spec.VMM); err != nil {
+	if err := a.resolve(&o.spec); err != nil {
 		return err
 	}
 	v, err := a.vms.Create(ctx, o.spec)

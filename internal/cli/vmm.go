@@ -32,19 +32,24 @@ func (a *app) backend(choice string) (vmm.Backend, error) {
 	if err := pick.Check(choice); err != nil {
 		return nil, err
 	}
+	options, err := a.firecracker()
+	if err != nil {
+		return nil, err
+	}
+	return pick.New(pick.Options{Choice: choice, QEMU: a.config.QEMU, Firecracker: options}), nil
+}
+
+// firecracker returns where Firecracker is, and how banger makes its jail.
+func (a *app) firecracker() (firecracker.Options, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("find banger's own executable: %w", err)
+		return firecracker.Options{}, fmt.Errorf("find banger's own executable: %w", err)
 	}
-	return pick.New(pick.Options{
-		Choice: choice,
-		QEMU:   a.config.QEMU,
-		Firecracker: firecracker.Options{
-			Binary: a.config.Firecracker,
-			Dir:    a.dirs.BinDir(),
-			Jail:   []string{self, "internal", jailName},
-		},
-	}), nil
+	return firecracker.Options{
+		Binary: a.config.Firecracker,
+		Dir:    a.dirs.BinDir(),
+		Jail:   []string{self, "internal", jailName},
+	}, nil
 }
 
 // vmmHint says what to do where a host does not let its users run VMMs.

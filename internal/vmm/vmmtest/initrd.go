@@ -15,13 +15,10 @@ import (
 func buildInitrd(t *testing.T, env Env) string {
 	t.Helper()
 	dir := t.TempDir()
-	program := filepath.Join(dir, "init")
-	err := process.Run(t.Context(), process.Cmd{
-		Args: []string{"go", "build", "-o", program, "banger/internal/vmm/vmmtest/testdata/guest"},
-		Env:  append(os.Environ(), "CGO_ENABLED=0"),
-	})
-	if err != nil {
-		t.Fatalf("build the guest: %v", err)
+	program := env.Guest
+	if program == "" {
+		program = filepath.Join(dir, "init")
+		buildGuest(t, program)
 	}
 	var archive bytes.Buffer
 	pack(&archive, "modules", 0o040755, nil)
@@ -37,6 +34,17 @@ func buildInitrd(t *testing.T, env Env) string {
 		t.Fatal(err)
 	}
 	return initrd
+}
+
+func buildGuest(t *testing.T, to string) {
+	t.Helper()
+	err := process.Run(t.Context(), process.Cmd{
+		Args: []string{"go", "build", "-o", to, "banger/internal/vmm/vmmtest/testdata/guest"},
+		Env:  append(os.Environ(), "CGO_ENABLED=0"),
+	})
+	if err != nil {
+		t.Fatalf("build the guest: %v", err)
+	}
 }
 
 func bootModules(t *testing.T, env Env) []modules.Module {

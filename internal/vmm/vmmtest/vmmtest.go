@@ -23,13 +23,14 @@ import (
 type Env struct {
 	Kernel  string // a vmlinux
 	Modules string // a directory with its modules, as modules.Index left it, or ""
+	Guest   string // the guest's program, testdata/guest, where it is built already, or ""
 }
 
-// FromEnvironment returns what BANGER_TEST_KERNEL and BANGER_TEST_MODULES name,
-// or skips the test.
+// FromEnvironment returns what BANGER_TEST_KERNEL, BANGER_TEST_MODULES and
+// BANGER_TEST_GUEST name, or skips the test.
 func FromEnvironment(t *testing.T) Env {
 	t.Helper()
-	env := Env{os.Getenv("BANGER_TEST_KERNEL"), os.Getenv("BANGER_TEST_MODULES")}
+	env := Env{os.Getenv("BANGER_TEST_KERNEL"), os.Getenv("BANGER_TEST_MODULES"), os.Getenv("BANGER_TEST_GUEST")}
 	if env.Kernel == "" {
 		t.Skip("needs BANGER_TEST_KERNEL, a vmlinux, and BANGER_TEST_MODULES: run make test")
 	}

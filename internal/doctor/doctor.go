@@ -1,0 +1,169 @@
+// Package doctor finds out what a machine lets banger do: it tries rather than
+// looks, and leaves nothing.
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"banger/internal/jail"
+	"banger/internal/process"
+	"banger/internal/size"
+	"banger/internal/vmm"
+	"banger/internal/vmm/kvm"
+)
+
+// Host is what is examined, and with what.
+type Host struct {
+	Firecracker vmm.Backend
+	QEMU        vmm.Backend
+	Jail        []string           // the command that calls jail.Main
+	State       string             // the directory of the state tree
+	Hint        func(error) string // what to do about an error
+}
+
+// Result is what one check found.
+type Result struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Found  string `json:"found"`            // what is there, or why it does not work
+	Remedy string `json:"remedy,omitempty"` // what to do about it
+}
+
+// String is the result for people.
+func (r Result) String() string {
+	if r.OK {
+		return "ok: " + r.Found
+	}
+	return "no: " + r.Found
+}
+
+// The names of the checks that decide whether a VM can run.
+const (
+	nameFirecracker = "firecracker"
+	nameQEMU        = "qemu"
+	nameDisks       = "mkfs.ext4"
+)
+
+// Examine makes all checks.
+func Examine(ctx context.Context, h Host) []Result {
+	var all []Result
+	for _, check := range []struct {
+		name string
+		run  func(context.Context) (string, error)
+	}{
+		{"kvm", checkKVM},
+		{"jail", h.checkJail},
+		{"landlock", checkLandlock},
+		{nameFirecracker, probe(h.Firecracker)},
+		{nameQEMU, probe(h.QEMU)},
+		{nameDisks, program("mkfs.ext4")},
+		{"mmdebstrap", program("mmdebstrap")},
+		{"apt", program("apt-get")},
+		{"disk", h.checkDisk},
+		{"network", checkNetwork},
+	} {
+		found, err := check.run(ctx)
+		r := Result{Name: check.name, OK: err == nil, Found: found}
+		if err != nil {
+			r.Found, r.Remedy = err.Error(), h.Hint(err)
+			var remedied *remedyError
+			if errors.As(err, &remedied) {
+				r.Remedy = remedied.remedy
+			}
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// CanRun tells whether results let a VM run.
+func CanRun(results []Result) bool {
+	ok := map[string]bool{}
+	for _, r := range results {
+		ok[r.Name] = r.OK
+	}
+	return ok[nameDisks] && (ok[nameFirecracker] || ok[nameQEMU])
+}
+
+// remedyError is an error that only this package knows the remedy of.
+type remedyError struct{ text, remedy string }
+
+func (e *remedyError) Error() string { return e.text }
+
+func checkKVM(ctx context.Context) (string, error) {
+	result := kvm.Probe(ctx)
+	if !result.Works {
+		return "", &remedyError{result.Why, "none is needed: guests are emulated, which is slower"}
+	}
+	return kvm.Device + " runs guests", nil
+}
+
+func (h Host) checkJail(ctx context.Context) (string, error) {
+	if err := jail.Try(ctx, h.Jail); err != nil {
+		return "", err
+	}
+	return "user namespaces and TAP devices", nil
+}
+
+func checkLandlock(context.Context) (string, error) {
+	if !jail.HasLandlock() {
+		return "", &remedyError{"this kernel has no Landlock",
+			"Linux 5.13 or newer, with landlock among its lsm= modules, keeps Firecracker from the files of its user"}
+	}
+	return "a VMM may write to its VM's files only", nil
+}
+
+// probe asks a backend; for emulation it is no fault to be without KVM.
+func probe(b vmm.Backend) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		info, err := b.Probe(ctx)
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("%s %s, %s", info.Path, info.Version, info.Accel), nil
+	}
+}
+
+func program(name string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return process.LookPath(name) }
+}
+
+// enough is how much free disk an image and a VM want, in bytes.
+const enough = 2 << 30
+
+func (h Host) checkDisk(context.Context) (string, error) {
+	if err := os.MkdirAll(h.State, 0o700); err != nil {
+		return "", err
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(h.State, &fs); err != nil {
+		return "", fmt.Errorf("look at %s: %w", h.State, err)
+	}
+	free := int64(fs.Bavail) * fs.Bsize
+	text := fmt.Sprintf("%s free in %s", size.Size(free), h.State)
+	if free < enough {
+		return "", &remedyError{text, "free some space, or point XDG_STATE_HOME elsewhere"}
+	}
+	return text, nil
+}
+
+// outside is where a name and a connection are tried.
+const outside = "deb.debian.org:80"
+
+// checkNetwork resolves a name and connects, as guests do by the same means.
+func checkNetwork(ctx context.Context) (string, error) {
+	dialer := net.Dialer{Timeout: 5 * time.Second}
+	conn, err := dialer.DialContext(ctx, "tcp", outside)
+	if err != nil {
+		return "", &remedyError{err.Error(), "guests reach what this machine reaches: see its network, or use images and kernels that are here"}
+	}
+	conn.Close()
+	return "connected to " + outside, nil
+}

@@ -1,0 +1,69 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"banger/internal/vmm"
+)
+
+type backend struct {
+	vmm.Backend
+	err error
+}
+
+func (b backend) Probe(context.Context) (vmm.Info, error) {
+	return vmm.Info{Path: "/bin/vmm", Version: "1.2.3", Accel: vmm.TCG}, b.err
+}
+
+func examine(t *testing.T, firecracker, qemu error) map[string]Result {
+	t.Helper()
+	results := Examine(t.Context(), Host{
+		Firecracker: backend{err: firecracker}, QEMU: backend{err: qemu},
+		Jail: []string{"/bin/false"}, State: t.TempDir(),
+		Hint: func(err error) string { return "mend " + err.Error() },
+	})
+	byName := map[string]Result{}
+	for _, r := range results {
+		byName[r.Name] = r
+		if !r.OK && r.Remedy == "" || r.Found == "" || strings.Contains(r.Found+r.Remedy, "\n") {
+			t.Errorf("%+v is of no help", r)
+		}
+	}
+	return byName
+}
+
+func TestExamine(t *testing.T) {
+	all := examine(t, errors.New("too old"), nil)
+	if r := all["firecracker"]; r.OK || r.Found != "too old" || r.Remedy != "mend too old" || r.String() != "no: too old" {
+		t.Errorf("got %+v", r)
+	}
+	if r := all["qemu"]; !r.OK || r.String() != "ok: /bin/vmm 1.2.3, tcg" {
+		t.Errorf("got %+v", r)
+	}
+	if r := all["jail"]; r.OK {
+		t.Errorf("a command that makes no jail passes: %+v", r)
+	}
+	if r := all["disk"]; !strings.Contains(r.Found, "free in") {
+		t.Errorf("got %+v", r)
+	}
+}
+
+func TestCanRun(t *testing.T) {
+	for _, test := range []struct {
+		firecracker, qemu, disks, can bool
+	}{
+		{true, true, true, true},
+		{true, false, true, true},
+		{false, true, true, true},
+		{false, false, true, false},
+		{true, true, false, false},
+	} {
+		results := []Result{{Name: "firecracker", OK: test.firecracker}, {Name: "qemu", OK: test.qemu}, {Name: "mkfs.ext4", OK: test.disks}}
+		if CanRun(results) != test.can {
+			t.Errorf("%+v: got %v", test, !test.can)
+		}
+	}
+}

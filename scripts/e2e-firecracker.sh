@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Runs the tests that boot guests on Firecracker, as an ordinary user: here where
+# KVM works, else in a banger VM, whose emulated processor virtualises. The
+# firecracker is FIRECRACKER_BIN or the one on PATH; without one it says so, and
+# nothing is tested.
+#
+#   scripts/e2e-firecracker.sh BANGER [TEST...]     tests of test/vm, all if none
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
+banger=$(realpath "$1")
+shift
+tests=${*:-.}
+firecracker=${FIRECRACKER_BIN:-$(command -v firecracker || true)}
+home=$root/build/test/home
+name=firecracker-e2e-$$
+
+say() { printf 'banger: %s\n' "$*" >&2; }
+
+if [[ -z $firecracker ]]; then
+	say "skipped, nothing was tested: there is no firecracker on PATH, and FIRECRACKER_BIN names none"
+	exit
+fi
+
+work=$(mktemp -d)
+cleanup() {
+	env HOME="$home" "$banger" vm rm --force "$name" 2>/dev/null
+	env HOME="$home" "$banger" image rm "$name" 2>/dev/null
+	rm -rf "$work"
+}
+trap cleanup EXIT
+
+# payload DIR: what the tests need, to be found there as /e2e.
+payload() {
+	local kernels=$1/home/.local/state/banger/kernels
+	mkdir -p "$kernels" "$1/home/.local/state/banger/images"
+	cp "$banger" "$firecracker" "$1"
+	cp scripts/lib/e2e-guest.sh "$1/run"
+	local package
+	for package in test/vm internal/vmm/firecracker internal/jail; do
+		CGO_ENABLED=0 scripts/go.sh test -c -o "$1/$(basename "$package").test" "./$package"
+	done
+	CGO_ENABLED=0 scripts/go.sh build -o "$1/guest" ./internal/vmm/vmmtest/testdata/guest
+	cp -a --sparse=always "$home/.local/state/banger/images/debian" "$1/home/.local/state/banger/images/"
+	# Guests of an emulated machine are quicker without modules to load.
+	local built
+	built=$(find build/manual -maxdepth 1 -name 'generic-*' 2>/dev/null | sort -V | tail -1)
+	if [[ -n $built ]]; then
+		env HOME="$1/home" "$banger" kernel import debian --from "$built" --distro generic >/dev/null
+	else
+		cp -a "$home/.local/state/banger/kernels/debian" "$kernels/"
+	fi
+}
+
+# nested: the same in a VM, whose image has the payload.
+nested() {
+	cp --sparse=always build/test/debian.tar "$work/outer.tar"
+	tar -C "$work" --append --file "$work/outer.tar" --owner 0 --group 0 e2e
+	export HOME=$home
+	"$banger" image pull "tar:$work/outer.tar" --name "$name" --kernel-ref debian >/dev/null
+	"$banger" vm run --vmm qemu --image "$name" --name "$name" --memory 4G --disk 16G -- bash /e2e/run "$tests"
+}
+
+mkdir -p "$work/e2e"
+payload "$work/e2e"
+if "$banger" doctor --json | jq -e '.[] | select(.name == "kvm") | .ok' >/dev/null; then
+	say "KVM works: the tests run here"
+	E2E=$work/e2e bash "$work/e2e/run" "$tests"
+else
+	say "KVM does not work here: the tests run in a VM, by nested virtualisation"
+	nested
+fi
