@@ -22,6 +22,8 @@ type runOptions struct {
 	disk     size.Size
 	path     string // a directory to copy, or ""
 	guestDir string // where it goes
+	first    bool   // the image is the configured one, and may have to be made
+	yes      bool   // it may, without a question
 	program  programOptions
 }
 
@@ -44,6 +46,7 @@ func (a *app) vmRunCommand() *cobra.Command {
 	flags.BoolVar(&o.spec.Ephemeral, "rm", false, "remove the VM when the command or shell ends")
 	flags.BoolVar(&o.spec.HostLoopback, "host-loopback", false, "let the guest reach the host's loopback as host.banger.internal")
 	flags.StringVar(&o.spec.VMM, "vmm", "", "VMM to run it: auto, firecracker or qemu (default from the configuration)")
+	flags.BoolVarP(&o.yes, "yes", "y", false, "make the default image, where it is not there yet, without a question")
 	o.program.addFlags(flags)
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		if err := o.complete(a, c.ArgsLenAtDash(), args); err != nil {
@@ -70,6 +73,7 @@ func (o *runOptions) complete(a *app, dash int, args []string) error {
 		return withHint(fmt.Errorf("%d paths were given: at most one is copied", len(before)),
 			"put a command behind --, as in banger vm run -- %s", strings.Join(before, " "))
 	}
+	o.first = o.spec.Image == ""
 	o.spec.Image = or(o.spec.Image, a.config.Image)
 	if o.spec.CPUs == 0 && !o.program.flags.Changed("cpus") {
 		o.spec.CPUs = a.config.CPUs
@@ -122,6 +126,11 @@ func (a *app) vmRun(ctx context.Context, o runOptions) error {
 	}
 	if _, err := a.backend(o.spec.VMM); err != nil {
 		return err
+	}
+	if o.first {
+		if err := a.provideImage(ctx, o.yes); err != nil {
+			return err
+		}
 	}
 	if err := a.resolve(&o.spec); err != nil {
 		return err

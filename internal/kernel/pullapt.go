@@ -127,6 +127,14 @@ func defaultName(distro, pkg string, control fields) (string, error) {
 	return "", fmt.Errorf("package %s tells no version of a kernel: give the kernel a name by --name", pkg)
 }
 
+// DefaultPackage is the host's distribution's kernel for virtual machines.
+func DefaultPackage() string {
+	if hostDistro() == "ubuntu" {
+		return "linux-image-virtual"
+	}
+	return "linux-image-cloud-amd64"
+}
+
 // hostDistro is the distribution that the host's apt serves.
 func hostDistro() string {
 	data, _ := os.ReadFile("/etc/os-release")
