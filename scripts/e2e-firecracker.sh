@@ -37,6 +37,8 @@ payload() {
 	mkdir -p "$kernels" "$1/home/.local/state/banger/images"
 	cp "$banger" "$firecracker" "$1"
 	cp scripts/lib/e2e-guest.sh "$1/run"
+	cp -r internal/vmm/firecracker/testdata "$1"
+	cp --sparse=always build/test/debian.tar "$1"
 	local package
 	for package in test/vm internal/vmm/firecracker internal/jail; do
 		CGO_ENABLED=0 scripts/go.sh test -c -o "$1/$(basename "$package").test" "./$package"

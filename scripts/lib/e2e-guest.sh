@@ -14,6 +14,7 @@ modules=$dir/home/.local/state/banger/kernels/debian/modules
 as=()
 if [[ -z ${E2E:-} ]]; then
 	modprobe -a kvm_amd tun
+	udevadm settle # which has other modes for them
 	chmod 666 /dev/kvm /dev/net/tun # as udev has it on an installed system
 	useradd --create-home tester
 	chown -R tester "$dir"

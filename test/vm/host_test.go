@@ -98,7 +98,13 @@ func (h *host) command(ctx context.Context, args ...string) *exec.Cmd {
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir = "/"
-	cmd.Env = append([]string{"HOME=" + h.home, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8"}, h.env...)
+	cmd.Env = []string{"HOME=" + h.home, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8"}
+	for _, name := range []string{"BANGER_VMM", "BANGER_FIRECRACKER_BIN"} { // what the whole run is on
+		if value, given := os.LookupEnv(name); given {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
+	cmd.Env = append(cmd.Env, h.env...)
 	return cmd
 }
 

@@ -122,6 +122,9 @@ func TestKilledClientTakesEphemeralVMAlong(t *testing.T) {
 }
 
 func TestCopyDirectory(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip(err)
+	}
 	h := newHost(t)
 	dir := filepath.Join(h.home, "project")
 	h.must(os.MkdirAll(filepath.Join(dir, "sub"), 0o755))
