@@ -34,7 +34,26 @@ var runtimeFiles = []struct{ path, text string }{
 	// The card is set up already; whoever took it over would drop its address.
 	{"systemd/network/00-banger.network", "[Match]\nName=eth*\n\n[Link]\nUnmanaged=yes\n"},
 	{"NetworkManager/conf.d/banger.conf", "[keyfile]\nunmanaged-devices=interface-name:eth*\n"},
+	// An image has no SSH host key: all its VMs would have the same.
+	{"systemd/system/" + sshKeyUnit, `[Unit]
+Description=SSH host key of this VM
+ConditionPathExistsGlob=!/etc/ssh/ssh_host_*_key
+ConditionFileIsExecutable=/usr/bin/ssh-keygen
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/ssh-keygen -q -N "" -t ed25519 -f /etc/ssh/ssh_host_ed25519_key
+`},
+	{"systemd/system/ssh.service.d/banger.conf", needsSSHKey},
+	{"systemd/system/ssh@.service.d/banger.conf", needsSSHKey},
+	{"systemd/system/sshd.service.d/banger.conf", needsSSHKey},
+	{"systemd/system/sshd@.service.d/banger.conf", needsSSHKey},
 }
+
+const (
+	sshKeyUnit  = "banger-ssh-key.service"
+	needsSSHKey = "[Unit]\nWants=" + sshKeyUnit + "\nAfter=" + sshKeyUnit + "\n"
+)
 
 // Furnish tells systemd, by files in directory run, what machine it is in. To
 // other inits it says nothing.
