@@ -18,7 +18,7 @@ var allowed = map[string][]string{
 
 	"internal/cli": {
 		"internal/agentapi", "internal/catalog", "internal/config", "internal/doctor", "internal/fetch", "internal/guestssh",
-		"internal/imagebuild", "internal/imagemgr", "internal/jail", "internal/kernel", "internal/kernelcat",
+		"internal/imagebuild", "internal/imagecat", "internal/imagemgr", "internal/jail", "internal/kernel", "internal/kernelcat",
 		"internal/process", "internal/project", "internal/ref", "internal/size", "internal/statedir",
 		"internal/supervisor", "internal/vm", "internal/vmm", "internal/vmm/firecracker", "internal/vmm/pick",
 		"internal/vmm/qemu",
@@ -42,13 +42,16 @@ var allowed = map[string][]string{
 	"internal/vmm/vmmtest":     {"internal/modules", "internal/process", "internal/vmm"},
 	"internal/usernet":         {"internal/agentapi"},
 	"internal/initramfs":       {"internal/agentapi", "internal/modules"},
-	"internal/imagemgr":        {"internal/ext4", "internal/process", "internal/ref", "internal/rootfs", "internal/statedir"},
+	"internal/imagemgr": {
+		"internal/bundle", "internal/ext4", "internal/process", "internal/ref", "internal/rootfs", "internal/statedir",
+	},
 	"internal/kernel": {
 		"internal/bundle", "internal/ext4", "internal/fetch", "internal/kernelcat", "internal/modules", "internal/process",
 		"internal/ref", "internal/size", "internal/statedir", "internal/xz",
 	},
 	"internal/kernel/kerneltest": {},
 	"internal/kernelcat":         {"internal/catalog"},
+	"internal/imagecat":          {"internal/catalog", "internal/ref"},
 	"internal/catalog":           {"internal/fetch", "internal/ref", "internal/statedir"},
 	"internal/project":           {"internal/process"},
 	"internal/config":            {"internal/catalog", "internal/size", "internal/statedir"},

@@ -1,0 +1,82 @@
+// Package imagecat is the catalog of images: which ones there are, where their
+// bundles are and which bytes those have. It includes the catalog that is a
+// part of the program.
+//
+// What it returns is valid: names that are safe as file names, digests, and
+// URLs that may be fetched.
+package imagecat
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+
+	"banger/internal/catalog"
+	"banger/internal/ref"
+)
+
+//go:embed catalog.json
+var embedded []byte
+
+// Entry is one image for one architecture.
+type Entry struct {
+	Name          string `json:"name"`
+	Distro        string `json:"distro"`
+	Arch          string `json:"arch"`       // as uname -m says it
+	KernelRef     string `json:"kernel_ref"` // the kernel that it is made for
+	TarballURL    string `json:"tarball_url"`
+	TarballSHA256 string `json:"tarball_sha256"` // 64 lower-case hex digits
+	SizeBytes     int64  `json:"size_bytes"`     // of the tarball
+	Description   string `json:"description"`
+}
+
+// Identity is the entry's name and architecture.
+func (e Entry) Identity() (name, arch string) { return e.Name, e.Arch }
+
+// Check tells whether e may be in a catalog; insecure says that its bundle may
+// come over plain http.
+func (e Entry) Check(insecure bool) error {
+	if err := catalog.CheckIdentity("image", e.Name, e.Distro, e.Arch); err != nil {
+		return err
+	}
+	if err := ref.CheckName("kernel", e.KernelRef); err != nil {
+		return fmt.Errorf("%s: %w", e.Name, err)
+	}
+	if !catalog.Printable(e.Description) {
+		return fmt.Errorf("%s: the description is not one line of text", e.Name)
+	}
+	if err := catalog.CheckBundle(e.TarballURL, e.TarballSHA256, e.SizeBytes, insecure); err != nil {
+		return fmt.Errorf("%s: %w", e.Name, err)
+	}
+	return nil
+}
+
+// Catalog is a list of images, sorted by name, then arch.
+type Catalog = catalog.Catalog[Entry]
+
+// NotFoundError says that no catalog has an image of a name.
+type NotFoundError = catalog.NotFoundError
+
+// Embedded returns the catalog that this program was built with.
+func Embedded() (*Catalog, error) {
+	c, err := Parse(embedded, false)
+	if err != nil {
+		return nil, fmt.Errorf("the built-in catalog: %w", err)
+	}
+	return c, nil
+}
+
+// Parse reads a catalog and checks it; insecure says that its bundles may come
+// over plain http.
+func Parse(data []byte, insecure bool) (*Catalog, error) {
+	return catalog.Parse[Entry](data, insecure)
+}
+
+// Open reads the catalogs at the locations, and the built-in one.
+func Open(ctx context.Context, l *catalog.Loader, at []catalog.Location) (*catalog.Set[Entry], error) {
+	builtIn, err := Embedded()
+	if err != nil {
+		return nil, err
+	}
+	return catalog.Open(ctx, l, at, builtIn)
+}

@@ -1,0 +1,146 @@
+package imagecat
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"banger/internal/catalog"
+)
+
+func entry(name string) Entry {
+	return Entry{
+		Name: name, Distro: "debian", Arch: "x86_64", KernelRef: "generic-6.12",
+		TarballURL:    "https://images.example/" + name + "-x86_64.tar.zst?a=1&b=2",
+		TarballSHA256: strings.Repeat("0a", 32), SizeBytes: 123, Description: "fürs <Testen>",
+	}
+}
+
+func encoded(t testing.TB, entries ...Entry) []byte {
+	t.Helper()
+	data, err := json.MarshalIndent(Catalog{Version: 1, Entries: entries}, "", "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestEmbedded(t *testing.T) {
+	if _, err := Embedded(); err != nil {
+		t.Fatal(err)
+	}
+	onDisk, err := os.ReadFile("catalog.json")
+	if err != nil || !bytes.Equal(onDisk, embedded) {
+		t.Errorf("what is built in is not catalog.json: %v", err)
+	}
+}
+
+func TestParse(t *testing.T) {
+	want := []Entry{entry("debian-bookworm"), entry("ubuntu-noble")}
+	c, err := Parse(encoded(t, want...), false)
+	if err != nil || !slices.Equal(c.Entries, want) {
+		t.Errorf("got %+v, %v", c, err)
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	tests := map[string]struct {
+		edit func(*Entry)
+		want string
+	}{
+		"name":           {func(e *Entry) { e.Name = "../a" }, "image name"},
+		"distro":         {func(e *Entry) { e.Distro = "" }, "is no distribution"},
+		"arch":           {func(e *Entry) { e.Arch = "arm64" }, `the architecture "arm64" is not known`},
+		"short digest":   {func(e *Entry) { e.TarballSHA256 = "0a" }, "is no SHA-256"},
+		"capital digest": {func(e *Entry) { e.TarballSHA256 = strings.Repeat("0A", 32) }, "is no SHA-256"},
+		"long digest":    {func(e *Entry) { e.TarballSHA256 += "\n" }, "is no SHA-256"},
+		"size":           {func(e *Entry) { e.SizeBytes = 0 }, "is no size"},
+		"kernel":         {func(e *Entry) { e.KernelRef = "../k" }, "kernel name"},
+		"description":    {func(e *Entry) { e.Description = "a\x1b[2J" }, "not one line of text"},
+		"http":           {func(e *Entry) { e.TarballURL = "http://images.example/x" }, "only https is fetched"},
+		"file":           {func(e *Entry) { e.TarballURL = "file://h/etc/passwd" }, "is no https URL"},
+		"path":           {func(e *Entry) { e.TarballURL = "x.tar.zst" }, "is no https URL"},
+	}
+	for what, test := range tests {
+		e := entry("a")
+		test.edit(&e)
+		if _, err := Parse(encoded(t, e), false); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want ... %s", what, err, test.want)
+		}
+	}
+	plain := entry("a")
+	for _, host := range []string{"127.0.0.1:8080", "localhost", "[::1]:1"} {
+		plain.TarballURL = "http://" + host + "/x"
+		if _, err := Parse(encoded(t, plain), false); err != nil {
+			t.Error(err)
+		}
+	}
+	plain.TarballURL = "http://images.example/x"
+	if _, err := Parse(encoded(t, plain), true); err != nil {
+		t.Errorf("insecure: %v", err)
+	}
+}
+
+func TestOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.json")
+	if err := os.WriteFile(path, encoded(t, entry("ours-sid")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	builtIn, err := Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), &catalog.Loader{}, []catalog.Location{{Name: "ours", At: path}})
+	if err != nil || len(s.Faults) > 0 || len(s.All()) != len(builtIn.Entries)+1 {
+		t.Fatalf("got %+v, %v", s, err)
+	}
+	if got, err := s.Find("ours-sid", "x86_64"); err != nil || got.Catalog != "ours" || got.Entry != entry("ours-sid") {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// The text of an entry is what a catalog's users have always read.
+func TestFormat(t *testing.T) {
+	data, err := catalog.Patch(embedded, entry("z-9.9"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `    {
+      "name": "z-9.9",
+      "distro": "debian",
+      "arch": "x86_64",
+      "kernel_ref": "generic-6.12",
+      "tarball_url": "https://images.example/z-9.9-x86_64.tar.zst?a=1&b=2",
+      "tarball_sha256": "` + entry("").TarballSHA256 + `",
+      "size_bytes": 123,
+      "description": "fürs <Testen>"
+    }
+  ]
+}
+`
+	if !strings.HasSuffix(string(data), want) {
+		t.Errorf("got %s", data)
+	}
+}
+
+// What parses is safe to use, entry by entry.
+func FuzzParse(f *testing.F) {
+	f.Add(embedded)
+	f.Add(encoded(f, entry("a"), entry("b")))
+	f.Add([]byte(`{"version":1,"entries":[null]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := Parse(data, false)
+		if err != nil {
+			return
+		}
+		for _, e := range c.Entries {
+			if err := e.Check(false); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
