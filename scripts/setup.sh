@@ -21,6 +21,7 @@ needs() {
 		echo "gcc gcc the race detector needs a C compiler"
 		echo "/usr/include/stdlib.h libc6-dev the race detector needs the C library's headers"
 		echo "busybox busybox-static the smallest guest"
+		echo "musl-gcc musl-tools guests with another C library"
 		echo "runuser util-linux runs the tests as an ordinary user too"
 		echo "depmod kmod a second opinion on modules.dep"
 		echo "umoci umoci a second opinion on OCI images"

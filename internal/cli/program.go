@@ -2,14 +2,17 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"banger/internal/agentapi"
 	"banger/internal/guestssh"
+	"banger/internal/imagemgr"
 	"banger/internal/vmm"
 )
 
@@ -27,6 +30,8 @@ type programOptions struct {
 	tty      bool
 	noTTY    bool
 	flags    *pflag.FlagSet
+
+	entrypoint []string // what the image runs where nothing is asked for
 }
 
 func (p *programOptions) addFlags(flags *pflag.FlagSet) {
@@ -57,6 +62,42 @@ func (a *app) connect(ctx context.Context, name, user string) (*guestssh.Client,
 	}
 	emulated := v.State.VMM != nil && v.State.VMM.Accel == vmm.TCG
 	return guestssh.Dial(ctx, conn, guestssh.Login{Keys: keys, User: user, Emulated: emulated})
+}
+
+// inImage completes a program in a running VM by what its image says, where that
+// is a container's, without an init: its variables, directory and user, as far as
+// no flag says otherwise.
+func (a *app) inImage(name string, p programOptions) (programOptions, error) {
+	v, err := a.vms.Get(name)
+	if err != nil || v.State.Guest == nil || v.State.Guest.Init != "" {
+		return p, err
+	}
+	image, err := a.images.Get(v.Image)
+	if errors.As(err, new(*imagemgr.NotFoundError)) {
+		return p, nil // removed meanwhile
+	}
+	return p.in(image.Config), err
+}
+
+func (p programOptions) in(c *imagemgr.Config) programOptions {
+	if c == nil {
+		return p
+	}
+	p.env = slices.Concat(c.Env, p.env)
+	p.dir = or(p.dir, c.WorkingDir)
+	if !p.flags.Changed("user") {
+		p.user = or(c.User, p.user)
+	}
+	p.entrypoint = slices.Concat(c.Entrypoint, c.Cmd)
+	return p
+}
+
+// orEntrypoint is the image's own program where none is asked for.
+func (p programOptions) orEntrypoint() programOptions {
+	if len(p.argv) == 0 && p.line == "" {
+		p.argv = p.entrypoint
+	}
+	return p
 }
 
 // runProgram runs a program with this process's streams; its exit status comes

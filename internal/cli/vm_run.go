@@ -177,7 +177,11 @@ func (a *app) copyAndRun(ctx context.Context, name string, files []string, o run
 			return err
 		}
 	}
-	return a.runProgram(ctx, client, o.program)
+	program, err := a.inImage(name, o.program)
+	if err != nil {
+		return err
+	}
+	return a.runProgram(ctx, client, program.orEntrypoint())
 }
 
 // resolve checks that the image and the kernel of a new VM are there.

@@ -64,6 +64,9 @@ func (a *app) runIn(ctx context.Context, name string, p programOptions) error {
 		return err
 	}
 	defer client.Close()
+	if p, err = a.inImage(name, p); err != nil {
+		return err
+	}
 	return a.runProgram(ctx, client, p)
 }
 

@@ -32,15 +32,40 @@ var root = Account{Name: "root", Home: "/root", Shell: "/bin/sh"}
 // Lookup finds a user by name, or else by number, in the passwd and group files of
 // directory etc. The superuser always exists, and so does every number: one
 // without a line has no name, no groups and / for its home, as in containers.
+// USER:GROUP is the user with that group, by name or by number, and no other.
 func Lookup(etc, user string) (Account, error) {
+	user, group, hasGroup := strings.Cut(user, ":")
 	a, err := find(etc, user)
 	if err != nil {
 		return Account{}, err
 	}
-	if a.Groups, err = groupsOf(etc, a.Name); err != nil {
+	if hasGroup {
+		a.GID, err = findGroup(etc, group)
+	} else {
+		a.Groups, err = groupsOf(etc, a.Name)
+	}
+	if err != nil {
 		return Account{}, err
 	}
 	return a, nil
+}
+
+// findGroup finds a group by name, or else by number.
+func findGroup(etc, group string) (gid uint32, err error) {
+	found := false
+	err = eachLine(filepath.Join(etc, "group"), 4, func(f []string) {
+		if n, err := strconv.ParseUint(f[2], 10, 32); err == nil && f[0] == group && !found {
+			gid, found = uint32(n), true
+		}
+	})
+	if err != nil || found {
+		return gid, err
+	}
+	n, err := strconv.ParseUint(group, 10, 32)
+	if err != nil {
+		return 0, fmt.Errorf("%w: no group %s", ErrUnknown, group)
+	}
+	return uint32(n), nil
 }
 
 func find(etc, user string) (Account, error) {

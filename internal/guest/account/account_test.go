@@ -48,6 +48,8 @@ func TestLookup(t *testing.T) {
 		{"1000", Account{Name: "dev", UID: 1000, GID: 1000, Groups: []uint32{27, 999}, Home: "/home/dev", Shell: "/bin/zsh"}},
 		{"bare", Account{Name: "bare", UID: 1001, GID: 1001, Home: "/", Shell: "/bin/sh"}},
 		{"4242", Account{Name: "4242", UID: 7, GID: 7, Home: "/num", Shell: "/bin/sh"}},
+		{"dev:docker", Account{Name: "dev", UID: 1000, GID: 999, Home: "/home/dev", Shell: "/bin/zsh"}},
+		{"5000:27", Account{Name: "5000", UID: 5000, GID: 27, Home: "/", Shell: "/bin/sh"}},
 		{"5000", Account{Name: "5000", UID: 5000, Home: "/", Shell: "/bin/sh"}},
 	} {
 		got, err := Lookup(etc, tt.user)
