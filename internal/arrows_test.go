@@ -43,11 +43,12 @@ var allowed = map[string][]string{
 	"internal/usernet":         {"internal/agentapi"},
 	"internal/initramfs":       {"internal/agentapi", "internal/modules"},
 	"internal/imagemgr": {
-		"internal/bundle", "internal/ext4", "internal/process", "internal/ref", "internal/rootfs", "internal/statedir",
+		"internal/bundle", "internal/catalog", "internal/ext4", "internal/fetch", "internal/imagecat", "internal/process",
+		"internal/ref", "internal/rootfs", "internal/statedir",
 	},
 	"internal/kernel": {
-		"internal/bundle", "internal/ext4", "internal/fetch", "internal/kernelcat", "internal/modules", "internal/process",
-		"internal/ref", "internal/size", "internal/statedir", "internal/xz",
+		"internal/bundle", "internal/catalog", "internal/ext4", "internal/fetch", "internal/kernelcat", "internal/modules",
+		"internal/process", "internal/ref", "internal/size", "internal/statedir", "internal/xz",
 	},
 	"internal/kernel/kerneltest": {},
 	"internal/kernelcat":         {"internal/catalog"},

@@ -23,6 +23,9 @@ func (a *app) provideImage(ctx context.Context, yes bool) error {
 	if !errors.As(err, new(*imagemgr.NotFoundError)) {
 		return err
 	}
+	if offer, err := a.findImage(ctx, name); err == nil {
+		return a.pullCatalogImage(ctx, offer, name, "")
+	}
 	suite, isDebian := strings.CutPrefix(name, "debian-")
 	if !isDebian {
 		return err

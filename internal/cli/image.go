@@ -22,21 +22,27 @@ func (a *app) imageCommand() *cobra.Command {
 }
 
 func (a *app) imageListCommand() *cobra.Command {
-	return &cobra.Command{
+	var available bool
+	c := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List the images that are here",
 		Args:    cobra.NoArgs,
-		RunE: a.run(func(context.Context, []string) error {
-			images, err := a.images.List()
-			if err != nil {
-				return err
-			}
-			return list(a, images, "NAME DISTRO ARCH KERNEL SIZE SOURCE CREATED", func(i imagemgr.Image) []string {
-				return []string{i.Name, i.Distro, i.Arch, i.KernelRef, size.Size(i.Size).String(), i.Source, age(i.CreatedAt)}
-			})
-		}),
 	}
+	c.Flags().BoolVar(&available, "available", false, "list those that the catalogs have instead")
+	c.RunE = a.run(func(ctx context.Context, _ []string) error {
+		if available {
+			return a.listAvailableImages(ctx)
+		}
+		images, err := a.images.List()
+		if err != nil {
+			return err
+		}
+		return list(a, images, "NAME DISTRO ARCH KERNEL SIZE SOURCE CREATED", func(i imagemgr.Image) []string {
+			return []string{i.Name, i.Distro, i.Arch, i.KernelRef, size.Size(i.Size).String(), i.Source, age(i.CreatedAt)}
+		})
+	})
+	return c
 }
 
 func (a *app) imageShowCommand() *cobra.Command {
@@ -73,7 +79,8 @@ func (a *app) imagePullCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "pull REFERENCE",
 		Short: "Get an image",
-		Example: "  banger image pull tar:rootfs.tar --name debian --kernel-ref debian-6.1\n" +
+		Example: "  banger image pull debian-bookworm\n" +
+			"  banger image pull tar:rootfs.tar --name debian --kernel-ref debian-6.1\n" +
 			"  docker export box | banger image pull - --name box --kernel-ref debian-6.1",
 		Args: cobra.ExactArgs(1),
 	}
@@ -82,6 +89,9 @@ func (a *app) imagePullCommand() *cobra.Command {
 	c.RunE = a.run(func(ctx context.Context, args []string) (err error) {
 		if o.Source, err = ref.ParseSource(args[0]); err != nil {
 			return err
+		}
+		if o.Source.Transport == ref.Catalog {
+			return a.pullNamedImage(ctx, o)
 		}
 		if o.Name == "" {
 			o.Name, err = nameOf(o.Source)
@@ -103,6 +113,20 @@ func (a *app) imagePullCommand() *cobra.Command {
 		return nil
 	})
 	return c
+}
+
+// pullNamedImage gets an image of a catalog by its name there.
+func (a *app) pullNamedImage(ctx context.Context, o imagemgr.PullOptions) error {
+	offer, err := a.findImage(ctx, o.Source.Rest)
+	if err != nil {
+		return err
+	}
+	name := or(o.Name, offer.Entry.Name)
+	if err := a.pullCatalogImage(ctx, offer, name, o.KernelRef); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.Out, name)
+	return nil
 }
 
 // nameOf makes a name of a reference, for users who give none.

@@ -35,6 +35,7 @@ type Config struct {
 
 	Catalogs      []catalog.Source `toml:"catalog"`
 	KernelCatalog string           `toml:"-"` // takes the place of Catalogs; see catalog.Locations
+	ImageCatalog  string           `toml:"-"` // the same
 }
 
 // Default is the configuration of a user who has none.
@@ -65,6 +66,7 @@ func (c *Config) fromEnvironment(getenv func(string) string) error {
 		"BANGER_IMAGE":           setString(&c.Image),
 		"BANGER_KERNEL":          setString(&c.Kernel),
 		"BANGER_KERNEL_CATALOG":  setString(&c.KernelCatalog),
+		"BANGER_IMAGE_CATALOG":   setString(&c.ImageCatalog),
 		"BANGER_VMM":             setString(&c.VMM),
 		"BANGER_QEMU_BIN":        setString(&c.QEMU),
 		"BANGER_FIRECRACKER_BIN": setString(&c.Firecracker),

@@ -26,7 +26,7 @@ type Image struct {
 	Arch          string    `json:"arch"`
 	KernelRef     string    `json:"kernel_ref"`
 	Source        string    `json:"source"`                  // the reference, as the user wrote it
-	SourceDigest  string    `json:"source_digest,omitempty"` // of the tar, or of the OCI manifest
+	SourceDigest  string    `json:"source_digest,omitempty"` // of the tar, of the OCI manifest or of the bundle
 	Digest        string    `json:"digest"`                  // of rootfs.ext4, "sha256:..."
 	Size          int64     `json:"size"`                    // of rootfs.ext4, in bytes
 	Config        *Config   `json:"config,omitempty"`        // OCI images have one

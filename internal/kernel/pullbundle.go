@@ -2,19 +2,14 @@ package kernel
 
 import (
 	"context"
-	"crypto/sha256"
 	"debug/elf"
-	"encoding/hex"
 	"errors"
-	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
 
 	"banger/internal/bundle"
-	"banger/internal/fetch"
-	"banger/internal/kernelcat"
+	"banger/internal/catalog"
 	"banger/internal/statedir"
 )
 
@@ -24,26 +19,26 @@ var bundled = bundle.Options{Files: []string{statedir.Vmlinux, statedir.Initrd},
 // download unpacks the bundle while it comes, and checks that it was the one
 // that the entry promises. It returns the files that are final.
 func download(ctx context.Context, stage *statedir.Stage, o PullOptions) ([]File, error) {
-	body, err := fetch.Open(ctx, o.Entry.TarballURL, o.Fetch)
+	var progress func(done, total int64)
+	if o.Progress != nil {
+		progress = func(done, total int64) { o.Progress("pull", done, total) }
+	}
+	promised, err := catalog.OpenBundle(ctx, o.Entry.Bundle(), o.Fetch, progress)
 	if err != nil {
 		return nil, err
 	}
-	defer body.Close()
-	if body.Size >= 0 && body.Size != o.Entry.SizeBytes {
-		return nil, fmt.Errorf("%s has %d bytes, and the catalog says %d", o.Entry.TarballURL, body.Size, o.Entry.SizeBytes)
-	}
+	defer promised.Close()
 	root, err := os.OpenRoot(stage.Dir)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	promised := &promised{r: body, entry: o.Entry, digest: sha256.New(), progress: o.Progress}
 	files, err := bundle.Unpack(ctx, promised, root, bundled)
 	var refused *bundle.Error
 	if err != nil && !errors.As(err, &refused) {
 		return nil, err
 	}
-	if err := promised.check(); err != nil {
+	if err := promised.Check(); err != nil {
 		return nil, err // which says more than what other bytes unpack to
 	}
 	if err != nil {
@@ -63,42 +58,6 @@ func finalOf(files []bundle.File, unpacked bool) []File {
 		}
 	}
 	return final
-}
-
-// promised reads a bundle's bytes, and tells whether they are those of an
-// entry.
-type promised struct {
-	r        io.Reader
-	entry    kernelcat.Entry
-	digest   hash.Hash
-	n        int64
-	progress Progress
-}
-
-func (p *promised) Read(b []byte) (int, error) {
-	n, err := p.r.Read(b)
-	p.digest.Write(b[:n])
-	if p.n += int64(n); p.n > p.entry.SizeBytes {
-		return 0, fmt.Errorf("%s has more bytes than the %d that the catalog says", p.entry.TarballURL, p.entry.SizeBytes)
-	}
-	if p.progress != nil && n > 0 {
-		p.progress("pull", p.n, p.entry.SizeBytes)
-	}
-	return n, err
-}
-
-// check reads what is left, and compares.
-func (p *promised) check() error {
-	if _, err := io.Copy(io.Discard, p); err != nil {
-		return err
-	}
-	if p.n != p.entry.SizeBytes {
-		return fmt.Errorf("%s has %d bytes, and the catalog says %d", p.entry.TarballURL, p.n, p.entry.SizeBytes)
-	}
-	if got := hex.EncodeToString(p.digest.Sum(nil)); got != p.entry.TarballSHA256 {
-		return fmt.Errorf("%s is not what the catalog says: its SHA-256 is %s, not %s", p.entry.TarballURL, got, p.entry.TarballSHA256)
-	}
-	return nil
 }
 
 // unpackVmlinux takes the kernel out of a bzImage, where the bundle holds one

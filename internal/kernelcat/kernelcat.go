@@ -32,6 +32,11 @@ type Entry struct {
 // Identity is the entry's name and architecture.
 func (e Entry) Identity() (name, arch string) { return e.Name, e.Arch }
 
+// Bundle is what e says of its bundle.
+func (e Entry) Bundle() catalog.Promise {
+	return catalog.Promise{URL: e.TarballURL, SHA256: e.TarballSHA256, Size: e.SizeBytes}
+}
+
 // Check tells whether e may be in a catalog; insecure says that its bundle may
 // come over plain http.
 func (e Entry) Check(insecure bool) error {
