@@ -41,6 +41,7 @@ type bench struct {
 	t                *testing.T
 	dir, bucket, url string
 	catalog          string
+	script           string
 	// serve answers the public's requests; by default with the bucket's files.
 	serve atomic.Pointer[http.Handler]
 }
@@ -52,7 +53,7 @@ func newBench(t *testing.T) *bench {
 			t.Skipf("publishing needs %s: %v", program, err)
 		}
 	}
-	b := &bench{t: t, dir: t.TempDir()}
+	b := &bench{t: t, dir: t.TempDir(), script: "publish-kernel.sh"}
 	b.bucket = filepath.Join(b.dir, "bucket")
 	b.catalog = filepath.Join(b.dir, "catalog.json")
 	b.answer(http.FileServer(http.Dir(b.bucket)))
@@ -78,7 +79,7 @@ func (b *bench) write(name, content string, mode os.FileMode) {
 // run calls the script and returns all that it printed.
 func (b *bench) run(args ...string) (string, error) {
 	b.t.Helper()
-	command := exec.Command("../../scripts/publish-kernel.sh", args...)
+	command := exec.Command("../../scripts/"+b.script, args...)
 	command.Env = append(os.Environ(),
 		"BANGER="+filepath.Join(b.dir, "banger"), "BUNDLE="+filepath.Join(b.dir, "bundle"), "CATALOG="+b.catalog,
 		"RCLONE_REMOTE=store", "RCLONE_CONFIG_STORE_TYPE=local", "RCLONE_CONFIG="+filepath.Join(b.dir, "rclone.conf"),
