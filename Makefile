@@ -54,7 +54,7 @@ lint: lint-shell ## check style and run static analysis
 .PHONY: lint-shell
 lint-shell: ## shellcheck all scripts
 	@scripts/setup.sh lint
-	shellcheck --severity=style .ci/run $$(find scripts -name '*.sh')
+	shellcheck --severity=style .ci/run $$(find scripts images -name '*.sh')
 
 .PHONY: fuzz
 fuzz: ## run the fuzz targets below FUZZDIRS for FUZZTIME each
@@ -79,6 +79,19 @@ publish-kernel: kernel build ## build the generic kernel, publish it, put it in 
 	rm -rf build/publish/kernels
 	BANGER_KERNELS_DIR=build/publish/kernels $(BIN) kernel import $(KERNEL_NAME) --from build/manual/$(KERNEL_NAME) --distro generic
 	BANGER_KERNELS_DIR=build/publish/kernels scripts/publish-kernel.sh $(KERNEL_NAME)
+
+.PHONY: golden
+golden: build ## build the golden image, publish it, put it in the catalog
+	@scripts/setup.sh publish golden
+	$(BIN) kernel show generic-6.12 >/dev/null || $(BIN) kernel pull generic-6.12
+	scripts/publish-golden-image.sh $(GOLDENFLAGS)
+
+.PHONY: test-golden
+test-golden: ## the golden image from mmdebstrap to docker run in a guest, about 5 minutes
+	@scripts/setup.sh build run test publish golden
+	@$(MAKE) --no-print-directory -s build
+	@scripts/fixtures.sh $(BIN)
+	@scripts/test-golden.sh
 
 .PHONY: test-kernel-reproducible
 test-kernel-reproducible: ## build the generic kernel twice, in two places, and compare

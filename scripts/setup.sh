@@ -27,6 +27,11 @@ needs() {
 		echo "umoci umoci a second opinion on OCI images"
 		needs publish
 		;;
+	golden)
+		docker version >/dev/null 2>&1 || podman version >/dev/null 2>&1 ||
+			echo "buildah buildah builds the golden image's Dockerfile, where neither Docker nor Podman runs"
+		echo "debugfs e2fsprogs lists an image's packages"
+		;;
 	publish)
 		echo "rclone rclone uploads bundles"
 		echo "curl curl reads back what was uploaded"
