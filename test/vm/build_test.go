@@ -121,5 +121,20 @@ func TestBuildFromImage(t *testing.T) {
 		h.fails("no image is called", "image", "show", "bad")
 		h.wantNothingLeft()
 	})
+	t.Run("an interrupt", func(t *testing.T) {
+		h.must(os.WriteFile(dir+"/setup.sh", []byte("echo waiting\nwhile :; do :; done\n"), 0o644))
+		cmd := h.command(t.Context(), build("bad")...)
+		stderr, err := cmd.StderrPipe()
+		h.must(err)
+		h.must(cmd.Start())
+		awaitText(t, stderr, "waiting")
+		h.must(cmd.Process.Signal(os.Interrupt))
+		cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != 130 {
+			t.Errorf("exit %d", code)
+		}
+		h.fails("no image is called", "image", "show", "bad")
+		h.wantNothingLeft()
+	})
 	h.fails(`image "small" is of minimal: packages can be installed on Debian and Ubuntu only`, build("bad", "--package", "git")...)
 }
