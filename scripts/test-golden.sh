@@ -66,7 +66,7 @@ publish() {
 	local port=$((20000 + RANDOM % 10000))
 	mkdir "$work/bucket"
 	cp "$root/internal/imagecat/catalog.json" "$work/catalog.json"
-	rclone serve http "$work/bucket" --addr "127.0.0.1:$port" >"$work/server.log" 2>&1 &
+	rclone serve http "$work/bucket" --addr "127.0.0.1:$port" --dir-cache-time 0s >"$work/server.log" 2>&1 &
 	server=$!
 	curl --silent --noproxy '*' --retry 10 --retry-connrefused --retry-delay 1 --output /dev/null "http://127.0.0.1:$port/" ||
 		die "no web server: $(cat "$work/server.log")"
