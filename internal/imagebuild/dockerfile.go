@@ -42,7 +42,7 @@ var tools = []tool{
 	{
 		"docker", []string{"version"}, []string{"build"},
 		func(tag, file string) []string { return []string{"save", "--output", file, tag} },
-		[]string{"rmi"},
+		[]string{"rmi", "--no-prune"}, // the layers below are what it caches by
 	},
 	{
 		"podman", []string{"version"}, []string{"build"},

@@ -44,7 +44,7 @@ func newTools(t *testing.T, programs ...string) (log string) {
 
 func TestFromDockerfile(t *testing.T) {
 	for program, want := range map[string]string{
-		"docker":  "version|build --tag TAG --file ctx/Dockerfile --build-arg A=1 2 ctx|save --output FILE TAG|rmi TAG",
+		"docker":  "version|build --tag TAG --file ctx/Dockerfile --build-arg A=1 2 ctx|save --output FILE TAG|rmi --no-prune TAG",
 		"podman":  "version|build --tag TAG --file ctx/Dockerfile --build-arg A=1 2 ctx|save --format docker-archive --output FILE TAG|rmi TAG",
 		"buildah": "version|bud --tag TAG --file ctx/Dockerfile --build-arg A=1 2 ctx|push TAG docker-archive:FILE:TAG|rmi TAG",
 	} {
@@ -125,7 +125,7 @@ func TestFromDockerfileFails(t *testing.T) {
 	if err := build(); !errors.As(err, &failed) || failed.Command != "docker save" {
 		t.Errorf("got %v", err)
 	}
-	if lines, _ := os.ReadFile(log); !strings.Contains(string(lines), "rmi localhost/banger-build:") {
+	if lines, _ := os.ReadFile(log); !strings.Contains(string(lines), "rmi --no-prune localhost/banger-build:") {
 		t.Errorf("leaves what was built: %s", lines)
 	}
 	for _, context := range []string{dir + "/file", dir + "/absent"} {
