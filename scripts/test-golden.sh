@@ -82,14 +82,14 @@ publish() {
 
 # docker_in_guest runs a container of an image that is made there.
 docker_in_guest() {
-	as user vm exec golden -- sh -c '
+	as user vm exec --wait-init golden -- sh -c '
 		set -e
 		docker image inspect local/busybox >/dev/null 2>&1 || {
 			mkdir -p /tmp/r/bin
 			cp /root/guest/busybox /tmp/r/bin/sh
 			tar -C /tmp/r -c . | docker import - local/busybox >/dev/null
 		}
-		docker run --rm --network none local/busybox /bin/sh -c "echo from a container"'
+		docker run --rm local/busybox /bin/sh -c "echo from a container"'
 }
 
 own_kernel=${1:-}
