@@ -11,10 +11,14 @@ import (
 
 func TestMissingVMM(t *testing.T) {
 	h := newHost(t)
-	h.env = []string{"BANGER_QEMU_BIN=/no/such/qemu"}
-	h.fails("/no/such/qemu is not installed", "vm", "run", "--image", "debian", "--", "true")
-	h.env = []string{"BANGER_QEMU_BIN=/bin/false"}
-	h.fails("qemu", "vm", "run", "--image", "debian", "--", "true")
+	for vmm, variable := range map[string]string{"qemu": "BANGER_QEMU_BIN", "firecracker": "BANGER_FIRECRACKER_BIN"} {
+		h.env = []string{variable + "=/no/such/" + vmm}
+		h.fails("/no/such/"+vmm+" is not installed", "vm", "run", "--vmm", vmm, "--image", "debian", "--", "true")
+		h.env = []string{variable + "=/bin/false"}
+		h.fails(vmm, "vm", "run", "--vmm", vmm, "--image", "debian", "--", "true")
+		h.env = []string{variable + "=/etc/passwd"}
+		h.fails("/etc/passwd", "vm", "run", "--vmm", vmm, "--image", "debian", "--", "true")
+	}
 	h.env = nil
 	h.wantNothingLeft()
 }
