@@ -62,7 +62,7 @@ nested() {
 	tar -C "$work" --append --file "$work/outer.tar" --owner 0 --group 0 e2e
 	export HOME=$home
 	"$banger" image pull "tar:$work/outer.tar" --name "$name" --kernel-ref debian >/dev/null
-	"$banger" vm run --vmm qemu --image "$name" --name "$name" --memory 4G --disk 16G -- bash /e2e/run "$tests"
+	"$banger" vm run --vmm qemu --image "$name" --name "$name" --memory 4G --disk 16G --wait-init -- bash /e2e/run "$tests"
 }
 
 mkdir -p "$work/e2e"

@@ -64,6 +64,10 @@ func Start(ctx context.Context, command []string, o Options, c process.Cmd) (*pr
 	if err != nil {
 		return nil, nil, err
 	}
+	go func() {
+		child.Wait()
+		removeCgroup(child.PID())
+	}()
 	cable, err := Receive(ours)
 	if err != nil {
 		child.Kill()

@@ -32,6 +32,7 @@ type Options struct {
 // Exec makes this process the program, in the jail. It returns only an error.
 func Exec(o Options) error {
 	runtime.LockOSThread() // what follows is of threads, and the one that executes counts
+	enterCgroup()
 	if err := makeTap(o.MTU); err != nil {
 		return err
 	}

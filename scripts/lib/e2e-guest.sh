@@ -14,11 +14,12 @@ modules=$dir/home/.local/state/banger/kernels/debian/modules
 as=()
 if [[ -z ${E2E:-} ]]; then
 	modprobe -a kvm_amd tun
-	udevadm settle # which has other modes for them
-	chmod 666 /dev/kvm /dev/net/tun # as udev has it on an installed system
-	useradd --create-home tester
+	udevadm settle
+	chmod 666 /dev/net/tun # as udev has it on an installed system
+	useradd --create-home --groups kvm tester
 	chown -R tester "$dir"
 	as=(runuser -u tester --)
+	(cd "$dir" && "$dir/jail.test" -test.v) # some of which wants root
 fi
 
 status=0
