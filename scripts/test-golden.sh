@@ -31,9 +31,9 @@ die() {
 # as maintainer|user ARGUMENT...: runs banger with that one's state.
 as() { HOME=$work/$1 "$BANGER" "${@:2}"; }
 
-# give_kernel maintainer|user: both have the kernel already.
+# give_kernel maintainer|user: puts the kernel where that one has kernels.
 give_kernel() {
-	if [[ -n ${1:-} && -n $own_kernel ]]; then
+	if [[ -n $own_kernel ]]; then
 		as "$1" kernel import "$kernel" --from "$own_kernel" --distro generic >/dev/null
 		return
 	fi
