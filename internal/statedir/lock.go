@@ -23,7 +23,7 @@ type Lock struct {
 // TryLock takes the lock at path, which is made where absent; the error is
 // ErrLocked where another holds it.
 func TryLock(path string) (*Lock, error) {
-	return take(path, unix.F_OFD_SETLK)
+	return take(context.Background(), path, unix.F_OFD_SETLK)
 }
 
 // WaitLock takes the lock at path as soon as nobody else holds it. It gives up
@@ -35,7 +35,7 @@ func WaitLock(ctx context.Context, path string) (*Lock, error) {
 	}
 	done := make(chan result, 1)
 	go func() {
-		lock, err := take(path, unix.F_OFD_SETLKW)
+		lock, err := take(ctx, path, unix.F_OFD_SETLKW)
 		done <- result{lock, err}
 	}()
 	select {
@@ -81,9 +81,10 @@ func (l *Lock) Remove() {
 func (l *Lock) released() bool { return l.file == nil }
 
 // take opens and locks path until the locked file is the one at path: a holder
-// before may have removed or moved it in between.
-func take(path string, cmd int) (*Lock, error) {
-	for {
+// before may have removed or moved it in between. Once ctx has ended it makes
+// no new file, which nobody would remove.
+func take(ctx context.Context, path string, cmd int) (*Lock, error) {
+	for ctx.Err() == nil {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
 			return nil, fmt.Errorf("lock: %w", err)
@@ -101,6 +102,7 @@ func take(path string, cmd int) (*Lock, error) {
 			return nil, err
 		}
 	}
+	return nil, ctx.Err()
 }
 
 func lockFile(f *os.File, cmd int) error {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func testTree(t *testing.T) Tree {
@@ -269,9 +270,9 @@ func TestTreeLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, err := tree.Lock(ctx, "a"); !errors.Is(err, context.Canceled) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := tree.Lock(ctx, "a"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("locked twice: %v", err)
 	}
 	other, err := tree.Lock(context.Background(), "b")
