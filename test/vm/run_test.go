@@ -105,7 +105,9 @@ func testTerminal(t *testing.T, h *host) {
 	say("tty; echo $TERM\n", "vt100")
 	h.must(pty.Setsize(terminal, &pty.Winsize{Rows: 20, Cols: 70}))
 	say("sleep 0.2; stty size\n", "20 70") // the new size travels beside the keys
-	say("echo u''p; sleep 1000\n", "up\r\n")
+	// ^C is for what runs: bash would take it for the end of its input if it
+	// came while the command is being forked.
+	say(`sh -c "echo u''p; exec sleep 1000"`+"\n", "up\r\n")
 	say("\x03", "# ")
 	io.WriteString(terminal, "exit 5\n")
 	cmd.Wait()
