@@ -141,6 +141,9 @@ func nearest(name, otherwise string) string {
 }
 
 func phaseHint(e *vm.PhaseError) string {
+	if e.Phase == vm.Paused {
+		return "banger vm resume " + e.Name + " lets it go on"
+	}
 	if e.Phase.Alive() {
 		return "banger vm stop " + e.Name + " stops it"
 	}

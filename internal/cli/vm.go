@@ -14,7 +14,8 @@ import (
 func (a *app) vmCommand() *cobra.Command {
 	return group("vm", "Run and manage VMs",
 		a.vmRunCommand(), a.vmListCommand(), a.vmShowCommand(), a.vmSSHCommand(), a.vmExecCommand(),
-		a.vmLogsCommand(), a.vmStartCommand(), a.vmStopCommand(), a.vmRemoveCommand(), a.vmSSHConfigCommand(),
+		a.vmLogsCommand(), a.vmStartCommand(), a.vmStopCommand(), a.vmPauseCommand(), a.vmResumeCommand(),
+		a.vmRemoveCommand(), a.vmSSHConfigCommand(),
 	)
 }
 

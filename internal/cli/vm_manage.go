@@ -19,19 +19,22 @@ import (
 const defaultPatience = 60 * time.Second
 
 func (a *app) vmStartCommand() *cobra.Command {
+	return a.eachVMCommand("start NAME...", "Boot VMs that are stopped", func(ctx context.Context, name string) error {
+		lease, err := a.start(ctx, name)
+		if err != nil {
+			return err
+		}
+		return lease.End()
+	})
+}
+
+// eachVMCommand is a command that does f for every VM that is named.
+func (a *app) eachVMCommand(use, short string, f func(context.Context, string) error) *cobra.Command {
 	return &cobra.Command{
-		Use:   "start NAME...",
-		Short: "Boot VMs that are stopped",
+		Use:   use,
+		Short: short,
 		Args:  cobra.MinimumNArgs(1),
-		RunE: a.run(func(ctx context.Context, args []string) error {
-			return a.each(ctx, args, func(ctx context.Context, name string) error {
-				lease, err := a.start(ctx, name)
-				if err != nil {
-					return err
-				}
-				return lease.End()
-			})
-		}),
+		RunE:  a.run(func(ctx context.Context, args []string) error { return a.each(ctx, args, f) }),
 	}
 }
 
@@ -69,6 +72,18 @@ func (a *app) vmStopCommand() *cobra.Command {
 		})
 	})
 	return c
+}
+
+func (a *app) vmPauseCommand() *cobra.Command {
+	return a.eachVMCommand("pause NAME...", "Hold VMs still; their memory stays", func(ctx context.Context, name string) error {
+		return a.vms.Pause(ctx, name)
+	})
+}
+
+func (a *app) vmResumeCommand() *cobra.Command {
+	return a.eachVMCommand("resume NAME...", "Let paused VMs go on", func(ctx context.Context, name string) error {
+		return a.vms.Resume(ctx, name)
+	})
 }
 
 func (a *app) vmRemoveCommand() *cobra.Command {

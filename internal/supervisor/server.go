@@ -31,6 +31,10 @@ func (s *supervisor) answer(conn *vm.LineConn) {
 	switch request.Op {
 	case vm.OpDial:
 		s.splice(conn, request.Port)
+	case vm.OpPause:
+		reply(conn, s.pause())
+	case vm.OpResume:
+		reply(conn, s.resume())
 	case vm.OpStop:
 		s.stop("stopped")
 		reply(conn, nil)

@@ -43,6 +43,8 @@ type supervisor struct {
 	console *console
 	letGo   chan struct{} // closed when the starter has let go
 
+	turns sync.Mutex // one who pauses or resumes at a time
+
 	mu    sync.Mutex
 	vm    vm.VM
 	asked string // what ended the VM, where somebody asked for it
@@ -199,8 +201,9 @@ func (s *supervisor) setBoot(b *boot) {
 }
 
 // stop asks the guest to shut down. One that cannot hear it yet has nothing to
-// lose.
+// lose; one that is paused has to hear it first.
 func (s *supervisor) stop(why string) {
+	s.resume()
 	if b := s.ending(why); b != nil && !b.agent.stop() {
 		b.machine.Kill()
 	}

@@ -19,9 +19,11 @@ type Request struct {
 
 // The operations of a supervisor.
 const (
-	OpDial = "dial" // the connection becomes one to a TCP port of the guest
-	OpStop = "stop" // shut the guest down
-	OpKill = "kill" // pull the plug
+	OpDial   = "dial"   // the connection becomes one to a TCP port of the guest
+	OpStop   = "stop"   // shut the guest down
+	OpKill   = "kill"   // pull the plug
+	OpPause  = "pause"  // hold the guest still
+	OpResume = "resume" // let it go on
 )
 
 // Reply is the supervisor's line in return.
@@ -29,9 +31,36 @@ type Reply struct {
 	Error string `json:"error,omitempty"`
 }
 
-// Dial connects to a TCP port of the named VM's guest.
+// Dial connects to a TCP port of the named VM's guest. The error is a
+// *PhaseError where the guest is paused and would not answer.
 func (s *Store) Dial(ctx context.Context, name string, port uint16) (net.Conn, error) {
+	if v, err := s.Get(name); err == nil && v.State.Phase == Paused {
+		return nil, &PhaseError{Name: name, Phase: Paused}
+	}
 	return s.request(ctx, name, Request{Op: OpDial, Port: port})
+}
+
+// Pause holds the named VM's guest still, until Resume. The error is a
+// *PhaseError where it does not run.
+func (s *Store) Pause(ctx context.Context, name string) error {
+	return s.change(ctx, name, Running, OpPause)
+}
+
+// Resume lets a paused guest go on.
+func (s *Store) Resume(ctx context.Context, name string) error {
+	return s.change(ctx, name, Paused, OpResume)
+}
+
+// change gives an order to a VM that has to be in the phase from.
+func (s *Store) change(ctx context.Context, name string, from Phase, op string) error {
+	v, err := s.Get(name)
+	if err != nil {
+		return err
+	}
+	if v.State.Phase != from {
+		return &PhaseError{Name: name, Phase: v.State.Phase}
+	}
+	return s.order(ctx, name, op)
 }
 
 // request sends one request to the VM's supervisor and returns the connection

@@ -62,12 +62,15 @@ const (
 	Created  Phase = "created"
 	Starting Phase = "starting"
 	Running  Phase = "running"
+	Paused   Phase = "paused"
 	Stopping Phase = "stopping"
 	Stopped  Phase = "stopped"
 )
 
 // Alive tells whether a supervisor is at work.
-func (p Phase) Alive() bool { return p == Starting || p == Running || p == Stopping }
+func (p Phase) Alive() bool {
+	return p == Starting || p == Running || p == Paused || p == Stopping
+}
 
 // NotFoundError says that there is no VM of a name.
 type NotFoundError struct {

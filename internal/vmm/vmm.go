@@ -79,6 +79,14 @@ type Machine interface {
 	Kill()
 }
 
+// Pauser is what a Machine is too where its VMM can hold a guest still.
+type Pauser interface {
+	// Pause stops the guest's CPUs until Resume. Its memory stays as it is, and
+	// so do its connections. Pausing a paused guest does nothing.
+	Pause(ctx context.Context) error
+	Resume(ctx context.Context) error
+}
+
 // ExitError is a VMM's failure: the host's fault, never the guest's.
 type ExitError struct {
 	VMM    string // the backend's name

@@ -160,7 +160,7 @@ type shown struct {
 	State struct {
 		Phase, Reason string
 		VMMPID        int `json:"vmm_pid"`
-		VMM           struct{ Accel, Why string }
+		VMM           struct{ Backend, Accel, Why string }
 		Guest         struct {
 			Kernel, Init string
 			Warnings     []string

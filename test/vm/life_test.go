@@ -26,6 +26,7 @@ func TestStopAndStartKeepTheDisk(t *testing.T) {
 	}
 	h.fails("is stopped", "vm", "exec", "box", "true")
 	h.fails("is stopped", "vm", "stop", "box")
+	h.fails("is stopped", "vm", "pause", "box")
 	h.ok("vm", "start", "box")
 	if got := h.ok("vm", "exec", "box", "cat", "/root/file"); got != "kept\n" {
 		t.Errorf("read %q", got)

@@ -148,7 +148,8 @@ func (b *backend) Start(ctx context.Context, cfg vmm.Config, network vmm.Network
 }
 
 // jailed says what Firecracker may write to in its jail, and how it is called
-// there.
+// there, in the VM's directory: the whole path of its socket may be longer than
+// such a path can be.
 func jailed(path string, m *machine, cfg vmm.Config) jail.Options {
 	writable := []string{cfg.Dir, kvm.Device, jail.Device}
 	for _, disk := range cfg.Disks {
@@ -159,7 +160,7 @@ func jailed(path string, m *machine, cfg vmm.Config) jail.Options {
 	return jail.Options{
 		MTU: agentapi.MTU, Writable: writable,
 		Argv: []string{
-			path, "--config-file", m.config, "--api-sock", m.socket,
+			path, "--config-file", m.config, "--api-sock", socketName,
 			"--log-path", "/proc/self/fd/2", "--level", "Error",
 		},
 	}

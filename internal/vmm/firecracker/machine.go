@@ -41,7 +41,7 @@ func (m *machine) removeFiles() {
 
 // start starts Firecracker in its jail and connects the network.
 func (m *machine) start(ctx context.Context, command []string, o jail.Options, cfg vmm.Config, network vmm.Network) error {
-	child, cable, err := jail.Start(ctx, command, o, process.Cmd{Stdout: cfg.Console, Stderr: m.log})
+	child, cable, err := jail.Start(ctx, command, o, process.Cmd{Dir: cfg.Dir, Stdout: cfg.Console, Stderr: m.log})
 	if err != nil {
 		var failure *process.Error
 		if errors.As(err, &failure) {
@@ -66,6 +66,12 @@ func (m *machine) PID() int { return m.child.PID() }
 
 // Kill implements vmm.Machine.
 func (m *machine) Kill() { m.child.Kill() }
+
+// Pause implements vmm.Pauser.
+func (m *machine) Pause(ctx context.Context) error { return newAPI(m.socket).setState(ctx, paused) }
+
+// Resume implements vmm.Pauser.
+func (m *machine) Resume(ctx context.Context) error { return newAPI(m.socket).setState(ctx, resumed) }
 
 // Wait implements vmm.Machine.
 func (m *machine) Wait() error {

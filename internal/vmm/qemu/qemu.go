@@ -94,8 +94,7 @@ func (b *backend) Start(ctx context.Context, cfg vmm.Config, network vmm.Network
 	}
 	accel := b.accel()
 	if accel == vmm.TCG {
-		khz := fmt.Sprintf("tsc_early_khz=%d", b.tsc.kiloHertz())
-		cfg.Cmdline = append(slices.Clone(cfg.Cmdline), khz)
+		cfg.Cmdline = append(slices.Clone(cfg.Cmdline), b.tsc.kernelArg())
 	}
 	conn, peer, err := socketPair()
 	if err != nil {
@@ -118,6 +117,12 @@ func (b *backend) Start(ctx context.Context, cfg vmm.Config, network vmm.Network
 	m.serve(network, conn)
 	return m, nil
 }
+
+// TSCArg tells an emulated guest's kernel of its time stamp counter, as Start
+// does; it cannot find out itself.
+func TSCArg() string { return newTSCMeter().kernelArg() }
+
+func (m tscMeter) kernelArg() string { return fmt.Sprintf("tsc_early_khz=%d", m.kiloHertz()) }
 
 // socketPair returns the two ends of the guest's network cable.
 func socketPair() (net.Conn, *os.File, error) {

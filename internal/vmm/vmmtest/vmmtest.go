@@ -57,6 +57,7 @@ func Run(t *testing.T, backend vmm.Backend, env Env) {
 	t.Run("boot", s.testBoot)
 	t.Run("panic", s.testPanic)
 	t.Run("shared disk", s.testSharedDisk)
+	t.Run("pause", s.testPause)
 	t.Run("kill", s.testKill)
 	t.Run("cancel", s.testCancel)
 	t.Run("killed from outside", s.testKilledFromOutside)
@@ -138,6 +139,38 @@ func (s *suite) testSharedDisk(t *testing.T) {
 	second.tell("reboot")
 	if err := second.end(); err != nil {
 		t.Errorf("the other guest ended as %v", err)
+	}
+}
+
+// stillness is how long a paused guest is watched: one that runs answers within
+// milliseconds, emulated or not.
+const stillness = time.Second
+
+// testPause holds a guest still that has an order to obey, where the VMM can.
+func (s *suite) testPause(t *testing.T) {
+	g := s.boot(t, s.config(t))
+	pauser, ok := g.Machine.(vmm.Pauser)
+	if !ok {
+		t.Skip("this VMM cannot pause its guests")
+	}
+	for _, do := range []func(context.Context) error{pauser.Pause, pauser.Pause} {
+		if err := do(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.tell("nothing")
+	select {
+	case m := <-g.messages:
+		t.Errorf("a paused guest says %q", m.text)
+	case <-g.waited:
+		t.Fatalf("pausing ended the machine: %v", g.err)
+	case <-time.After(stillness):
+	}
+	if err := pauser.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if m := g.hear(); m.text != "done nothing" {
+		t.Errorf("the guest goes on with %q", m.text)
 	}
 }
 
