@@ -67,7 +67,12 @@ func TestUse(t *testing.T) {
 			t.Errorf("got %d, %q: %s", r.code, r.stdout, h.banger("vm", "exec", "box", "systemctl", "--failed", "--no-pager").stdout)
 		}
 	})
-	t.Run("modprobe works", func(t *testing.T) { h.ok("vm", "exec", "box", "modprobe", "dummy") })
+	t.Run("modprobe works", func(t *testing.T) {
+		if _, err := os.Stat(filepath.Join(h.home, ".local/state/banger/kernels/debian/modules")); err != nil {
+			t.Skip("the kernel has no modules")
+		}
+		h.ok("vm", "exec", "box", "modprobe", "dummy")
+	})
 	t.Run("image is shared", func(t *testing.T) {
 		h.ok("vm", "exec", "box", "--", "sh", "-c", "echo changed > /etc/motd; rm -rf /usr/share/doc")
 		if err := exec.Command("e2fsck", "-fn", filepath.Join(h.home, ".local/state/banger/images/debian/rootfs.ext4")).Run(); err != nil {

@@ -1,0 +1,92 @@
+package vm
+
+import (
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// census is all that a VM could leave on its host, by kind.
+type census map[string][]string
+
+// takeCensus counts what is the host's own, and what of the machine a VM would
+// change.
+func (h *host) takeCensus() census {
+	h.t.Helper()
+	c := census{"process": h.processes()}
+	h.must(filepath.WalkDir(h.home, func(path string, _ fs.DirEntry, err error) error {
+		c["file"] = append(c["file"], path)
+		return err
+	}))
+	nics, err := os.ReadDir("/sys/class/net")
+	h.must(err)
+	for _, nic := range nics {
+		c["network device"] = append(c["network device"], nic.Name())
+	}
+	for _, kind := range []string{"net", "user", "mnt"} {
+		c[kind+" namespace"] = namespaces(kind)
+	}
+	sockets, err := os.ReadFile("/proc/net/unix")
+	h.must(err)
+	for line := range strings.Lines(string(sockets)) {
+		if _, path, ok := strings.Cut(line, h.home); ok {
+			c["socket"] = append(c["socket"], strings.TrimSpace(path))
+		}
+	}
+	filepath.WalkDir("/sys/fs/cgroup", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), "banger-") {
+			c["control group"] = append(c["control group"], path)
+		}
+		return nil
+	})
+	return c
+}
+
+// namespaces lists those of a kind that processes are in.
+func namespaces(kind string) []string {
+	links, _ := filepath.Glob("/proc/[0-9]*/ns/" + kind)
+	seen := map[string]bool{}
+	for _, link := range links {
+		if name, err := os.Readlink(link); err == nil { // or the process has ended
+			seen[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
+func TestTenVMsLeaveNothing(t *testing.T) {
+	h := newHost(t)
+	run := func() { h.ok("vm", "run", "--rm", "--image", "debian", "--", "true") }
+	run() // makes what is made once
+	before := h.takeCensus()
+	const atOnce = 2
+	done := make(chan struct{})
+	for range atOnce {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			for range 10 / atOnce {
+				run()
+			}
+		}()
+	}
+	for range atOnce {
+		<-done
+	}
+	after := h.takeCensus()
+	for kind, things := range after {
+		for _, thing := range things {
+			if !slices.Contains(before[kind], thing) {
+				t.Errorf("a %s is left: %s", kind, thing)
+			}
+		}
+	}
+	for _, file := range before["file"] {
+		if !slices.Contains(after["file"], file) {
+			t.Errorf("a file is gone: %s", file)
+		}
+	}
+}
