@@ -13,6 +13,6 @@ built=$(find build/manual -maxdepth 1 -name 'generic-*' 2>/dev/null | sort -V | 
 if [[ -n $built ]]; then
 	"$banger" kernel rm --force generic 2>/dev/null || true # that of an earlier build
 	"$banger" kernel import generic --from "$built" --distro generic >/dev/null
-	"$bench" -banger "$banger" -kernel generic -only boot
+	"$bench" -banger "$banger" -kernel generic -only boot,network,vmms
 fi
 "$bench" -banger "$banger"

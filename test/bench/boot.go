@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"banger/internal/agentapi"
@@ -73,6 +74,7 @@ func untilLine(cmd *exec.Cmd, text string) (time.Duration, error) {
 // handmade is a guest to be started by hand.
 type handmade struct {
 	dir     string
+	rootfs  string // of the image
 	release string
 	accel   string
 	backend vmm.Backend
@@ -157,7 +159,11 @@ func (b bench) byHand(ctx context.Context) (h handmade, err error) {
 		return h, err
 	}
 	rootfs := filepath.Join(h.dir, "rootfs")
-	if err := replaceInit(dirs.ImageTree().Path("debian", statedir.Rootfs), rootfs); err != nil {
+	if out, err := exec.Command("cp", "--sparse=always", dirs.ImageTree().Path("debian", statedir.Rootfs), rootfs).CombinedOutput(); err != nil {
+		return h, fmt.Errorf("copy the image: %w: %s", err, out)
+	}
+	h.rootfs = rootfs
+	if err := h.setInit("#!/bin/sh\nuname -r > /dev/console\nexec sleep 1000\n"); err != nil {
 		return h, err
 	}
 	mac, err := net.ParseMAC(v.MAC)
@@ -192,20 +198,29 @@ func writeInitramfs(path string, k kernel.Kernel, settings agentapi.Settings) (e
 	return initramfs.Build(f, initramfs.Options{Initrd: k.Initrd(), ModulesDir: k.ModulesDir(), Settings: settings})
 }
 
-// replaceInit copies an image and makes its init a script.
-func replaceInit(from, to string) error {
-	script := to + ".init"
-	if err := os.WriteFile(script, []byte("#!/bin/sh\nuname -r > /dev/console\nexec sleep 1000\n"), 0o755); err != nil {
+// setInit makes a script the init of the guest's image.
+func (h handmade) setInit(text string) error {
+	script := h.rootfs + ".init"
+	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
 		return err
 	}
-	if out, err := exec.Command("cp", "--sparse=always", from, to).CombinedOutput(); err != nil {
-		return fmt.Errorf("copy the image: %w: %s", err, out)
-	}
 	requests := "rm /usr/sbin/init\nwrite " + script + " /usr/sbin/init\nsif /usr/sbin/init mode 0100755\n"
-	debugfs := exec.Command("debugfs", "-w", "-f", "/dev/stdin", to)
+	debugfs := exec.Command("debugfs", "-w", "-f", "/dev/stdin", h.rootfs)
 	debugfs.Stdin = strings.NewReader(requests)
 	if out, err := debugfs.CombinedOutput(); err != nil {
 		return fmt.Errorf("replace the init: %w: %s", err, out)
 	}
 	return nil
+}
+
+// socketPair returns the two ends of a guest's network cable.
+func socketPair() (net.Conn, *os.File, error) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	ours, theirs := os.NewFile(uintptr(fds[0]), "cable"), os.NewFile(uintptr(fds[1]), "cable")
+	defer ours.Close()
+	conn, err := net.FileConn(ours)
+	return conn, theirs, err
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -48,28 +46,4 @@ func diskUse(dir string) (total int64, err error) {
 		return err
 	})
 	return total, err
-}
-
-// idle measures the resident memory of a supervisor whose guest does nothing.
-func (b bench) idle(context.Context) error {
-	name := fmt.Sprint("bench-idle-", os.Getpid())
-	out, err := exec.Command(b.banger, "-q", "vm", "run", "--image", "debian", "--kernel", b.kernel, "--name", name, "--", "true").CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%w: %s", err, out)
-	}
-	defer exec.Command(b.banger, "vm", "rm", "--force", name).Run()
-	pid, err := exec.Command("pgrep", "-f", "supervise "+name).Output()
-	if err != nil {
-		return fmt.Errorf("find the supervisor: %w", err)
-	}
-	status, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/status")
-	if err != nil {
-		return err
-	}
-	for line := range strings.Lines(string(status)) {
-		if rss, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			fmt.Println("resident memory of an idle supervisor:", strings.TrimSpace(rss))
-		}
-	}
-	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -15,14 +16,14 @@ func main() {
 	pairs := flag.Int("pairs", 5, "how often to measure each side")
 	banger := flag.String("banger", "build/bin/banger", "banger to measure")
 	kernel := flag.String("kernel", "debian", "kernel to boot")
-	only := flag.String("only", "", "the one benchmark to run")
+	only := flag.String("only", "boot,create,vmms,pull,list", "the benchmarks to run; network is one that needs a kernel with its drivers built in")
 	flag.Parse()
 	b := bench{banger: *banger, kernel: *kernel, pairs: *pairs}
 	for _, m := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"boot", b.boot}, {"create", b.create}, {"idle", b.idle}, {"pull", b.pull}, {"list", b.list}} {
-		if *only != "" && *only != m.name {
+	}{{"boot", b.boot}, {"create", b.create}, {"vmms", b.vmms}, {"pull", b.pull}, {"list", b.list}, {"network", b.network}} {
+		if !slices.Contains(strings.Split(*only, ","), m.name) {
 			continue
 		}
 		if err := m.measure(context.Background()); err != nil {
