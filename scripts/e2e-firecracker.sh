@@ -15,6 +15,8 @@ tests=${*:-.}
 firecracker=${FIRECRACKER_BIN:-$(command -v firecracker || true)}
 home=$root/build/test/home
 name=firecracker-e2e-$$
+outer=$root/build/test/outer.tar
+packages=systemd-sysv,udev,dbus,iproute2,kmod,procps,e2fsprogs,openssh-client,git,busybox-static
 
 say() { printf 'banger: %s\n' "$*" >&2; }
 
@@ -58,7 +60,12 @@ payload() {
 
 # nested: the same in a VM, whose image has the payload.
 nested() {
-	cp --sparse=always build/test/debian.tar "$work/outer.tar"
+	if [[ ! -f $outer ]]; then
+		say "making an image for the VM that the tests run in"
+		mmdebstrap --quiet --variant=minbase --include="$packages" bookworm "${outer%.tar}.new.tar"
+		mv "${outer%.tar}.new.tar" "$outer"
+	fi
+	cp --sparse=always "$outer" "$work/outer.tar"
 	tar -C "$work" --append --file "$work/outer.tar" --owner 0 --group 0 e2e
 	export HOME=$home
 	"$banger" image pull "tar:$work/outer.tar" --name "$name" --kernel-ref debian >/dev/null

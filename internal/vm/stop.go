@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,7 +62,8 @@ func (s *Store) Remove(name string) error {
 	}
 	lock, err := s.Lock(name)
 	if errors.Is(err, statedir.ErrLocked) {
-		return &PhaseError{Name: name, Phase: Running}
+		v, _ := s.Get(name) // whose vm.json may be damaged
+		return &PhaseError{Name: name, Phase: cmp.Or(v.State.Phase, Running)}
 	}
 	if err != nil {
 		return fmt.Errorf("remove vm %q: %w", name, err)

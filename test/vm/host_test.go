@@ -149,6 +149,14 @@ func (h *host) fails(text string, args ...string) {
 	}
 }
 
+// needModules skips the test where the kernel has all its drivers built in.
+func (h *host) needModules(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(h.home, ".local/state/banger/kernels/debian/modules")); err != nil {
+		t.Skip("needs a kernel with modules")
+	}
+}
+
 // boot makes a VM that stays.
 func (h *host) boot(name string) {
 	h.t.Helper()

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -60,22 +61,20 @@ func namespaces(kind string) []string {
 
 func TestTenVMsLeaveNothing(t *testing.T) {
 	h := newHost(t)
-	run := func() { h.ok("vm", "run", "--rm", "--image", "debian", "--", "true") }
-	run() // makes what is made once
+	h.ok("vm", "run", "--rm", "--image", "debian", "--", "true") // makes what is made once
 	before := h.takeCensus()
 	const atOnce = 2
-	done := make(chan struct{})
+	var all sync.WaitGroup
 	for range atOnce {
-		go func() {
-			defer func() { done <- struct{}{} }()
+		all.Go(func() {
 			for range 10 / atOnce {
-				run()
+				if r := h.banger("vm", "run", "--rm", "--image", "debian", "--", "true"); r.code != 0 {
+					t.Errorf("exit %d: %s", r.code, r.stderr)
+				}
 			}
-		}()
+		})
 	}
-	for range atOnce {
-		<-done
-	}
+	all.Wait()
 	after := h.takeCensus()
 	for kind, things := range after {
 		for _, thing := range things {

@@ -72,6 +72,7 @@ func TestVMMKilled(t *testing.T) {
 
 func TestGuestPanic(t *testing.T) {
 	h := newHost(t)
+	h.needModules(t)
 	// A kernel that finds no way to its root: one without its modules.
 	kernel := filepath.Join(h.home, ".local/state/banger/kernels/debian/vmlinux")
 	h.ok("kernel", "import", "bare", "--from", kernel, "--distro", "debian")

@@ -68,9 +68,7 @@ func TestUse(t *testing.T) {
 		}
 	})
 	t.Run("modprobe works", func(t *testing.T) {
-		if _, err := os.Stat(filepath.Join(h.home, ".local/state/banger/kernels/debian/modules")); err != nil {
-			t.Skip("the kernel has no modules")
-		}
+		h.needModules(t)
 		h.ok("vm", "exec", "box", "modprobe", "dummy")
 	})
 	t.Run("image is shared", func(t *testing.T) {
