@@ -1,5 +1,5 @@
 // Package ext4 writes a stream of files, in the form of tar headers, as an
-// ext4 file system, and reads what an existing one says of itself.
+// ext4 file system, and reads the files of an existing one.
 //
 // It works in one pass, unprivileged, and keeps no file's content in memory.
 // The same entries and seed give the same bytes. The result is as large as
