@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,7 +18,8 @@ import (
 func (a *app) imageCommand() *cobra.Command {
 	return group("image", "Get and manage images",
 		a.imageListCommand(), a.imageShowCommand(), a.imagePullCommand(),
-		a.imageRegisterCommand(), a.imageBuildCommand(), a.imageRemoveCommand(),
+		a.imageRegisterCommand(), a.imageBuildCommand(), a.imageVerifyCommand(), a.imageRenameCommand(),
+		a.imageExportCommand(), a.imageRemoveCommand(), a.imagePruneCommand(),
 	)
 }
 
@@ -34,15 +36,41 @@ func (a *app) imageListCommand() *cobra.Command {
 		if available {
 			return a.listAvailableImages(ctx)
 		}
-		images, err := a.images.List()
-		if err != nil {
-			return err
-		}
-		return list(a, images, "NAME DISTRO ARCH KERNEL SIZE SOURCE CREATED", func(i imagemgr.Image) []string {
-			return []string{i.Name, i.Distro, i.Arch, i.KernelRef, size.Size(i.Size).String(), i.Source, age(i.CreatedAt)}
-		})
+		return a.listImages()
 	})
 	return c
+}
+
+// listedImage is a line of image list.
+type listedImage struct {
+	imagemgr.Image
+	OnDisk int64    `json:"on_disk"` // bytes
+	VMs    []string `json:"vms"`
+}
+
+func (a *app) listImages() error {
+	images, err := a.images.List()
+	if err != nil {
+		return err
+	}
+	vms, err := a.vms.List()
+	if err != nil {
+		return err
+	}
+	var all []listedImage
+	for _, i := range images {
+		users := []string{}
+		for _, v := range vms {
+			if v.Image == i.Name {
+				users = append(users, v.Name)
+			}
+		}
+		all = append(all, listedImage{i, a.images.OnDisk(i.Name), users})
+	}
+	return list(a, all, "NAME DISTRO ARCH KERNEL SIZE ON-DISK SOURCE CREATED VMS", func(i listedImage) []string {
+		return []string{i.Name, i.Distro, i.Arch, i.KernelRef, size.Size(i.Size).String(), size.Size(i.OnDisk).String(),
+			i.Source, age(i.CreatedAt), strconv.Itoa(len(i.VMs))}
+	})
 }
 
 func (a *app) imageShowCommand() *cobra.Command {
@@ -65,6 +93,7 @@ func (a *app) imageShowCommand() *cobra.Command {
 				{"Arch", i.Arch},
 				{"Kernel", i.KernelRef},
 				{"Size", size.Size(i.Size).String()},
+				{"On disk", size.Size(a.images.OnDisk(i.Name)).String()},
 				{"Digest", i.Digest},
 				{"Source", i.Source},
 				{"Created", age(i.CreatedAt)},
@@ -170,6 +199,7 @@ func (a *app) imageRegisterCommand() *cobra.Command {
 	c.Flags().StringVar(&o.Name, "name", "", "the image's name")
 	c.Flags().StringVar(&o.Rootfs, "rootfs", "", "file that holds the file system")
 	c.Flags().StringVar(&o.KernelRef, "kernel-ref", "", "kernel that its VMs boot")
+	c.Flags().BoolVar(&o.Copy, "copy", false, "copy all of the file, where its blocks could be shared with it")
 	c.MarkFlagRequired("name")
 	c.MarkFlagRequired("rootfs")
 	c.RunE = a.run(func(ctx context.Context, _ []string) (err error) {
@@ -184,26 +214,4 @@ func (a *app) imageRegisterCommand() *cobra.Command {
 		return nil
 	})
 	return c
-}
-
-func (a *app) imageRemoveCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "rm NAME...",
-		Aliases: []string{"remove"},
-		Short:   "Remove images that no VM uses",
-		Args:    cobra.MinimumNArgs(1),
-		RunE: a.run(func(ctx context.Context, args []string) error {
-			return a.each(ctx, args, func(_ context.Context, name string) error {
-				users, err := a.vmsOf(name)
-				if err != nil {
-					return err
-				}
-				if len(users) > 0 {
-					return withHint(fmt.Errorf("image %q is used by vm %s", name, strings.Join(users, ", ")),
-						"banger vm rm removes a vm")
-				}
-				return a.images.Remove(name)
-			})
-		}),
-	}
 }

@@ -110,15 +110,6 @@ func (a *app) imageBuild(ctx context.Context, o imageBuildOptions) (imagemgr.Ima
 	return a.buildFromImage(ctx, o)
 }
 
-// imageUnused is an error where a VM uses the image.
-func (a *app) imageUnused(name string) error {
-	users, err := a.vmsOf(name)
-	if err == nil && len(users) > 0 {
-		err = withHint(fmt.Errorf("image %q is used by vm %s", name, strings.Join(users, ", ")), "banger vm rm removes a vm")
-	}
-	return err
-}
-
 func (a *app) builder(output io.Writer) *imagebuild.Builder {
 	return &imagebuild.Builder{Images: a.images, Output: output, Say: func(step string) { a.say("%s", step) }}
 }

@@ -17,6 +17,15 @@ func (a *app) vmsOf(image string) ([]string, error) {
 	return users, err
 }
 
+// imageUnused is an error where a VM uses the image.
+func (a *app) imageUnused(name string) error {
+	users, err := a.vmsOf(name)
+	if err == nil && len(users) > 0 {
+		err = withHint(fmt.Errorf("image %q is used by vm %s", name, strings.Join(users, ", ")), "banger vm rm removes a vm")
+	}
+	return err
+}
+
 // kernelUsers names what needs a kernel: images, and VMs.
 func (a *app) kernelUsers(kernel string) ([]string, error) {
 	images, err := a.images.List()

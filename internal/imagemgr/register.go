@@ -19,6 +19,7 @@ type RegisterOptions struct {
 	Name      string
 	Rootfs    string // a file with an ext4 file system
 	KernelRef string // only recorded
+	Copy      bool   // share no blocks with the file
 	Replace   bool   // an image of that name gives way
 }
 
@@ -53,7 +54,12 @@ func (s *Store) register(ctx context.Context, o RegisterOptions) (Image, error) 
 		return Image{}, plain(err)
 	}
 	defer dst.Close()
-	if err := copySparse(ctx, dst, src); err != nil {
+	if o.Copy {
+		err = copyData(ctx, dst, src)
+	} else {
+		err = copySparse(ctx, dst, src)
+	}
+	if err != nil {
 		return Image{}, writeError(dst.Name(), err)
 	}
 	file, err := seal(ctx, dst)
@@ -111,6 +117,11 @@ func copySparse(ctx context.Context, dst, src *os.File) error {
 	if unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())) == nil {
 		return nil
 	}
+	return copyData(ctx, dst, src)
+}
+
+// copyData copies all but holes.
+func copyData(ctx context.Context, dst, src *os.File) error {
 	size, err := src.Seek(0, io.SeekEnd)
 	if err != nil {
 		return err

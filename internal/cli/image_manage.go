@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"banger/internal/imagemgr"
+	"banger/internal/size"
+)
+
+func (a *app) imageVerifyCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "verify [NAME...]",
+		Short: "Check images' file systems against their manifests",
+	}
+	c.RunE = a.run(func(ctx context.Context, names []string) error {
+		if len(names) == 0 {
+			images, err := a.images.List()
+			if err != nil {
+				return err
+			}
+			for _, i := range images {
+				names = append(names, i.Name)
+			}
+		}
+		return a.each(ctx, names, func(ctx context.Context, name string) error {
+			if err := a.images.Verify(ctx, name); err != nil {
+				return err
+			}
+			fmt.Fprintf(a.Out, "%s: whole\n", name)
+			return nil
+		})
+	})
+	return c
+}
+
+func (a *app) imageRenameCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rename OLD NEW",
+		Short: "Give an image that no VM uses another name",
+		Args:  cobra.ExactArgs(2),
+		RunE: a.run(func(_ context.Context, args []string) error {
+			if err := a.imageUnused(args[0]); err != nil {
+				return err
+			}
+			return a.images.Rename(args[0], args[1])
+		}),
+	}
+}
+
+func (a *app) imageExportCommand() *cobra.Command {
+	var o imagemgr.ExportOptions
+	c := &cobra.Command{
+		Use:   "export NAME",
+		Short: "Write an image as a file system, a tar or an OCI layout",
+		Example: "  banger image export debian | docker import - debian\n" +
+			"  banger image export debian --format ext4 --output rootfs.ext4\n" +
+			"  banger image export debian --format oci --output layout",
+		Args: cobra.ExactArgs(1),
+	}
+	c.Flags().StringVar(&o.Format, "format", imagemgr.FormatTar, "ext4, tar or oci")
+	c.Flags().StringVarP(&o.Path, "output", "o", "", "file or, for oci, directory to make (default standard output)")
+	c.RunE = a.run(func(ctx context.Context, args []string) error {
+		o.Name, o.Out = args[0], a.Out
+		if o.Path == "" && o.Format != imagemgr.FormatOCI && a.printsToTerminal() {
+			return withHint(errors.New("an image is nothing for a terminal"), "--output names a file")
+		}
+		return a.images.Export(ctx, o)
+	})
+	return c
+}
+
+// printsToTerminal tells whether results are for a person's eyes.
+func (a *app) printsToTerminal() bool {
+	f, ok := a.Out.(interface{ Fd() uintptr })
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+func (a *app) imageRemoveCommand() *cobra.Command {
+	var force bool
+	c := &cobra.Command{
+		Use:     "rm NAME...",
+		Aliases: []string{"remove"},
+		Short:   "Remove images that no VM uses",
+		Args:    cobra.MinimumNArgs(1),
+	}
+	c.Flags().BoolVarP(&force, "force", "f", false, "remove those in use too; their VMs will not start again")
+	c.RunE = a.run(func(ctx context.Context, args []string) error {
+		return a.each(ctx, args, func(_ context.Context, name string) error {
+			if !force {
+				if err := a.imageUnused(name); err != nil {
+					return err
+				}
+			}
+			return a.images.Remove(name)
+		})
+	})
+	return c
+}
+
+func (a *app) imagePruneCommand() *cobra.Command {
+	var all bool
+	c := &cobra.Command{
+		Use:   "prune",
+		Short: "Remove what was fetched from registries and is kept for the next time",
+		Args:  cobra.NoArgs,
+	}
+	c.Flags().BoolVarP(&all, "all", "a", false, "remove the images that no VM uses, too")
+	c.RunE = a.run(func(context.Context, []string) error {
+		freed, err := a.images.Prune()
+		if err == nil && all {
+			var more int64
+			more, err = a.pruneImages()
+			freed += more
+		}
+		a.say("freed %s", size.Size(freed))
+		return err
+	})
+	return c
+}
+
+// pruneImages removes the images that no VM uses, and names them.
+func (a *app) pruneImages() (freed int64, err error) {
+	images, err := a.images.List()
+	if err != nil {
+		return 0, err
+	}
+	for _, i := range images {
+		users, err := a.vmsOf(i.Name)
+		if err != nil {
+			return freed, err
+		}
+		if len(users) > 0 {
+			continue
+		}
+		onDisk := a.images.OnDisk(i.Name)
+		if err := a.images.Remove(i.Name); err != nil {
+			return freed, err
+		}
+		fmt.Fprintln(a.Out, i.Name)
+		freed += onDisk
+	}
+	return freed, nil
+}

@@ -1,0 +1,133 @@
+package imagemgr
+
+import (
+	"archive/tar"
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"banger/internal/ext4"
+)
+
+// The formats that an image can be given away in.
+const (
+	FormatExt4 = "ext4" // the file system as it is
+	FormatTar  = "tar"  // what docker import takes
+	FormatOCI  = "oci"  // an OCI layout with one layer
+)
+
+// ExportOptions say which image to give away, in what format and where to.
+type ExportOptions struct {
+	Name   string
+	Format string
+	Path   string    // a file, or the directory of a layout; neither may be there yet
+	Out    io.Writer // takes what is no layout where Path is ""
+}
+
+// Export writes an image in a format that others read. It is checked before:
+// a damaged one is not given away. At Path is all of it or nothing.
+func (s *Store) Export(ctx context.Context, o ExportOptions) error {
+	i, err := s.Get(o.Name)
+	if err != nil {
+		return err
+	}
+	write, err := exporter(o)
+	if err != nil {
+		return err
+	}
+	src, err := s.openWhole(ctx, i)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	if err := write(ctx, src, i); err != nil {
+		return fmt.Errorf("export image %q: %w", o.Name, err)
+	}
+	return nil
+}
+
+// exporter chooses how to write, and refuses what cannot be.
+func exporter(o ExportOptions) (func(context.Context, *os.File, Image) error, error) {
+	if o.Path != "" {
+		if _, err := os.Lstat(o.Path); err == nil {
+			return nil, fmt.Errorf("%s is there already", o.Path)
+		}
+	}
+	switch {
+	case o.Format == FormatOCI && o.Path == "":
+		return nil, errors.New("an OCI layout is a directory, which has to have a path")
+	case o.Format == FormatOCI:
+		return o.layout, nil
+	case o.Format != FormatTar && o.Format != FormatExt4:
+		return nil, fmt.Errorf("the format %q is none of ext4, tar and oci", o.Format)
+	case o.Path == "":
+		return func(ctx context.Context, src *os.File, _ Image) error { return o.stream(ctx, o.Out, src) }, nil
+	}
+	return o.file, nil
+}
+
+// stream writes a file system, or the tar of it, to w.
+func (o ExportOptions) stream(ctx context.Context, w io.Writer, src *os.File) error {
+	if o.Format == FormatTar {
+		return writeTar(ctx, w, src)
+	}
+	_, err := io.Copy(w, interruptible{ctx, src})
+	return err
+}
+
+func (o ExportOptions) file(ctx context.Context, src *os.File, _ Image) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(o.Path), ".export-")
+	if err != nil {
+		return plain(err)
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	defer f.Close()
+	if o.Format == FormatExt4 {
+		err = copySparse(ctx, f, src)
+	} else {
+		err = o.stream(ctx, f, src)
+	}
+	if err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return writeError(o.Path, err)
+	}
+	return os.Rename(f.Name(), o.Path)
+}
+
+// writeTar writes the files of a file system as a tar.
+func writeTar(ctx context.Context, w io.Writer, src *os.File) error {
+	files, err := ext4.NewReader(src)
+	if err != nil {
+		return fmt.Errorf("its file system %w", err)
+	}
+	buffered := bufio.NewWriterSize(w, 1<<20)
+	out := tar.NewWriter(buffered)
+	err = files.Walk(func(h *tar.Header, content io.Reader) error {
+		if h.Typeflag == tar.TypeDir {
+			h.Name = strings.TrimSuffix(h.Name, "/") + "/"
+		}
+		if err := out.WriteHeader(h); err != nil || h.Typeflag != tar.TypeReg {
+			return err
+		}
+		_, err := io.Copy(out, interruptible{ctx, content})
+		return err
+	})
+	if err == nil {
+		err = out.Close()
+	}
+	if err == nil {
+		err = buffered.Flush()
+	}
+	return err
+}
