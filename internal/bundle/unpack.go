@@ -15,6 +15,10 @@ import (
 // tar fills up its last record, of 10 KiB where nobody asks for larger ones.
 const maxPadding = 1 << 20
 
+// decoders is how many blocks of the stream are worked on at a time, whatever
+// the number of processors: with fewer, its stages wait for each other.
+const decoders = 8
+
 // overhead is what an entry may take in the stream beside its content.
 const overhead = 4 << 10
 
@@ -26,7 +30,7 @@ const overhead = 4 << 10
 func Unpack(ctx context.Context, r io.Reader, root *os.Root, o Options) ([]File, error) {
 	source := &source{ctx: ctx, r: r}
 	decoder, err := zstd.NewReader(source, zstd.WithDecoderMaxWindow(maxWindow),
-		zstd.WithDecoderMaxMemory(maxWindow), zstd.WithDecoderConcurrency(2), zstd.WithDecoderLowmem(true))
+		zstd.WithDecoderMaxMemory(maxWindow), zstd.WithDecoderConcurrency(decoders), zstd.WithDecoderLowmem(true))
 	if err != nil {
 		return nil, fmt.Errorf("unpack: %w", err)
 	}
