@@ -58,6 +58,7 @@ needs() {
 		;;
 	bench)
 		echo "passt passt a rival for the network"
+		echo "umoci umoci a rival for pulling images"
 		needs publish
 		echo "openssl openssl a rival for pulling bundles"
 		;;

@@ -54,7 +54,7 @@ func (o ExportOptions) layout(ctx context.Context, src *os.File, i Image) error 
 // it. It says nothing of when it was made, so that the same image gives the same
 // bytes.
 func layered(layer v1.Layer, i Image) (v1.Image, error) {
-	config := &v1.ConfigFile{Architecture: runtime.GOARCH, OS: "linux"}
+	config := &v1.ConfigFile{Architecture: runtime.GOARCH, OS: "linux", RootFS: v1.RootFS{Type: "layers"}}
 	if c := i.Config; c != nil {
 		config.Config = v1.Config{
 			User: c.User, Env: c.Env, WorkingDir: c.WorkingDir, Entrypoint: c.Entrypoint,

@@ -66,6 +66,20 @@ func TestExport(t *testing.T) {
 	}
 }
 
+// Others read the layout too.
+func TestExportLikeUmoci(t *testing.T) {
+	s := testStore(t)
+	layout := writeLayout(t, map[string]v1.Image{"v0": imageOf(awkwardLayers(t)...)})
+	if _, err := pull(t.Context(), s, "oci:"+layout, "v1", nil); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "layout")
+	if err := s.Export(t.Context(), ExportOptions{Name: "v1", Format: FormatOCI, Path: path}); err != nil {
+		t.Fatal(err)
+	}
+	compareWithUmoci(t, path)
+}
+
 func TestExportFails(t *testing.T) {
 	s := testStore(t)
 	if _, err := pull(t.Context(), s, "-", "a", bytes.NewReader(makeTar(t, smallRootfs...))); err != nil {

@@ -13,23 +13,31 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 2 && os.Args[1] == peakFlag {
+		exitOn(printPeak(os.Args[2:]))
+		return
+	}
 	pairs := flag.Int("pairs", 5, "how often to measure each side")
 	banger := flag.String("banger", "build/bin/banger", "banger to measure")
 	kernel := flag.String("kernel", "debian", "kernel to boot")
-	only := flag.String("only", "boot,create,vmms,pull,list", "the benchmarks to run; network is one that needs a kernel with its drivers built in")
+	only := flag.String("only", "boot,create,vmms,pull,list,image", "the benchmarks to run; network is one that needs a kernel with its drivers built in")
 	flag.Parse()
 	b := bench{banger: *banger, kernel: *kernel, pairs: *pairs}
 	for _, m := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"boot", b.boot}, {"create", b.create}, {"vmms", b.vmms}, {"pull", b.pull}, {"list", b.list}, {"network", b.network}} {
+	}{{"boot", b.boot}, {"create", b.create}, {"vmms", b.vmms}, {"pull", b.pull}, {"list", b.list}, {"image", b.image}, {"network", b.network}} {
 		if !slices.Contains(strings.Split(*only, ","), m.name) {
 			continue
 		}
-		if err := m.measure(context.Background()); err != nil {
-			fmt.Fprintln(os.Stderr, "bench:", err)
-			os.Exit(1)
-		}
+		exitOn(m.measure(context.Background()))
+	}
+}
+
+func exitOn(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
 	}
 }
 

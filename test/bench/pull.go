@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"banger/internal/bundle"
@@ -70,18 +69,23 @@ func (b bench) pullOf(ctx context.Context, dir string, k kernel.Kernel, more int
 	if err := os.WriteFile(filepath.Join(public, "catalog.json"), data, 0o600); err != nil {
 		return err
 	}
-	var peak int64
-	var flush sample
-	ours := func() (time.Duration, error) {
-		to := filepath.Join(dir, "kernels")
-		defer os.RemoveAll(to)
+	to := filepath.Join(dir, "kernels")
+	command := func() *exec.Cmd {
 		cmd := exec.Command(b.banger, "-q", "kernel", "pull", "bench-1.0")
 		cmd.Env = append(os.Environ(), "BANGER_KERNEL_CATALOG="+filepath.Join(public, "catalog.json"), "BANGER_KERNELS_DIR="+to)
-		took, err := timed(cmd)
-		if err == nil {
-			peak = max(peak, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)
+		return cmd
+	}
+	memory, err := peak(command())
+	if err != nil {
+		return err
+	}
+	var flush sample
+	ours := func() (time.Duration, error) {
+		defer os.RemoveAll(to)
+		if err := os.RemoveAll(to); err != nil {
+			return 0, err
 		}
-		return took, err
+		return timed(command())
 	}
 	theirs := func() (time.Duration, error) {
 		to := filepath.Join(dir, "theirs")
@@ -104,7 +108,7 @@ func (b bench) pullOf(ctx context.Context, dir string, k kernel.Kernel, more int
 		return err
 	}
 	flush = flush[1:] // the round that does not count
-	fmt.Printf("kernel pull, %d MiB of bundle with %d MiB in it: %v, peak memory %d MiB\n", packed.Size>>20, packed.unpacked>>20, a, peak>>10)
+	fmt.Printf("kernel pull, %d MiB of bundle with %d MiB in it: %v, peak memory %d MiB\n", packed.Size>>20, packed.unpacked>>20, a, memory>>10)
 	fmt.Printf("curl, openssl, zstd and tar:  %v; flushing what they wrote: %v\n", t, flush)
 	fmt.Printf("ratio %.2f; with their flushing counted %.2f\n", ratio(a, t), ratio(a, t.plus(flush)))
 	return nil
