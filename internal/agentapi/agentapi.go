@@ -37,9 +37,10 @@ type Settings struct {
 	Seed          []byte   `json:"seed"`           // credited to the guest's random pool
 	Modules       []string `json:"modules"`        // files in ModulesDir, in loading order
 	Root          Root     `json:"root"`
-	MAC           string   `json:"mac"`               // of the card to the host
-	DNS           string   `json:"dns"`               // resolver's address
-	NoInit        bool     `json:"no_init,omitempty"` // the image's init does not run, as if it had none
+	MAC           string   `json:"mac"`                   // of the card to the host
+	DNS           string   `json:"dns"`                   // resolver's address
+	NoInit        bool     `json:"no_init,omitempty"`     // the image's init does not run, as if it had none
+	StopSignal    string   `json:"stop_signal,omitempty"` // what ends its processes where it has none, as OCI has it; "" is SIGTERM
 }
 
 // Root says which block devices make the guest's root filesystem.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"banger/internal/imagemgr"
 	"banger/internal/supervisor"
 	"banger/internal/vm"
 )
@@ -50,8 +51,12 @@ func (a *app) supervise(ctx context.Context, o supervisor.Options) error {
 		o.Kernel, err = a.kernels.Get(v.Kernel)
 	}
 	if err == nil {
-		_, err = a.images.Get(v.Image)
+		var i imagemgr.Image
+		i, err = a.images.Get(v.Image)
 		o.Rootfs = a.images.Rootfs(v.Image)
+		if i.Config != nil {
+			o.StopSignal = i.Config.StopSignal
+		}
 	}
 	if err != nil {
 		supervisor.Refuse(o, err)

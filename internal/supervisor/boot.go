@@ -172,6 +172,7 @@ func (s *supervisor) settings() (agentapi.Settings, error) {
 		MAC:           s.vm.MAC,
 		DNS:           agentapi.GatewayIP,
 		NoInit:        s.NoInit,
+		StopSignal:    s.StopSignal,
 		Root:          agentapi.Root{Image: "/dev/vda", Disk: "/dev/vdb"},
 	}
 	if s.Kernel.ModulesImage() != "" {

@@ -33,6 +33,7 @@ type Options struct {
 	Starter     *vm.Reporter
 	Hint        func(error) string // what to do about an error, for the starter
 	NoInit      bool               // the image's init does not run
+	StopSignal  string             // of the image, "" for the usual
 	KeepStopped bool               // an ephemeral VM is not removed where it stops before its starter lets go
 }
 

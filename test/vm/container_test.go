@@ -95,7 +95,7 @@ func TestBusyboxContainer(t *testing.T) {
 		t.Skip("needs busybox-static: ", err)
 	}
 	h := newHost(t)
-	h.container("box", v1.Config{Cmd: []string{"sh", "-c", "echo hello from $0; exit 3"}},
+	h.container("box", v1.Config{Cmd: []string{"sh", "-c", "echo hello from $0; exit 3"}, StopSignal: "SIGUSR1"},
 		map[string]string{"bin/busybox": string(busybox), "bin/sh": "->busybox"})
 	if r := h.banger("vm", "run", "--image", "box", "--name", "box"); r.code != 3 || r.stdout != "hello from sh\n" {
 		t.Errorf("got %d, %q (%s)", r.code, r.stdout, r.stderr)
@@ -105,6 +105,18 @@ func TestBusyboxContainer(t *testing.T) {
 	}
 	if r := h.banger("vm", "exec", "box", "bash"); r.code != 127 {
 		t.Errorf("what is not there ends with %d", r.code)
+	}
+	waiting := h.command(t.Context(), "vm", "exec", "box", "--", "sh", "-c",
+		"trap 'echo heard >/heard; exit' USR1; trap : TERM HUP; echo waits; while :; do sleep 1; done")
+	stdout, err := waiting.StdoutPipe()
+	h.must(err)
+	h.must(waiting.Start())
+	awaitBytes(t, stdout, "waits\n")
+	h.ok("vm", "stop", "box")
+	waiting.Wait()
+	h.ok("vm", "start", "box")
+	if got := h.ok("vm", "exec", "box", "busybox", "cat", "/heard"); got != "heard\n" {
+		t.Errorf("the image's stop signal: %q", got)
 	}
 	h.ok("vm", "stop", "box")
 	h.ok("vm", "rm", "box")

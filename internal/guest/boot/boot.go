@@ -58,13 +58,15 @@ func Run(args []string) error {
 	if err := <-networkUp; err != nil {
 		return fmt.Errorf("set up the network: %w", err)
 	}
+	polite, err := stopSignal(b.settings.StopSignal)
+	b.warn("find the image's stop signal", err)
 	err = agent.Configure(service.Config{Settings: b.settings, Init: init, Warnings: b.warnings})
 	if err != nil {
 		return fmt.Errorf("configure the service: %w", err)
 	}
 	if init.Path == "" {
 		console.Log("there is no init to run")
-		return stay(agent.PID)
+		return stay(agent.PID, polite)
 	}
 	console.Log("handing over to %s (%s)", init.Path, init.Name)
 	err = syscall.Exec(init.Path, append([]string{init.Path}, args...), os.Environ())

@@ -12,9 +12,10 @@ import (
 )
 
 // stay is PID 1 for images without an init: it reaps what others leave behind,
-// and ends the machine when a signal asks for it. It returns where the service
+// and ends the machine when a signal asks for it, processes by the polite one.
+// It returns where the service
 // has ended, since nobody can reach the guest then.
-func stay(service int) error {
+func stay(service int, polite unix.Signal) error {
 	stop := make(chan os.Signal, 1)
 	// The first is the service's own; busybox's halt, poweroff and reboot send
 	// the others, and the kernel SIGINT for Ctrl-Alt-Del.
@@ -23,7 +24,7 @@ func stay(service int) error {
 	go reap(service, ended)
 	select {
 	case <-stop:
-		power.Terminate()
+		power.Terminate(polite, service)
 		power.Restart()
 		return errors.New("the machine did not end")
 	case status := <-ended:

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// grace is how long processes have to end after SIGTERM.
+// grace is how long processes have to end after they were asked to.
 const grace = 10 * time.Second
 
 // Fatal shows why the guest cannot go on and ends the machine.
@@ -30,12 +30,13 @@ func Restart() {
 	unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
 }
 
-// Terminate ends every other process: politely first, then not. The caller is
-// PID 1, so that each of them becomes its child.
-func Terminate() {
-	unix.Kill(-1, unix.SIGTERM)
-	unix.Kill(-1, unix.SIGHUP) // shells heed this one only
+// Terminate ends every other process: politely by a signal first, then not. The
+// caller is PID 1, so that each of them becomes its child. The service goes too,
+// and with it the terminals, which shells heed in place of most signals.
+func Terminate(signal unix.Signal, service int) {
+	unix.Kill(-1, signal)
 	unix.Kill(-1, unix.SIGCONT)
+	unix.Kill(service, unix.SIGKILL)
 	kill := time.AfterFunc(grace, func() { unix.Kill(-1, unix.SIGKILL) })
 	defer kill.Stop()
 	for {
