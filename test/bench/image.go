@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -186,7 +187,11 @@ func (i *imageBench) makeLayout(ctx context.Context) error {
 	if _, err := i.run("image", "export", "debian", "-o", file(0)); err != nil {
 		return err
 	}
-	goTar := exec.CommandContext(ctx, "tar", "-C", runtime.GOROOT(), "--transform", "s,^[.],usr/local/go,", "-cf", file(1), ".")
+	goRoot, err := exec.CommandContext(ctx, "scripts/go.sh", "env", "GOROOT").Output()
+	if err != nil {
+		return err
+	}
+	goTar := exec.CommandContext(ctx, "tar", "-C", strings.TrimSpace(string(goRoot)), "--transform", "s,^[.],usr/local/go,", "-cf", file(1), ".")
 	if out, err := goTar.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}

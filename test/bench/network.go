@@ -126,7 +126,7 @@ func withoutAgent(config vmm.Config, accel, netdev string) []string {
 func (c cable) script(port int) string {
 	return fmt.Sprintf(`#!/bin/bash
 exec >/dev/console 2>&1
-mount -t proc proc /proc
+mount -t proc none /proc
 ip link set eth0 up
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 ip link set eth0 mtu %d; ip addr add %s/24 dev eth0; ip route replace default via %s

@@ -45,41 +45,55 @@ func TestClosedHost(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			closed := func(args ...string) (stdout, stderr string) {
-				script := []string{"--mount", "sh", "-c", test.script, "sh", "env", "HOME=" + user.home, "BANGER_FIRECRACKER_BIN=" + fake}
-				cmd := exec.CommandContext(t.Context(), "unshare", append(append(script, h.bin), args...)...)
-				cmd.Env = []string{"HOME=" + user.home, "PATH=" + os.Getenv("PATH")}
-				var said strings.Builder
-				cmd.Stderr = &said
-				out, _ := cmd.Output() // what has to fail does
-				return string(out), said.String()
-			}
-			out, said := closed("doctor", "--json")
-			var checks []struct {
-				Name, Found, Remedy string
-				OK                  bool
-			}
-			if err := json.Unmarshal([]byte(out), &checks); err != nil {
-				t.Fatal(err, said)
-			}
-			for _, c := range checks {
-				if c.Name != test.check {
-					continue
-				}
-				for _, want := range test.wants {
-					if c.OK || !strings.Contains(c.Found+"\n"+c.Remedy, want) {
-						t.Errorf("doctor says %+v, not %q", c, want)
-					}
-				}
-			}
+			user.t = t
+			on := closedHost{user, test.script, fake}
+			on.wantDoctor(test.check, test.wants)
 			if test.run == "" {
 				return
 			}
-			_, said = closed("vm", "run", "--vmm", "firecracker", "--image", "debian", "--", "true")
+			_, said := on.banger("vm", "run", "--vmm", "firecracker", "--image", "debian", "--", "true")
 			if lines := strings.Split(strings.TrimSpace(said), "\n"); len(lines) != 1 || !strings.Contains(said, test.run) {
 				t.Errorf("vm run says %q, want one line with %q", said, test.run)
 			}
 			user.wantNothingLeft()
 		})
+	}
+	user.t = t
+}
+
+// closedHost is a host with parts that its user cannot reach.
+type closedHost struct {
+	*host
+	script      string // runs its arguments there
+	firecracker string
+}
+
+func (h closedHost) banger(args ...string) (stdout, stderr string) {
+	script := []string{"--mount", "sh", "-c", h.script, "sh", "env", "HOME=" + h.home, "BANGER_FIRECRACKER_BIN=" + h.firecracker}
+	cmd := exec.CommandContext(h.t.Context(), "unshare", append(append(script, h.bin), args...)...)
+	cmd.Env = []string{"HOME=" + h.home, "PATH=" + os.Getenv("PATH")}
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, _ := cmd.Output() // what has to fail does
+	return string(out), said.String()
+}
+
+// wantDoctor checks what doctor says of one thing.
+func (h closedHost) wantDoctor(name string, wants []string) {
+	h.t.Helper()
+	out, said := h.banger("doctor", "--json")
+	var checks []struct {
+		Name, Found, Remedy string
+		OK                  bool
+	}
+	if err := json.Unmarshal([]byte(out), &checks); err != nil {
+		h.t.Fatal(err, said)
+	}
+	for _, c := range checks {
+		for _, want := range wants {
+			if c.Name == name && (c.OK || !strings.Contains(c.Found+"\n"+c.Remedy, want)) {
+				h.t.Errorf("doctor says %+v, not %q", c, want)
+			}
+		}
 	}
 }
