@@ -31,7 +31,7 @@ demo: ## set this machine up, get a kernel and an image, run a command in a micr
 
 .PHONY: test
 test: ## set this machine up and run all tests, with real guests
-	@scripts/setup.sh build run test
+	@scripts/setup.sh build run test publish golden
 	@$(MAKE) --no-print-directory -s build
 	@scripts/fixtures.sh $(BIN)
 	@scripts/test.sh ./...
@@ -87,7 +87,7 @@ golden: build ## build the golden image, publish it, put it in the catalog
 	scripts/publish-golden-image.sh $(GOLDENFLAGS)
 
 .PHONY: test-golden
-test-golden: ## the golden image from mmdebstrap to docker run in a guest, about 5 minutes
+test-golden: ## of the tests, that of the golden image: from mmdebstrap to docker run in a guest
 	@scripts/setup.sh build run test publish golden
 	@$(MAKE) --no-print-directory -s build
 	@scripts/fixtures.sh $(BIN)
