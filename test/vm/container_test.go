@@ -107,7 +107,7 @@ func TestBusyboxContainer(t *testing.T) {
 		t.Errorf("what is not there ends with %d", r.code)
 	}
 	waiting := h.command(t.Context(), "vm", "exec", "box", "--", "sh", "-c",
-		"trap 'echo heard >/heard; exit' USR1; trap : TERM HUP; echo waits; while :; do sleep 1; done")
+		"trap 'echo heard >/heard; exit' USR1; trap : TERM HUP; echo waits; while :; do busybox sleep 1; done")
 	stdout, err := waiting.StdoutPipe()
 	h.must(err)
 	h.must(waiting.Start())

@@ -31,12 +31,12 @@ func Restart() {
 }
 
 // Terminate ends every other process: politely by a signal first, then not. The
-// caller is PID 1, so that each of them becomes its child. The service goes too,
-// and with it the terminals, which shells heed in place of most signals.
+// caller is PID 1, so that each of them becomes its child. The service follows
+// its own signal, and last: see [banger/internal/guest/service].
 func Terminate(signal unix.Signal, service int) {
 	unix.Kill(-1, signal)
 	unix.Kill(-1, unix.SIGCONT)
-	unix.Kill(service, unix.SIGKILL)
+	unix.Kill(service, unix.SIGTERM)
 	kill := time.AfterFunc(grace, func() { unix.Kill(-1, unix.SIGKILL) })
 	defer kill.Stop()
 	for {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/signal"
 	"strconv"
 	"syscall"
 
@@ -97,7 +98,20 @@ func Run() error {
 		return fmt.Errorf("listen for SSH: %w", err)
 	}
 	go c.attend()
+	go endLast(server)
 	return fmt.Errorf("serve SSH: %w", server.Serve(listener))
+}
+
+// endLast ends this process by SIGTERM, once the programs of all sessions have
+// ended: until then somebody has to read what they write, or SIGPIPE would end
+// them first. No other signal is for the service; PID 1 sends them to all.
+func endLast(server *sshd.Server) {
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, unix.SIGTERM)
+	signal.Notify(make(chan os.Signal, 1)) // all, to nobody
+	<-term
+	server.Shutdown()
+	os.Exit(0)
 }
 
 // enterRoot makes PID 1's root this process's.

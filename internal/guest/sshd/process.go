@@ -30,6 +30,12 @@ func (p *process) signal(sig unix.Signal) error {
 	return unix.Kill(-p.cmd.Process.Pid, sig)
 }
 
+// hangUp tells the whole group that nobody is there any more.
+func (p *process) hangUp() {
+	p.signal(unix.SIGHUP)
+	p.signal(unix.SIGCONT)
+}
+
 // wait returns when the program has ended. Until it is reaped, its number
 // belongs to nobody else.
 func (p *process) wait() unix.WaitStatus {
@@ -48,7 +54,12 @@ func (p *process) wait() unix.WaitStatus {
 
 // run runs cmd, connected to the channel, and reports how it ended.
 func (s *session) run(cmd *exec.Cmd) {
-	var err error
+	err := s.server.running.add(s)
+	if err != nil {
+		s.failExec(err)
+		return
+	}
+	defer s.server.running.remove(s)
 	if s.pty != nil {
 		err = s.runOnTerminal(cmd)
 	} else {

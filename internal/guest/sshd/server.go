@@ -35,6 +35,7 @@ type Server struct {
 	config    *ssh.ServerConfig
 	waitInit  func(context.Context) error
 	writeRoot func(io.Writer) error
+	running   running
 }
 
 // etc is where the users are described.

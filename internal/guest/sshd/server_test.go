@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 
 // fixture is a server on the loopback and what a client needs to log in.
 type fixture struct {
+	server    *Server
 	addr      string
 	user      string
 	hostKey   ssh.PublicKey
@@ -86,7 +87,7 @@ func serve(t *testing.T, init func(context.Context) error) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fixture{listener.Addr().String(), me.Username, hostSigner.PublicKey(), clientPEM, signer}
+	return &fixture{server, listener.Addr().String(), me.Username, hostSigner.PublicKey(), clientPEM, signer}
 }
 
 func (f *fixture) config() *ssh.ClientConfig {

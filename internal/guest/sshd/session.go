@@ -135,8 +135,7 @@ func (s *session) hangUp() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.process != nil {
-		s.process.signal(unix.SIGHUP)
-		s.process.signal(unix.SIGCONT)
+		s.process.hangUp()
 	}
 	if s.terminal != nil {
 		s.terminal.Master.Close() // which hangs up on what is in its foreground

@@ -1,0 +1,69 @@
+package sshd
+
+import (
+	"errors"
+	"sync"
+)
+
+// running are the sessions whose program runs.
+type running struct {
+	mu       sync.Mutex
+	sessions map[*session]struct{}
+	closed   bool // to new ones
+	done     sync.WaitGroup
+}
+
+var errShutdown = errors.New("the guest is shutting down")
+
+func (r *running) add(s *session) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return errShutdown
+	}
+	if r.sessions == nil {
+		r.sessions = map[*session]struct{}{}
+	}
+	r.sessions[s] = struct{}{}
+	r.done.Add(1)
+	return nil
+}
+
+func (r *running) remove(s *session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.sessions, s)
+	r.done.Done()
+}
+
+// close lets no more in and returns those there are.
+func (r *running) close() []*session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	sessions := make([]*session, 0, len(r.sessions))
+	for s := range r.sessions {
+		sessions = append(sessions, s)
+	}
+	return sessions
+}
+
+// Shutdown returns when every program has ended and its client knows how. It
+// hangs up on those that have a terminal, since shells there heed little else,
+// and leaves it to the caller to tell the others.
+func (s *Server) Shutdown() {
+	for _, session := range s.running.close() {
+		session.leaveTerminal()
+	}
+	s.running.done.Wait()
+}
+
+// leaveTerminal hangs up on a program that has a terminal, but reads what it
+// still has to say.
+func (s *session) leaveTerminal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.terminal != nil && s.process != nil {
+		s.process.hangUp()
+	}
+}
