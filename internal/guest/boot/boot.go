@@ -40,6 +40,8 @@ func Run(args []string) error {
 	if err := b.findRoot(); err != nil {
 		return err
 	}
+	processorsUp := make(chan error, 1)
+	go func() { processorsUp <- startProcessors(processors) }()
 	networkUp := make(chan error, 1)
 	go func() {
 		networkUp <- network.Up(b.settings.MAC, agentapi.GuestIP, agentapi.GatewayIP, agentapi.PrefixLen, agentapi.MTU)
@@ -58,6 +60,7 @@ func Run(args []string) error {
 	if err := <-networkUp; err != nil {
 		return fmt.Errorf("set up the network: %w", err)
 	}
+	b.warn("start all processors", <-processorsUp)
 	polite, err := stopSignal(b.settings.StopSignal)
 	b.warn("find the image's stop signal", err)
 	err = agent.Configure(service.Config{Settings: b.settings, Init: init, Warnings: b.warnings})

@@ -23,6 +23,7 @@ const quiet = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 // early is for the initramfs; the new root hides it.
 var early = []mount{
 	{"proc", "/proc", "proc", quiet, ""},
+	{"sysfs", "/sys", "sysfs", quiet, ""},
 	{"devtmpfs", "/dev", "devtmpfs", unix.MS_NOSUID, "mode=0755"},
 }
 
