@@ -28,6 +28,12 @@ const ModulesDir = "banger/modules"
 // could not be set up. The machine ends right after it.
 const FatalPrefix = "banger-agent: fatal: "
 
+// NoTimer is the agent's reason for giving up where another boot may go better:
+// a kernel that did not get its processor for a tenth of a second while it
+// measured the processor's timer goes on without one, see Linux's
+// calibrate_APIC_clock, and never wakes from a sleep.
+const NoTimer = "the kernel goes without a timer"
+
 // Settings is everything the agent needs to know about its VM.
 type Settings struct {
 	Hostname      string   `json:"hostname"`

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"banger/internal/agentapi"
@@ -28,6 +29,34 @@ type boot struct {
 	machine vmm.Machine
 	done    chan struct{} // closed when machine has ended
 	err     error         // how, once done is closed
+}
+
+// bootAttempts is how often a guest boots that gives up and may be luckier.
+const bootAttempts = 3
+
+// bootReady boots the guest and returns when it can serve. first tells that
+// somebody waits for that.
+func (s *supervisor) bootReady(ctx context.Context, first bool) (*boot, *vm.Guest, error) {
+	for attempt := 1; ; attempt++ {
+		s.console.begin()
+		b, err := s.start(first && attempt == 1)
+		if err != nil {
+			return nil, nil, err
+		}
+		guest, err := s.awaitReady(ctx, b)
+		if err == nil {
+			return b, guest, nil
+		}
+		b.cleanup()
+		var failed *guestError
+		if !errors.As(err, &failed) || !failed.again || attempt == bootAttempts {
+			return nil, nil, err
+		}
+		fmt.Fprintln(s.Log, err)
+		if first {
+			s.Starter.Send(vm.Report{Stage: "booting " + s.Name + " again: " + agentapi.NoTimer})
+		}
+	}
 }
 
 // start starts the VMM; nothing is left where that fails.
@@ -108,7 +137,7 @@ func (s *supervisor) awaitReady(ctx context.Context, b *boot) (*vm.Guest, error)
 	case <-s.console.halted:
 		return nil, s.earlyEnd(b)
 	case <-timeout.C:
-		return nil, &guestError{fmt.Sprintf("the guest was not ready after %s", s.BootTimeout), s.console.tail()}
+		return nil, &guestError{what: fmt.Sprintf("the guest was not ready after %s", s.BootTimeout), console: s.console.tail()}
 	case <-s.letGo:
 		return nil, errors.New("the start was given up")
 	case <-ctx.Done():
@@ -127,7 +156,7 @@ func (s *supervisor) earlyEnd(b *boot) error {
 	case why == "":
 		why = "the guest went down before it was ready"
 	}
-	return &guestError{why, s.console.tail()}
+	return &guestError{what: why, console: s.console.tail(), again: strings.HasSuffix(why, agentapi.NoTimer)}
 }
 
 // config describes the VM to the backend. The order of the disks is the

@@ -21,8 +21,10 @@ type console struct {
 	written int64
 	partial []byte
 	last    []string
-	ending  string        // what the kernel or the agent said of the guest's end
+	ending  string        // what the kernel or the agent said first of the guest's end
 	halted  chan struct{} // closed when the guest's kernel has shut down
+
+	isHalted bool
 }
 
 func openConsole(path string) (*console, error) {
@@ -37,7 +39,7 @@ func openConsole(path string) (*console, error) {
 func (c *console) begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.last, c.ending, c.halted = nil, "", make(chan struct{})
+	c.last, c.ending, c.halted, c.isHalted = nil, "", make(chan struct{}), false
 }
 
 // Write never fails: a full disk must not stall the guest.
@@ -77,13 +79,13 @@ func (c *console) line(text string) {
 	if len(c.last) > tailLines {
 		c.last = c.last[1:]
 	}
-	switch ending := endingOf(text); {
-	case ending == "":
-	case ending == poweredOff && c.ending != poweredOff:
-		close(c.halted)
-		fallthrough
-	default:
+	ending := endingOf(text)
+	if c.ending == "" { // what comes later is how the machine got there
 		c.ending = ending
+	}
+	if ending == poweredOff && !c.isHalted {
+		c.isHalted = true
+		close(c.halted)
 	}
 }
 

@@ -42,6 +42,15 @@ func TestConsoleTellsTheEnd(t *testing.T) {
 	}
 }
 
+// What went wrong is the reason, and not what was done then.
+func TestConsoleTellsTheCause(t *testing.T) {
+	c := testConsole(t)
+	c.Write([]byte("banger-agent: fatal: no root\n[ 9.1] reboot: Restarting system\n"))
+	if got, want := c.end(), "the guest could not be set up: no root"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestConsoleHalted(t *testing.T) {
 	c := testConsole(t)
 	c.Write([]byte("reboot: Power down\nreboot: Power down\n"))

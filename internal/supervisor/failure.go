@@ -10,6 +10,7 @@ import (
 type guestError struct {
 	what    string
 	console []string
+	again   bool // another boot may go better
 }
 
 func (e *guestError) Error() string { return e.what }

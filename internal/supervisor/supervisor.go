@@ -145,16 +145,11 @@ func (s *supervisor) once(ctx context.Context, first bool) (again bool, err erro
 }
 
 func (s *supervisor) bootAndWait(ctx context.Context, first bool) (reason string, err error) {
-	s.console.begin()
-	b, err := s.start(first)
+	b, guest, err := s.bootReady(ctx, first)
 	if err != nil {
 		return "", err
 	}
 	defer b.cleanup()
-	guest, err := s.awaitReady(ctx, b)
-	if err != nil {
-		return "", err
-	}
 	s.save(func(st *vm.State) {
 		st.Phase, st.ReadyAt, st.Guest = vm.Running, time.Now().UTC(), guest
 	})

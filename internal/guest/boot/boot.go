@@ -32,6 +32,9 @@ func Run(args []string) error {
 	if err := mountAll(early); err != nil {
 		return err
 	}
+	if err := checkTimer(interrupts); err != nil {
+		return err
+	}
 	agent, err := service.Start()
 	if err != nil {
 		return fmt.Errorf("start the service: %w", err)
