@@ -17,7 +17,7 @@ type Config struct {
 	Kernel    string // uncompressed ELF vmlinux
 	Initrd    string
 	Cmdline   []string // what every backend's guest needs; a backend adds its own
-	CPUs      int
+	CPUs      int      // a kernel may leave all but the first for the agent to start
 	MemoryMiB int
 	Disks     []Disk
 	MAC       net.HardwareAddr

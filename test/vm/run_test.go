@@ -67,6 +67,11 @@ func TestUse(t *testing.T) {
 			t.Errorf("got %d, %q: %s", r.code, r.stdout, h.banger("vm", "exec", "box", "systemctl", "--failed", "--no-pager").stdout)
 		}
 	})
+	t.Run("all processors work", func(t *testing.T) {
+		if got := h.ok("vm", "exec", "box", "nproc"); got != "2\n" {
+			t.Errorf("got %s, want the usual 2", got)
+		}
+	})
 	t.Run("modprobe works", func(t *testing.T) {
 		h.needModules(t)
 		h.ok("vm", "exec", "box", "modprobe", "dummy")

@@ -81,7 +81,7 @@ func (s *suite) testBoot(t *testing.T) {
 	}
 	// Only now has all of the console arrived.
 	for _, line := range []string{
-		"cpus 2",
+		"cpus 0-1",
 		"nic " + cfg.MAC.String(),
 		"disk vda sectors=2048 ro=1",
 		"disk vdb sectors=4096 ro=0",

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -23,7 +22,7 @@ func main() {
 	mount("sysfs", "/sys")
 	mount("devtmpfs", "/dev")
 	loadModules()
-	say("cpus %d", runtime.NumCPU())
+	say("cpus %s", read("/sys/devices/system/cpu/present")) // the agent starts them
 	say("cmdline %s", read("/proc/cmdline"))
 	for _, disk := range glob("/sys/block/vd*") {
 		say("disk %s sectors=%s ro=%s", filepath.Base(disk), read(disk+"/size"), read(disk+"/ro"))
