@@ -5,6 +5,8 @@
 # nothing is tested.
 #
 #   scripts/e2e-firecracker.sh BANGER [TEST...]     tests of test/vm, all if none
+#
+# With FIGURES set, it measures Firecracker in place of testing.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -46,6 +48,7 @@ payload() {
 	for package in test/vm internal/vmm/firecracker internal/jail; do
 		CGO_ENABLED=0 scripts/go.sh test -c -o "$1/$(basename "$package").test" "./$package"
 	done
+	CGO_ENABLED=0 scripts/go.sh build -o "$1/bench" ./test/bench
 	CGO_ENABLED=0 scripts/go.sh build -o "$1/guest" ./internal/vmm/vmmtest/testdata/guest
 	cp -a --sparse=always "$home/.local/state/banger/images/debian" "$1/home/.local/state/banger/images/"
 	# Guests of an emulated machine are quicker without modules to load.
@@ -69,14 +72,14 @@ nested() {
 	tar -C "$work" --append --file "$work/outer.tar" --owner 0 --group 0 e2e
 	export HOME=$home
 	"$banger" image pull "tar:$work/outer.tar" --name "$name" --kernel-ref debian >/dev/null
-	"$banger" vm run --vmm qemu --image "$name" --name "$name" --memory 4G --disk 16G --wait-init -- bash /e2e/run "$tests"
+	"$banger" vm run --vmm qemu --image "$name" --name "$name" --memory 4G --disk 16G --wait-init -- bash /e2e/run "$tests" "${FIGURES:-}"
 }
 
 mkdir -p "$work/e2e"
 payload "$work/e2e"
 if "$banger" doctor --json | jq -e '.[] | select(.name == "kvm") | .ok' >/dev/null; then
 	say "KVM works: the tests run here"
-	E2E=$work/e2e bash "$work/e2e/run" "$tests"
+	E2E=$work/e2e bash "$work/e2e/run" "$tests" "${FIGURES:-}"
 else
 	say "KVM does not work here: the tests run in a VM, by nested virtualisation"
 	nested

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The part of e2e-firecracker.sh that runs where KVM works: as root of a VM that
-# was made for it, or as whoever runs the tests.
+# was made for it, or as whoever runs the tests. With a second argument it takes
+# figures in place of testing.
 set -euo pipefail
 
 dir=${E2E:-/e2e}
@@ -24,6 +25,11 @@ if [[ -z ${E2E:-} ]]; then
 	useradd --create-home --groups kvm tester
 	chown -R tester "$dir"
 	as=(runuser -u tester --)
+fi
+if [[ -n ${2:-} ]]; then
+	exec "${as[@]}" env HOME="$BANGER_TEST_HOME" "$dir/bench" -banger "$dir/banger" -only vmms -pairs 3
+fi
+if [[ -z ${E2E:-} ]]; then
 	(cd "$dir" && "$dir/jail.test" -test.v) # some of which wants root
 fi
 log=$(mktemp)

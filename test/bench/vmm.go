@@ -31,8 +31,8 @@ func (b bench) vmm(name string) error {
 	var s stages
 	for i := range b.pairs {
 		err := b.run(name, &s, i == b.pairs-1)
-		if err != nil && i == 0 && name == "firecracker" {
-			fmt.Printf("firecracker is not measured: %v\n", err)
+		if err != nil && i == 0 {
+			fmt.Printf("%s is not measured: %v\n", name, err)
 			return nil
 		}
 		if err != nil {
@@ -121,9 +121,16 @@ func (b bench) carryByAgent(box string) (out, in time.Duration, err error) {
 	defer listener.Close()
 	guest := exec.Command(b.banger, "vm", "exec", box, "--", "bash", "-c",
 		transfer(agentapi.HostIP, listener.Addr().(*net.TCPAddr).Port))
+	var said strings.Builder
+	guest.Stderr = &said
 	if err := guest.Start(); err != nil {
 		return 0, 0, err
 	}
-	go func() { guest.Wait(); listener.Close() }()
-	return exchange(listener)
+	ended := make(chan error, 1)
+	go func() { ended <- guest.Wait(); listener.Close() }()
+	out, in, err = exchange(listener)
+	if err != nil {
+		return 0, 0, fmt.Errorf("%w; the guest's side: %w: %s", err, <-ended, said.String())
+	}
+	return out, in, nil
 }
