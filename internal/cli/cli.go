@@ -16,6 +16,7 @@ import (
 	"banger/internal/config"
 	"banger/internal/imagemgr"
 	"banger/internal/kernel"
+	"banger/internal/process"
 	"banger/internal/statedir"
 	"banger/internal/vm"
 )
@@ -52,6 +53,9 @@ func Main(args []string, streams Streams) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	a := &app{Streams: streams, interrupts: catchInterrupts(cancel)}
+	if err := process.CloseOnExec(); err != nil {
+		return a.report(ctx, err)
+	}
 	root := a.rootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -57,20 +57,24 @@ func (c *Child) Wait() error {
 	return c.err
 }
 
-// StartDetached starts c in a session of its own, to outlive this process, and
-// returns its process number. Nobody waits for it.
-func StartDetached(c Cmd) (int, error) {
+// StartDetached starts c in a session of its own, to outlive this process. ended
+// is closed when it has ended, should this process live longer.
+func StartDetached(c Cmd) (ended <-chan struct{}, err error) {
 	cmd, _, err := c.command(context.Background())
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Stderr = c.Stderr
 	if err := cmd.Start(); err != nil {
-		return 0, err
+		return nil, err
 	}
-	go cmd.Wait() // reaps it, should this process live longer
-	return cmd.Process.Pid, nil
+	done := make(chan struct{})
+	go func() {
+		cmd.Wait()
+		close(done)
+	}()
+	return done, nil
 }
 
 // onOneThread keeps f, which starts a child and waits for it, on one thread:

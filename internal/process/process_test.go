@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -138,21 +137,38 @@ func TestStartDetached(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ended, err := StartDetached(Cmd{Args: []string{"sh", "-c", "echo $$; ps -o sid= -p $$"}, Stdout: f, Stderr: f})
+	f.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	said, _ := os.ReadFile(out)
+	if f := strings.Fields(string(said)); len(f) != 2 || f[0] != f[1] {
+		t.Errorf("its number and its session are %q", f)
+	}
+}
+
+// What this process was given by its own parent, its children do not get.
+func TestCloseOnExec(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	pid, err := StartDetached(Cmd{Args: []string{"sh", "-c", "ps -o sid= -p $$"}, Stdout: f, Stderr: f, Files: []*os.File{w}})
-	f.Close()
-	w.Close()
+	defer w.Close()
+	if _, err := unix.FcntlInt(w.Fd(), unix.F_SETFD, 0); err != nil { // as an inherited one is
+		t.Fatal(err)
+	}
+	if err := CloseOnExec(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := Output(t.Context(), "ls", descriptors)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Read(make([]byte, 1)) // ends when the child has
-	sid, _ := os.ReadFile(out)
-	if strings.TrimSpace(string(sid)) != strconv.Itoa(pid) {
-		t.Errorf("session is %q, pid %d, own session %d", sid, pid, syscall.Getpid())
+	if got := strings.Join(strings.Fields(string(out)), " "); got != "0 1 2 3" { // the last is the directory
+		t.Errorf("the child has %s", got)
 	}
 }
 
