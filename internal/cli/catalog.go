@@ -8,6 +8,7 @@ import (
 
 	"banger/internal/catalog"
 	"banger/internal/config"
+	"banger/internal/imagecat"
 	"banger/internal/kernelcat"
 )
 
@@ -113,12 +114,19 @@ func (a *app) catalogRefreshCommand() *cobra.Command {
 
 // refreshCatalog fetches what a source has, and says how much that is.
 func (a *app) refreshCatalog(ctx context.Context, s catalog.Source) error {
-	for _, at := range catalog.Locations(catalog.Kernels, []catalog.Source{s}, "") {
-		c, err := catalog.Refresh[kernelcat.Entry](ctx, a.catalogLoader(), at)
+	if err := refreshKind[kernelcat.Entry](ctx, a, s, catalog.Kernels); err != nil {
+		return err
+	}
+	return refreshKind[imagecat.Entry](ctx, a, s, catalog.Images)
+}
+
+func refreshKind[E catalog.Item](ctx context.Context, a *app, s catalog.Source, kind catalog.Kind) error {
+	for _, at := range catalog.Locations(kind, []catalog.Source{s}, "") {
+		c, err := catalog.Refresh[E](ctx, a.catalogLoader(), at)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(a.Out, "%s: %d kernels\n", s.Name, len(c.Entries))
+		fmt.Fprintf(a.Out, "%s: %d %s\n", s.Name, len(c.Entries), kind)
 	}
 	return nil
 }
