@@ -46,7 +46,8 @@ func (c Config) reconnect() *control.Conn {
 	}
 }
 
-// report connects, sets the clock and says that the guest is ready.
+// report connects, sets the clock, passes the warnings on and says that the guest
+// is ready; the supervisor looks no further.
 func (c Config) report(warnings []string) (*control.Conn, error) {
 	address := net.JoinHostPort(agentapi.GatewayIP, strconv.Itoa(agentapi.ControlPort))
 	conn, welcome, err := control.Dial(address)
@@ -54,10 +55,11 @@ func (c Config) report(warnings []string) (*control.Conn, error) {
 		return nil, err
 	}
 	setClock(time.Unix(0, welcome.UnixNano))
-	events := []agentapi.Event{{Kind: agentapi.EventReady, Kernel: kernelRelease(), Init: c.Init.Name}}
+	var events []agentapi.Event
 	for _, w := range warnings {
 		events = append(events, agentapi.Event{Kind: agentapi.EventWarning, Detail: w})
 	}
+	events = append(events, agentapi.Event{Kind: agentapi.EventReady, Kernel: kernelRelease(), Init: c.Init.Name})
 	for _, event := range events {
 		if err := conn.Send(event); err != nil {
 			conn.Close()
