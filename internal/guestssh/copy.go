@@ -22,8 +22,13 @@ func (c *Client) CopyDir(ctx context.Context, dir string, names []string, target
 	return c.copy(ctx, dir, target, func(root *os.Root, w io.Writer) error { return pack(root, names, w) })
 }
 
-// CopyFile copies a file to the path target in the guest.
+// CopyFile copies a file, or what a symbolic link leads to, to the path target in
+// the guest.
 func (c *Client) CopyFile(ctx context.Context, file, target string) error {
+	file, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return fmt.Errorf("copy: %w", err)
+	}
 	target = path.Clean(target)
 	return c.copy(ctx, filepath.Dir(file), path.Dir(target), func(root *os.Root, w io.Writer) error {
 		tw := tar.NewWriter(w)

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/sync/errgroup"
 
 	"banger/internal/agentapi"
 )
@@ -58,7 +59,7 @@ func (c *Client) Run(ctx context.Context, p Program, streams Streams) (int, erro
 }
 
 // transfer copies the streams until the program has ended and all that it
-// wrote is here.
+// wrote is here. Where that cannot be written, it hangs up.
 func transfer(channel ssh.Channel, requests <-chan *ssh.Request, streams Streams) (int, error) {
 	go func() {
 		if streams.Stdin != nil {
@@ -66,20 +67,21 @@ func transfer(channel ssh.Channel, requests <-chan *ssh.Request, streams Streams
 		}
 		channel.CloseWrite()
 	}()
-	outputs := make(chan error, 2)
-	go func() {
-		_, err := io.Copy(streams.Stdout, channel)
-		outputs <- err
-	}()
-	go func() {
-		_, err := io.Copy(streams.Stderr, channel.Stderr())
-		outputs <- err
-	}()
+	var outputs errgroup.Group
+	output := func(to io.Writer, from io.Reader) {
+		outputs.Go(func() error {
+			_, err := io.Copy(to, from)
+			if err != nil {
+				channel.Close()
+			}
+			return err
+		})
+	}
+	output(streams.Stdout, channel)
+	output(streams.Stderr, channel.Stderr())
 	status, err := awaitExit(requests)
-	for range 2 {
-		if copyErr := <-outputs; err == nil {
-			err = copyErr
-		}
+	if err := outputs.Wait(); err != nil {
+		return 0, err // which is why the end was not heard of
 	}
 	return status, err
 }
