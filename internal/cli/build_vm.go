@@ -76,7 +76,7 @@ func (b *buildVM) remove() error {
 			return err
 		}
 	}
-	return b.app.removeUnstarted(b.name)
+	return b.app.removeIfThere(b.name)
 }
 
 // stepOutput is where a build's steps print: here, or nowhere before a failure.

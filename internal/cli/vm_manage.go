@@ -115,7 +115,17 @@ func (a *app) removeVM(ctx context.Context, name string, force bool) error {
 	if err := a.vms.Kill(ctx, name); err != nil {
 		return err
 	}
-	return a.vms.Remove(name)
+	return a.removeIfThere(name)
+}
+
+// removeIfThere removes a VM that is not running. An ephemeral one has been
+// removed by its supervisor already.
+func (a *app) removeIfThere(name string) error {
+	err := a.vms.Remove(name)
+	if _, gone := errors.AsType[*vm.NotFoundError](err); gone {
+		return nil
+	}
+	return err
 }
 
 // each does f for every name, goes on after a failure and returns the first,

@@ -33,15 +33,19 @@ func (e *StartError) Error() string { return e.Message }
 
 // Lease ties a VM to the process that started it, see Start.
 type Lease struct {
-	conn net.Conn
-	done func() error
+	conn      *net.UnixConn
+	ended     <-chan struct{} // closed when the supervisor has ended
+	ephemeral bool
 }
 
 // End lets go of the VM: one that is ephemeral is killed and removed, others
 // live on. It returns when an ephemeral one is gone.
 func (l *Lease) End() error {
-	l.conn.Close()
-	return l.done()
+	err := l.conn.Close()
+	if l.ephemeral {
+		<-l.ended
+	}
+	return err
 }
 
 // Start runs a supervisor for the named VM by executing supervisor (a command
@@ -60,30 +64,27 @@ func (s *Store) Start(ctx context.Context, name string, supervisor []string, sta
 	if err != nil {
 		return nil, fmt.Errorf("start vm %q: %w", name, err)
 	}
-	err = s.launch(name, supervisor, theirs)
+	ended, err := s.launch(name, supervisor, theirs)
 	theirs.Close()
-	if err == nil {
-		err = awaitReady(ctx, ours, stage)
-	}
 	if err != nil {
 		ours.Close()
-		s.awaitGone(name)
 		return nil, err
 	}
-	done := func() error { return nil }
-	if v.Ephemeral {
-		done = func() error { return s.awaitGone(name) }
+	if err := awaitReady(ctx, ours, stage); err != nil {
+		ours.Close()
+		<-ended
+		return nil, err
 	}
-	return &Lease{conn: ours, done: done}, nil
+	return &Lease{conn: ours, ended: ended, ephemeral: v.Ephemeral}, nil
 }
 
-func (s *Store) launch(name string, supervisor []string, report *os.File) error {
+func (s *Store) launch(name string, supervisor []string, report *os.File) (ended <-chan struct{}, err error) {
 	log, err := os.OpenFile(s.Path(name, statedir.SupervisorLog), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
-		return fmt.Errorf("start vm %q: %w", name, err)
+		return nil, fmt.Errorf("start vm %q: %w", name, err)
 	}
 	defer log.Close()
-	_, err = process.StartDetached(process.Cmd{
+	ended, err = process.StartDetached(process.Cmd{
 		Args:   append(append([]string{}, supervisor...), name),
 		Dir:    "/",
 		Stdout: log,
@@ -91,38 +92,36 @@ func (s *Store) launch(name string, supervisor []string, report *os.File) error 
 		Files:  []*os.File{report},
 	})
 	if err != nil {
-		return fmt.Errorf("start the supervisor of vm %q: %w", name, err)
+		return nil, fmt.Errorf("start the supervisor of vm %q: %w", name, err)
 	}
-	return nil
+	return ended, nil
 }
 
-// awaitReady follows a supervisor's reports.
-func awaitReady(ctx context.Context, conn net.Conn, stage func(string)) error {
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
+// awaitReady follows a supervisor's reports until the guest is ready, which wins
+// over ctx, or the supervisor gives up.
+func awaitReady(ctx context.Context, conn *net.UnixConn, stage func(string)) error {
+	stop := context.AfterFunc(ctx, func() { conn.CloseWrite() })
 	defer stop()
 	reports := json.NewDecoder(conn)
 	for {
 		var r Report
 		err := reports.Decode(&r)
 		switch {
+		case r.Ready:
+			return nil
+		case err == nil && r.Failure == nil:
+			stage(r.Stage)
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
 			return &StartError{Message: "the supervisor ended without a word: see its log by banger vm logs --supervisor"}
-		case r.Failure != nil:
+		default:
 			return r.Failure
-		case r.Ready:
-			return nil
 		}
-		stage(r.Stage)
 	}
 }
 
-// awaitGone returns when no supervisor holds the named VM.
-func (s *Store) awaitGone(name string) error {
-	return s.awaitStopped(context.Background(), name)
-}
-
+// awaitStopped returns when no supervisor holds the named VM.
 func (s *Store) awaitStopped(ctx context.Context, name string) error {
 	lock, err := statedir.WaitLock(ctx, s.lockPath(name))
 	if errors.Is(err, os.ErrNotExist) {
@@ -136,7 +135,7 @@ func (s *Store) awaitStopped(ctx context.Context, name string) error {
 }
 
 // socketPair returns two connected stream sockets, one of them to be passed on.
-func socketPair() (ours net.Conn, theirs *os.File, err error) {
+func socketPair() (ours *net.UnixConn, theirs *os.File, err error) {
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("socketpair: %w", err)
@@ -144,11 +143,12 @@ func socketPair() (ours net.Conn, theirs *os.File, err error) {
 	file := os.NewFile(uintptr(fds[0]), "supervisor")
 	defer file.Close()
 	theirs = os.NewFile(uintptr(fds[1]), "starter")
-	if ours, err = net.FileConn(file); err != nil {
+	conn, err := net.FileConn(file)
+	if err != nil {
 		theirs.Close()
 		return nil, nil, fmt.Errorf("socketpair: %w", err)
 	}
-	return ours, theirs, nil
+	return conn.(*net.UnixConn), theirs, nil
 }
 
 // Reporter is the supervisor's end of the connection to its starter.

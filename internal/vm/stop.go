@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"banger/internal/ref"
 	"banger/internal/statedir"
 )
 
@@ -56,6 +57,9 @@ func (s *Store) order(ctx context.Context, name, op string) error {
 // Remove deletes a VM that is not running, with its disk. The error is a
 // *PhaseError where it runs.
 func (s *Store) Remove(name string) error {
+	if err := ref.CheckName("vm", name); err != nil {
+		return err
+	}
 	if !s.tree.Exists(name) {
 		_, err := s.Get(name)
 		return err

@@ -36,6 +36,10 @@ func supervise(behaviour, name string) {
 		panic(err)
 	}
 	store := NewStore(statedir.Tree{Kind: "vm", Dir: os.Getenv("BANGER_TEST_TREE")})
+	if behaviour == "comes second" {
+		starter.Send(Report{Failure: &StartError{Message: "is running"}})
+		return
+	}
 	if _, err := store.Lock(name); err != nil {
 		panic(err)
 	}
@@ -64,6 +68,9 @@ func supervise(behaviour, name string) {
 	case "dies":
 	case "hangs":
 		starter.Gone()
+	case "ready all the same":
+		starter.Gone()
+		starter.Send(Report{Ready: true})
 	}
 }
 
@@ -318,5 +325,51 @@ func TestStartFailures(t *testing.T) {
 	}
 	if err := s.Remove("a"); err != nil {
 		t.Errorf("a supervisor is left: %v", err)
+	}
+}
+
+// Of two that start a VM, the one that comes second does not wait for the first
+// one's VM to end.
+func TestStartComesSecond(t *testing.T) {
+	s := testStore(t)
+	create(t, s, testSpec("a"))
+	lock, err := s.Lock("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	if _, err := start(t, t.Context(), s, "comes second"); err == nil || err.Error() != "is running" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestStartIsGivenUpTooLate(t *testing.T) {
+	s := testStore(t)
+	create(t, s, testSpec("a"))
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	lease, err := start(t, ctx, s, "ready all the same")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lease.End(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRemoveTakesNoPath(t *testing.T) {
+	s := testStore(t)
+	create(t, s, testSpec("a"))
+	outside := filepath.Join(filepath.Dir(s.tree.Dir), "project")
+	if err := os.Mkdir(outside, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"../project", "..", ".", "", outside} {
+		if err := s.Remove(name); err == nil {
+			t.Errorf("%q was removed", name)
+		}
+	}
+	if _, err := os.Stat(outside); err != nil {
+		t.Error(err)
 	}
 }
