@@ -34,6 +34,10 @@ const FatalPrefix = "banger-agent: fatal: "
 // calibrate_APIC_clock, and never wakes from a sleep.
 const NoTimer = "the kernel goes without a timer"
 
+// PowerOff is the argument of a reboot that was to be a power-off: Firecracker
+// ends with the one and not with the other. Linux prints it on the console.
+const PowerOff = "power-off"
+
 // Settings is everything the agent needs to know about its VM.
 type Settings struct {
 	Hostname      string   `json:"hostname"`

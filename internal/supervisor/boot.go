@@ -43,7 +43,7 @@ func (s *supervisor) bootReady(ctx context.Context, first bool) (*boot, *vm.Gues
 		if err != nil {
 			return nil, nil, err
 		}
-		guest, err := s.awaitReady(ctx, b)
+		guest, err := s.awaitReady(ctx, b, first)
 		if err == nil {
 			return b, guest, nil
 		}
@@ -59,14 +59,18 @@ func (s *supervisor) bootReady(ctx context.Context, first bool) (*boot, *vm.Gues
 	}
 }
 
-// start starts the VMM; nothing is left where that fails.
+// start starts the VMM; nothing is left where that fails, or where the VM's end
+// was asked for meanwhile.
 func (s *supervisor) start(first bool) (*boot, error) {
 	b := &boot{done: make(chan struct{})}
-	if err := s.startIn(b, first); err != nil {
+	err := s.startIn(b, first)
+	if err == nil {
+		err = s.setBoot(b)
+	}
+	if err != nil {
 		b.cleanup()
 		return nil, err
 	}
-	s.setBoot(b)
 	return b, nil
 }
 
@@ -125,8 +129,13 @@ func (b *boot) cleanup() {
 	}
 }
 
-// awaitReady returns when the guest can serve, or why it never will.
-func (s *supervisor) awaitReady(ctx context.Context, b *boot) (*vm.Guest, error) {
+// awaitReady returns when the guest can serve, or why it never will. first tells
+// that somebody waits for that, and may give up.
+func (s *supervisor) awaitReady(ctx context.Context, b *boot, first bool) (*vm.Guest, error) {
+	var givenUp <-chan struct{}
+	if first {
+		givenUp = s.letGo
+	}
 	timeout := time.NewTimer(s.BootTimeout)
 	defer timeout.Stop()
 	select {
@@ -138,7 +147,7 @@ func (s *supervisor) awaitReady(ctx context.Context, b *boot) (*vm.Guest, error)
 		return nil, s.earlyEnd(b)
 	case <-timeout.C:
 		return nil, &guestError{what: fmt.Sprintf("the guest was not ready after %s", s.BootTimeout), console: s.console.tail()}
-	case <-s.letGo:
+	case <-givenUp:
 		return nil, errors.New("the start was given up")
 	case <-ctx.Done():
 		return nil, errors.New("the supervisor was asked to end")
@@ -150,7 +159,7 @@ func (s *supervisor) earlyEnd(b *boot) error {
 	why := s.console.end()
 	switch {
 	case s.reasonAsked() != "":
-		return fmt.Errorf("the vm was %s while it started", s.reasonAsked())
+		return endedEarly(s.reasonAsked())
 	case why == "" && b.err != nil:
 		return b.err
 	case why == "":
@@ -158,6 +167,8 @@ func (s *supervisor) earlyEnd(b *boot) error {
 	}
 	return &guestError{what: why, console: s.console.tail(), again: strings.HasSuffix(why, agentapi.NoTimer)}
 }
+
+func endedEarly(asked string) error { return fmt.Errorf("the vm was %s while it started", asked) }
 
 // config describes the VM to the backend. The order of the disks is the
 // agent's: see settings.

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"sync"
+
+	"banger/internal/agentapi"
 )
 
 const (
@@ -106,10 +108,11 @@ func endingOf(line string) string {
 		return "the guest could not be set up: " + why
 	}
 	switch {
+	case strings.Contains(line, "reboot: Restarting system with command '"+agentapi.PowerOff+"'"),
+		strings.Contains(line, "reboot: Power down"), strings.Contains(line, "reboot: System halted"):
+		return poweredOff
 	case strings.Contains(line, "reboot: Restarting system"):
 		return rebooted
-	case strings.Contains(line, "reboot: Power down"), strings.Contains(line, "reboot: System halted"):
-		return poweredOff
 	}
 	return ""
 }

@@ -23,6 +23,8 @@ func TestConsoleTellsTheEnd(t *testing.T) {
 		"[ 1.0] Kernel panic - not syncing: VFS: Unable to mount root": "the guest's kernel panicked: VFS: Unable to mount root",
 		"banger-agent: fatal: mount /dev/vda: no such device":          "the guest could not be set up: mount /dev/vda: no such device",
 		"[ 9.1] reboot: Restarting system":                             rebooted,
+		"[ 9.1] reboot: Restarting system with command 'power-off'":    poweredOff,
+		"[ 9.1] reboot: Restarting system with command 'x'":            rebooted,
 		"[ 9.1] reboot: Power down":                                    poweredOff,
 		"[ 9.1] reboot: System halted":                                 poweredOff,
 		"hello":                                                        "",

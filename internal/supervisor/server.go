@@ -83,9 +83,9 @@ func closeWrite(c net.Conn) {
 
 func (s *supervisor) dialGuest(port uint16) (net.Conn, error) {
 	s.mu.Lock()
-	b := s.boot
+	b, phase := s.boot, s.vm.State.Phase
 	s.mu.Unlock()
-	if b == nil {
+	if b == nil || phase == vm.Starting {
 		return nil, errors.New("the guest is not up yet")
 	}
 	return b.network.Dial(context.Background(), port)

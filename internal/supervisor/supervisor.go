@@ -137,7 +137,7 @@ func (s *supervisor) once(ctx context.Context, first bool) (again bool, err erro
 	if err != nil {
 		reason = err.Error()
 	}
-	s.setBoot(nil)
+	s.unsetBoot()
 	s.save(func(st *vm.State) {
 		st.Phase, st.VMMPID, st.StoppedAt, st.Reason = vm.Stopped, 0, time.Now().UTC(), reason
 	})
@@ -151,7 +151,10 @@ func (s *supervisor) bootAndWait(ctx context.Context, first bool) (reason string
 	}
 	defer b.cleanup()
 	s.save(func(st *vm.State) {
-		st.Phase, st.ReadyAt, st.Guest = vm.Running, time.Now().UTC(), guest
+		if s.asked == "" {
+			st.Phase = vm.Running
+		}
+		st.ReadyAt, st.Guest = time.Now().UTC(), guest
 	})
 	if first {
 		s.Starter.Send(vm.Report{Ready: true})
@@ -189,11 +192,22 @@ func (s *supervisor) save(change func(*vm.State)) {
 	}
 }
 
-// setBoot says which boot orders go to.
-func (s *supervisor) setBoot(b *boot) {
+// setBoot says which boot orders go to. Where there was one already, that is the
+// error.
+func (s *supervisor) setBoot(b *boot) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.asked != "" {
+		return endedEarly(s.asked)
+	}
 	s.boot = b
+	return nil
+}
+
+func (s *supervisor) unsetBoot() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.boot = nil
 }
 
 // stop asks the guest to shut down. One that cannot hear it yet has nothing to
@@ -213,10 +227,12 @@ func (s *supervisor) kill(why string) {
 }
 
 // ending notes why the VM ends and returns the boot to end.
-func (s *supervisor) ending(why string) *boot {
-	s.save(func(st *vm.State) { st.Phase = vm.Stopping })
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.asked = why
-	return s.boot
+func (s *supervisor) ending(why string) (b *boot) {
+	s.save(func(st *vm.State) {
+		if st.Phase != vm.Stopped {
+			st.Phase = vm.Stopping
+		}
+		s.asked, b = why, s.boot
+	})
+	return b
 }

@@ -17,14 +17,17 @@ import (
 // has ended, since nobody can reach the guest then.
 func stay(service int, polite unix.Signal) error {
 	stop := make(chan os.Signal, 1)
-	// The first is the service's own; busybox's halt, poweroff and reboot send
-	// the others, and the kernel SIGINT for Ctrl-Alt-Del.
+	// SIGTERM is the service's, and busybox's reboot; its halt and poweroff send
+	// the next two, and the kernel SIGINT for Ctrl-Alt-Del.
 	signal.Notify(stop, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGINT)
 	ended := make(chan unix.WaitStatus, 1)
 	go reap(service, ended)
 	select {
-	case <-stop:
+	case got := <-stop:
 		power.Terminate(polite, service)
+		if got == unix.SIGUSR1 || got == unix.SIGUSR2 {
+			power.Off()
+		}
 		power.Restart()
 		return errors.New("the machine did not end")
 	case status := <-ended:

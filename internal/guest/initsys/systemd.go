@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"banger/internal/agentapi"
 )
 
 // masked are systemd's units that would wait for, or fail over, what this
@@ -28,9 +30,10 @@ var masked = []struct{ unit, why string }{
 
 // runtimeFiles are settings below /run for what an image may have.
 var runtimeFiles = []struct{ path, text string }{
-	// A power-off does not end Firecracker, a reboot does.
-	{"systemd/system/systemd-poweroff.service.d/banger.conf", "[Unit]\nSuccessAction=reboot-force\n"},
-	{"systemd/system/systemd-halt.service.d/banger.conf", "[Unit]\nSuccessAction=reboot-force\n"},
+	// A power-off does not end Firecracker, a reboot does; by its argument the
+	// supervisor knows what was meant.
+	{"systemd/system/systemd-poweroff.service.d/banger.conf", powerOff},
+	{"systemd/system/systemd-halt.service.d/banger.conf", powerOff},
 	// The card is set up already; whoever took it over would drop its address.
 	{"systemd/network/00-banger.network", "[Match]\nName=eth*\n\n[Link]\nUnmanaged=yes\n"},
 	{"NetworkManager/conf.d/banger.conf", "[keyfile]\nunmanaged-devices=interface-name:eth*\n"},
@@ -51,6 +54,7 @@ ExecStart=/usr/bin/ssh-keygen -q -N "" -t ed25519 -f /etc/ssh/ssh_host_ed25519_k
 }
 
 const (
+	powerOff    = "[Unit]\nSuccessAction=reboot-force\nRebootArgument=" + agentapi.PowerOff + "\n"
 	sshKeyUnit  = "banger-ssh-key.service"
 	needsSSHKey = "[Unit]\nWants=" + sshKeyUnit + "\nAfter=" + sshKeyUnit + "\n"
 )

@@ -5,7 +5,9 @@ package power
 import (
 	"errors"
 	"time"
+	"unsafe"
 
+	"banger/internal/agentapi"
 	"banger/internal/guest/console"
 
 	"golang.org/x/sys/unix"
@@ -20,14 +22,27 @@ func Fatal(err error) {
 	Restart()
 }
 
-// Restart flushes what was written and ends the machine.
+// Restart flushes what was written and reboots.
 func Restart() {
+	flush()
+	unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
+}
+
+// Off is Restart for a machine that is not to boot again: see
+// [agentapi.PowerOff].
+func Off() {
+	flush()
+	argument, _ := unix.BytePtrFromString(agentapi.PowerOff)
+	unix.Syscall6(unix.SYS_REBOOT, unix.LINUX_REBOOT_MAGIC1, unix.LINUX_REBOOT_MAGIC2,
+		unix.LINUX_REBOOT_CMD_RESTART2, uintptr(unsafe.Pointer(argument)), 0, 0)
+}
+
+func flush() {
 	unix.Sync()
 	// The root goes read-only so that its journal is clean; while a file is
 	// open for writing it does not, and the sync has to do.
 	unix.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_RDONLY, "")
 	unix.Sync()
-	unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
 }
 
 // Terminate ends every other process: politely by a signal first, then not. The

@@ -1,0 +1,85 @@
+package supervisor
+
+import (
+	"context"
+	"io"
+	"os"
+	"syscall"
+	"testing"
+
+	"banger/internal/process"
+	"banger/internal/statedir"
+	"banger/internal/vm"
+	"banger/internal/vmm"
+)
+
+// interrupted is a VMM that takes its time: something happens while it starts.
+type interrupted struct {
+	meanwhile func()
+	machine   fakeMachine
+}
+
+func (i *interrupted) Probe(context.Context) (vmm.Info, error) { return vmm.Info{}, nil }
+
+func (i *interrupted) Start(context.Context, vmm.Config, vmm.Network) (vmm.Machine, error) {
+	i.meanwhile()
+	return i.machine, nil
+}
+
+type fakeMachine struct{ killed chan struct{} }
+
+func (m fakeMachine) PID() int    { return 1 }
+func (m fakeMachine) Wait() error { <-m.killed; return nil }
+func (m fakeMachine) Kill()       { close(m.killed) }
+
+// An order that comes before there is a machine to order about is not lost.
+func TestOrderWhileTheVMMStarts(t *testing.T) {
+	for want, order := range map[string]func(*supervisor){
+		"the vm was stopped while it started": func(s *supervisor) { s.stop("stopped") },
+		"the vm was killed while it started":  func(s *supervisor) { s.kill("killed") },
+	} {
+		backend := &interrupted{machine: fakeMachine{make(chan struct{})}}
+		s := testSupervisor(t, backend)
+		backend.meanwhile = func() { order(s) }
+		_, _, err := s.bootReady(t.Context(), true)
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		<-backend.machine.killed
+	}
+}
+
+func testSupervisor(t *testing.T, backend vmm.Backend) *supervisor {
+	t.Helper()
+	if _, err := process.LookPath("mkfs.ext4"); err != nil {
+		t.Skip("needs mkfs.ext4 (e2fsprogs)")
+	}
+	vms := vm.NewStore(statedir.Tree{Kind: "vm", Dir: t.TempDir()})
+	spec := vm.VM{Name: "box", Image: "i", Kernel: "k", CPUs: 1, MemoryMiB: 256, DiskBytes: 1 << 30}
+	if _, err := vms.Create(t.Context(), spec); err != nil {
+		t.Fatal(err)
+	}
+	s, err := open(Options{Name: "box", VMs: vms, Backend: backend, Log: io.Discard, Starter: testStarter(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.close)
+	return s
+}
+
+// testStarter is the supervisor's end of a connection to the test.
+func testStarter(t *testing.T) *vm.Reporter {
+	t.Helper()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := os.NewFile(uintptr(fds[0]), "test")
+	t.Cleanup(func() { other.Close() })
+	starter, err := vm.NewReporter(os.NewFile(uintptr(fds[1]), "starter"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(starter.Close)
+	return starter
+}
