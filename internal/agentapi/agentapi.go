@@ -103,16 +103,15 @@ const (
 type Exec struct {
 	Argv     []string `json:"argv,omitempty"`
 	Line     string   `json:"line,omitempty"`
-	Dir      string   `json:"dir,omitempty"`  // "" is the user's home
-	Env      []string `json:"env,omitempty"`  // KEY=VALUE, added to the login environment
-	User     string   `json:"user,omitempty"` // name or uid, "" is who logged in
+	Dir      string   `json:"dir,omitempty"` // below the user's home where relative
+	Env      []string `json:"env,omitempty"` // KEY=VALUE, added to the login environment
 	WaitInit bool     `json:"wait_init,omitempty"`
 }
 
 // Untar unpacks the tar that follows on stdin into a directory that is made
-// where absent.
+// where absent. What it makes is the user's.
 type Untar struct {
-	Dir string `json:"dir"`
+	Dir string `json:"dir"` // below the user's home where relative
 }
 
 // Exit statuses for a program that could not be run, as shells give them.

@@ -37,7 +37,7 @@ type programOptions struct {
 func (p *programOptions) addFlags(flags *pflag.FlagSet) {
 	p.flags = flags
 	flags.StringVarP(&p.user, "user", "u", guestRoot, "user to run as in the guest")
-	flags.StringVarP(&p.dir, "workdir", "w", "", "directory to run in (default the user's home)")
+	flags.StringVarP(&p.dir, "workdir", "w", "", "directory to run in, from the user's home (default that)")
 	flags.StringArrayVarP(&p.env, "env", "e", nil, "set a variable: KEY=VALUE, or KEY for its value here")
 	flags.BoolVar(&p.waitInit, "wait-init", false, "wait until the guest's init has finished booting")
 	flags.BoolVarP(&p.tty, "tty", "t", false, "give the command a terminal (default where this one's input and output are one)")
@@ -83,13 +83,21 @@ func (p programOptions) in(c *imagemgr.Config) programOptions {
 	if c == nil {
 		return p
 	}
-	p.env = slices.Concat(c.Env, p.env)
+	p.env = slices.Concat(assigned(c.Env), p.env)
 	p.dir = or(p.dir, c.WorkingDir)
 	if !p.flags.Changed("user") {
 		p.user = or(c.User, p.user)
 	}
 	p.entrypoint = slices.Concat(c.Entrypoint, c.Cmd)
 	return p
+}
+
+// assigned drops the entries of an image's environment that assign nothing: a
+// name alone would ask for the value that it has on the host.
+func assigned(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(entry string) bool {
+		return strings.Index(entry, "=") <= 0
+	})
 }
 
 // orEntrypoint is the image's own program where none is asked for.
@@ -108,7 +116,7 @@ func (a *app) runProgram(ctx context.Context, client *guestssh.Client, p program
 		return err
 	}
 	program := guestssh.Program{
-		Exec: agentapi.Exec{Argv: p.argv, Line: p.line, Dir: p.dir, Env: env, User: p.user, WaitInit: p.waitInit},
+		Exec: agentapi.Exec{Argv: p.argv, Line: p.line, Dir: p.dir, Env: env, WaitInit: p.waitInit},
 	}
 	terminal, leave, err := a.terminal(p)
 	if err != nil {

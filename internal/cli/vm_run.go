@@ -21,7 +21,7 @@ type runOptions struct {
 	memory   size.Size
 	disk     size.Size
 	path     string // a directory to copy, or ""
-	guestDir string // where it goes
+	guestDir string // where it goes, below the user's home
 	first    bool   // the image is the configured one, and may have to be made
 	yes      bool   // it may, without a question
 	program  programOptions
@@ -100,8 +100,10 @@ func (o *runOptions) setPath(path string) error {
 	if name == "/" {
 		return errors.New("the root directory cannot be copied into a guest")
 	}
-	o.path, o.guestDir = absolute, "/root/"+name
-	o.program.dir = o.guestDir
+	o.path, o.guestDir = absolute, name
+	if !o.program.flags.Changed("workdir") {
+		o.program.dir = name
+	}
 	return nil
 }
 
@@ -141,7 +143,7 @@ func (a *app) vmRun(ctx context.Context, o runOptions) error {
 	}
 	lease, err := a.start(ctx, v.Name)
 	if err != nil {
-		if removeErr := a.removeUnstarted(v.Name); removeErr != nil {
+		if removeErr := a.removeIfThere(v.Name); removeErr != nil {
 			a.say("banger: %v", removeErr)
 		}
 		return err
@@ -156,18 +158,12 @@ func (a *app) vmRun(ctx context.Context, o runOptions) error {
 	return err
 }
 
-// removeUnstarted removes a VM that failed to start. An ephemeral one has been
-// removed by its supervisor already.
-func (a *app) removeUnstarted(name string) error {
-	err := a.vms.Remove(name)
-	if _, gone := errors.AsType[*vm.NotFoundError](err); gone {
-		return nil
-	}
-	return err
-}
-
 func (a *app) copyAndRun(ctx context.Context, name string, files []string, o runOptions) error {
-	client, err := a.connect(ctx, name, o.program.user)
+	program, err := a.inImage(name, o.program)
+	if err != nil {
+		return err
+	}
+	client, err := a.connect(ctx, name, program.user)
 	if err != nil {
 		return err
 	}
@@ -176,10 +172,6 @@ func (a *app) copyAndRun(ctx context.Context, name string, files []string, o run
 		if err := client.CopyDir(ctx, o.path, files, o.guestDir); err != nil {
 			return err
 		}
-	}
-	program, err := a.inImage(name, o.program)
-	if err != nil {
-		return err
 	}
 	return a.runProgram(ctx, client, program.orEntrypoint())
 }

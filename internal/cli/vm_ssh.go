@@ -59,14 +59,15 @@ func (a *app) vmExecCommand() *cobra.Command {
 }
 
 func (a *app) runIn(ctx context.Context, name string, p programOptions) error {
+	p, err := a.inImage(name, p)
+	if err != nil {
+		return err
+	}
 	client, err := a.connect(ctx, name, p.user)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	if p, err = a.inImage(name, p); err != nil {
-		return err
-	}
 	return a.runProgram(ctx, client, p)
 }
 

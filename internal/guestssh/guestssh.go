@@ -66,6 +66,9 @@ func (c *Client) Close() error { return c.ssh.Close() }
 // start, which starts a program.
 func (c *Client) open(start request, prepare ...request) (ssh.Channel, <-chan *ssh.Request, error) {
 	channel, requests, err := c.ssh.OpenChannel("session", nil)
+	if refused, ok := errors.AsType[*ssh.OpenChannelError](err); ok {
+		return nil, nil, fmt.Errorf("in the guest: %s", refused.Message)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("open a session: %w", err)
 	}

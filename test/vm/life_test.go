@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestStopAndStartKeepTheDisk(t *testing.T) {
@@ -31,9 +32,34 @@ func TestStopAndStartKeepTheDisk(t *testing.T) {
 	if got := h.ok("vm", "exec", "box", "cat", "/root/file"); got != "kept\n" {
 		t.Errorf("read %q", got)
 	}
-	// The guest ends by itself: a reboot brings it back, a power-off does not.
 	h.ok("vm", "rm", "--force", "box")
 	h.wantNothingLeft()
+}
+
+// The guest ends by itself: a reboot brings it back, a power-off does not.
+func TestRebootAndPowerOff(t *testing.T) {
+	h := newHost(t)
+	h.boot("box")
+	bootID := []string{"vm", "exec", "box", "cat", "/proc/sys/kernel/random/boot_id"}
+	before := h.ok(bootID...)
+	vmm, err := pidfd(h.show("box").State.VMMPID)
+	h.must(err)
+	supervisor, err := pidfd(h.supervisorPID())
+	h.must(err)
+	h.banger("vm", "exec", "--wait-init", "box", "systemctl", "reboot") // which may lose its connection
+	awaitEnd(t, vmm)
+	after := h.banger(bootID...)
+	for begin := time.Now(); after.code != 0 && time.Since(begin) < patience; after = h.banger(bootID...) {
+		time.Sleep(100 * time.Millisecond)
+	}
+	if after.code != 0 || after.stdout == before {
+		t.Fatalf("the guest did not come back: %+v, %q before", after, before)
+	}
+	h.banger("vm", "exec", "--wait-init", "box", "systemctl", "poweroff")
+	awaitEnd(t, supervisor)
+	if v := h.show("box"); v.State.Phase != "stopped" || v.State.Reason != "the guest shut itself down" {
+		t.Errorf("got %+v", v.State)
+	}
 }
 
 func TestSupervisorKilled(t *testing.T) {
@@ -43,7 +69,7 @@ func TestSupervisorKilled(t *testing.T) {
 	vmm := h.show("box").State.VMMPID
 	fd, err := pidfd(vmm)
 	h.must(err)
-	h.must(syscall.Kill(h.supervisorPID("box"), syscall.SIGKILL))
+	h.must(syscall.Kill(h.supervisorPID(), syscall.SIGKILL))
 	awaitEnd(t, fd)
 	if v := h.show("box"); v.State.Phase != "stopped" || v.State.Reason != "its supervisor died" {
 		t.Errorf("got %+v", v.State)
@@ -59,7 +85,7 @@ func TestSupervisorKilled(t *testing.T) {
 func TestVMMKilled(t *testing.T) {
 	h := newHost(t)
 	h.boot("box")
-	supervisor, err := pidfd(h.supervisorPID("box"))
+	supervisor, err := pidfd(h.supervisorPID())
 	h.must(err)
 	h.must(syscall.Kill(h.show("box").State.VMMPID, syscall.SIGKILL))
 	awaitEnd(t, supervisor)
@@ -115,11 +141,23 @@ func TestKilledClientTakesEphemeralVMAlong(t *testing.T) {
 	h.must(err)
 	h.must(cmd.Start())
 	awaitText(t, stderr, "running")
-	supervisor, err := pidfd(h.supervisorPID("box"))
+	supervisor, err := pidfd(h.supervisorPID())
 	h.must(err)
 	h.must(cmd.Process.Kill())
 	cmd.Wait()
 	awaitEnd(t, supervisor)
+	h.wantNothingLeft()
+}
+
+func TestRemoveEphemeralVMByForce(t *testing.T) {
+	h := newHost(t)
+	cmd := h.command(t.Context(), "vm", "run", "--rm", "--name", "box", "--image", "debian", "--", "sh", "-c", "echo running >&2; exec sleep 1000")
+	stderr, err := cmd.StderrPipe()
+	h.must(err)
+	h.must(cmd.Start())
+	awaitText(t, stderr, "running")
+	h.ok("vm", "rm", "--force", "box")
+	cmd.Wait()
 	h.wantNothingLeft()
 }
 
@@ -152,6 +190,11 @@ func TestCopyDirectory(t *testing.T) {
 	want := "/root/project\n.git .gitignore link script sub tracked untracked 4tracked\n1git\n"
 	if got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	got = h.ok("vm", "run", "--rm", "--image", "debian", "--user", "games", "--workdir", "/", dir, "--",
+		"sh", "-c", "pwd; cd; cd project && ./script && touch sub/new && stat -c '%U %n' . sub/deep link")
+	if want := "/\n1games .\ngames sub/deep\ngames link\n"; got != want {
+		t.Errorf("as another user, elsewhere: got %q, want %q", got, want)
 	}
 }
 

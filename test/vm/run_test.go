@@ -67,6 +67,20 @@ func TestUse(t *testing.T) {
 			t.Errorf("got %d, %q: %s", r.code, r.stdout, h.banger("vm", "exec", "box", "systemctl", "--failed", "--no-pager").stdout)
 		}
 	})
+	t.Run("output that cannot be written", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+		h.must(err)
+		defer full.Close()
+		var stderr strings.Builder
+		cmd := h.command(ctx, "vm", "exec", "box", "--", "cat", "/dev/zero")
+		cmd.Stdout, cmd.Stderr = full, &stderr
+		cmd.Run()
+		if code := cmd.ProcessState.ExitCode(); code != 125 || !strings.Contains(stderr.String(), "no space left on device") {
+			t.Errorf("got %d, %q", code, stderr.String())
+		}
+	})
 	t.Run("all processors work", func(t *testing.T) {
 		if got := h.ok("vm", "exec", "box", "nproc"); got != "2\n" {
 			t.Errorf("got %s, want the usual 2", got)
@@ -88,6 +102,7 @@ func TestUse(t *testing.T) {
 		h.fails("already exists", "vm", "run", "--image", "debian", "--name", "box")
 		h.fails(`did you mean "box"?`, "vm", "exec", "bax", "true")
 		h.fails("is running", "vm", "rm", "box")
+		h.fails("no such user: nobody-here", "vm", "exec", "-u", "nobody-here", "box", "true")
 		h.fails("is running", "vm", "start", "box")
 		h.fails("is used by vm box", "image", "rm", "debian")
 		h.fails("is needed by", "kernel", "rm", "debian")

@@ -63,25 +63,16 @@ func (s *session) program(request agentapi.Exec) program {
 }
 
 func (s *session) commandOf(request agentapi.Exec) (cmd *exec.Cmd, err error) {
-	runAs := s.login
-	if request.User != "" {
-		if runAs, err = account.Lookup(etc, request.User); err != nil {
-			return nil, err
-		}
-	}
-	dir := request.Dir
-	if dir == "" {
-		dir = homeOf(runAs)
-	}
+	dir := inHome(s.login, request.Dir)
 	if !isDir(dir) {
 		return nil, fmt.Errorf("directory %q: %w", dir, errNotFound)
 	}
-	cmd = s.command(runAs, request.Argv, dir, request.Env)
+	cmd = s.command(s.login, request.Argv, dir, request.Env)
 	if len(request.Argv) > 0 {
 		cmd.Path, err = lookPath(request.Argv[0], cmd.Env, dir)
 		return cmd, err
 	}
-	if cmd.Path, err = shellOf(runAs); err != nil {
+	if cmd.Path, err = shellOf(s.login); err != nil {
 		return nil, err
 	}
 	cmd.Args = []string{"-" + filepath.Base(cmd.Path)}
@@ -132,6 +123,14 @@ func homeOf(user account.Account) string {
 		return user.Home
 	}
 	return "/"
+}
+
+// inHome is what dir is to user's programs.
+func inHome(user account.Account, dir string) string {
+	if filepath.IsAbs(dir) {
+		return dir
+	}
+	return filepath.Join(homeOf(user), dir)
 }
 
 func isDir(path string) bool {

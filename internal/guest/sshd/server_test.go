@@ -119,10 +119,9 @@ func TestOnlyTheKeyLogsIn(t *testing.T) {
 	f := serve(t, nil)
 	_, stranger := newKey(t)
 	for name, change := range map[string]func(*ssh.ClientConfig){
-		"another key":  func(c *ssh.ClientConfig) { c.Auth = []ssh.AuthMethod{ssh.PublicKeys(stranger)} },
-		"no key":       func(c *ssh.ClientConfig) { c.Auth = nil },
-		"password":     func(c *ssh.ClientConfig) { c.Auth = []ssh.AuthMethod{ssh.Password("")} },
-		"unknown user": func(c *ssh.ClientConfig) { c.User = "no-such-user" },
+		"another key": func(c *ssh.ClientConfig) { c.Auth = []ssh.AuthMethod{ssh.PublicKeys(stranger)} },
+		"no key":      func(c *ssh.ClientConfig) { c.Auth = nil },
+		"password":    func(c *ssh.ClientConfig) { c.Auth = []ssh.AuthMethod{ssh.Password("")} },
 	} {
 		config := f.config()
 		change(config)
@@ -132,6 +131,16 @@ func TestOnlyTheKeyLogsIn(t *testing.T) {
 		}
 	}
 	f.dial(t)
+}
+
+func TestUnknownUser(t *testing.T) {
+	f := serve(t, nil)
+	f.user = "no-such-user"
+	_, err := f.dial(t).NewSession()
+	refused, ok := errors.AsType[*ssh.OpenChannelError](err)
+	if !ok || refused.Message != "no such user: no-such-user" {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestNewRejectsBadKeys(t *testing.T) {

@@ -53,17 +53,27 @@ func (s *session) bangerTar() {
 	s.exit(0)
 }
 
-// bangerUntar unpacks the tar on stdin.
+// bangerUntar unpacks the tar on stdin, for the user.
 func (s *session) bangerUntar(payload []byte) program {
 	var request agentapi.Untar
 	if json.Unmarshal(payload, &request) != nil || request.Dir == "" {
 		return nil
 	}
 	return func() {
-		if err := untar.Unpack(request.Dir, s.channel); err != nil {
-			s.fail(1, fmt.Errorf("unpack into %s: %w", request.Dir, err))
+		dir := inHome(s.login, request.Dir)
+		if err := untar.Unpack(dir, s.owner(), s.channel); err != nil {
+			s.fail(1, fmt.Errorf("unpack into %s: %w", dir, err))
 			return
 		}
 		s.exit(0)
 	}
+}
+
+// owner is whose the user's files are: as with programs, the user's where this
+// process is root.
+func (s *session) owner() untar.Owner {
+	if os.Geteuid() != 0 {
+		return untar.Owner{UID: os.Geteuid(), GID: os.Getegid()}
+	}
+	return untar.Owner{UID: int(s.login.UID), GID: int(s.login.GID)}
 }

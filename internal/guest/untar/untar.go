@@ -10,18 +10,22 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 )
 
+// Owner is whose what is unpacked will be.
+type Owner struct{ UID, GID int }
+
 // Unpack unpacks the tar in r below dir, which is made where absent. Regular
 // files, directories, symbolic and hard links get the tar's permissions and
-// times and the caller's owner; files in the way are replaced, directories
+// times, and belong to owner; files in the way are replaced, directories
 // joined. Any other kind of entry is an error, as is a name that leads outside;
 // what came before it stays.
-func Unpack(dir string, r io.Reader) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+func Unpack(dir string, owner Owner, r io.Reader) error {
+	if err := makeTop(dir, owner); err != nil {
 		return err
 	}
 	root, err := os.OpenRoot(dir)
@@ -29,7 +33,7 @@ func Unpack(dir string, r io.Reader) error {
 		return err
 	}
 	defer root.Close()
-	u := unpacker{root: root}
+	u := unpacker{root: root, owner: owner}
 	defer u.leave()
 	entries := tar.NewReader(r)
 	for {
@@ -51,11 +55,27 @@ func Unpack(dir string, r io.Reader) error {
 	return u.finishDirs()
 }
 
+// makeTop makes the directory to unpack to; those above it are nobody's.
+func makeTop(dir string, owner Owner) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	err := os.Mkdir(dir, 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return os.Lchown(dir, owner.UID, owner.GID)
+}
+
 type unpacker struct {
-	root *os.Root
-	dirs []*tar.Header // whose attributes wait until nothing is put in any more
-	at   *os.Root      // the directory of the latest entry, kept open for the next
-	path string        // its name in root
+	root  *os.Root
+	owner Owner
+	dirs  []*tar.Header // whose attributes wait until nothing is put in any more
+	at    *os.Root      // the directory of the latest entry, kept open for the next
+	path  string        // its name in root
 }
 
 func (u *unpacker) unpack(h *tar.Header, content io.Reader) error {
@@ -78,7 +98,10 @@ func (u *unpacker) unpack(h *tar.Header, content io.Reader) error {
 	}
 	switch h.Typeflag {
 	case tar.TypeSymlink:
-		return u.at.Symlink(h.Linkname, name)
+		if err := u.at.Symlink(h.Linkname, name); err != nil {
+			return err
+		}
+		return u.at.Lchown(name, u.owner.UID, u.owner.GID)
 	case tar.TypeLink:
 		return u.root.Link(path.Clean(strings.TrimPrefix(h.Linkname, "./")), h.Name)
 	default:
@@ -92,12 +115,30 @@ func (u *unpacker) enter(dir string) error {
 		return nil
 	}
 	u.leave()
-	if err := u.root.MkdirAll(dir, 0o755); err != nil {
+	if err := u.mkdirAll(dir); err != nil {
 		return err
 	}
 	at, err := u.root.OpenRoot(dir)
 	u.at, u.path = at, dir
 	return err
+}
+
+// mkdirAll makes a directory, and those above it, where absent.
+func (u *unpacker) mkdirAll(dir string) error {
+	err := u.root.Mkdir(dir, 0o755)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := u.mkdirAll(path.Dir(dir)); err != nil {
+			return err
+		}
+		err = u.root.Mkdir(dir, 0o755)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return u.root.Lchown(dir, u.owner.UID, u.owner.GID)
 }
 
 func (u *unpacker) leave() {
@@ -126,7 +167,7 @@ func (u *unpacker) dir(h *tar.Header) error {
 			return err
 		}
 	}
-	if err := u.root.MkdirAll(h.Name, 0o755); err != nil {
+	if err := u.mkdirAll(h.Name); err != nil {
 		return err
 	}
 	u.dirs = append(u.dirs, h)
@@ -139,6 +180,9 @@ func (u *unpacker) file(name string, h *tar.Header, content io.Reader) error {
 		return err
 	}
 	_, err = io.Copy(f, content)
+	if err == nil {
+		err = f.Chown(u.owner.UID, u.owner.GID)
+	}
 	if err == nil {
 		err = f.Chmod(permissions(h))
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 // entry is one of a tar's.
@@ -86,6 +87,8 @@ func tree(t *testing.T, root string) map[string]string {
 	return got
 }
 
+var me = Owner{os.Geteuid(), os.Getegid()}
+
 func TestUnpack(t *testing.T) {
 	target := filepath.Join(t.TempDir(), "a/b") // made where absent
 	data := archive(t,
@@ -98,7 +101,7 @@ func TestUnpack(t *testing.T) {
 		hardLink("twin", "./sub/run.sh"),
 		entry{"empty", tar.TypeReg, 0o600, "", ""},
 	)
-	if err := Unpack(target, bytes.NewReader(data)); err != nil {
+	if err := Unpack(target, me, bytes.NewReader(data)); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]string{
@@ -148,7 +151,7 @@ func TestUnpackReplaces(t *testing.T) {
 	}
 	data := archive(t, file("link", "new"), file("hard", "new"), dir("dirlink/", 0o755), file("dirlink/outside", "new"),
 		dir("kept/", 0o755), file("kept/f", "new"))
-	if err := Unpack(target, bytes.NewReader(data)); err != nil {
+	if err := Unpack(target, me, bytes.NewReader(data)); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := os.ReadFile(outside); string(got) != "precious" {
@@ -168,7 +171,7 @@ func TestUnpackReplaces(t *testing.T) {
 func TestUnpackDirectoryForLink(t *testing.T) {
 	target := t.TempDir()
 	data := archive(t, dir("d/", 0o755), symlink("l", "d"), file("l/one", "1"), dir("l/", 0o755), file("l/two", "2"))
-	if err := Unpack(target, bytes.NewReader(data)); err != nil {
+	if err := Unpack(target, me, bytes.NewReader(data)); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]string{
@@ -202,7 +205,7 @@ func TestUnpackHostile(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(parent, "secret"), nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if err := Unpack(filepath.Join(parent, "target"), bytes.NewReader(archive(t, entries...))); err == nil {
+			if err := Unpack(filepath.Join(parent, "target"), me, bytes.NewReader(archive(t, entries...))); err == nil {
 				t.Error("no error")
 			}
 			for _, path := range []string{filepath.Join(parent, "escaped"), "/escaped", "/tmp/escaped"} {
@@ -217,16 +220,40 @@ func TestUnpackHostile(t *testing.T) {
 func TestUnpackTruncated(t *testing.T) {
 	data := archive(t, file("f", strings.Repeat("x", 2000)))
 	for _, n := range []int{100, 600, 1500} {
-		if err := Unpack(t.TempDir(), bytes.NewReader(data[:n])); err == nil {
+		if err := Unpack(t.TempDir(), me, bytes.NewReader(data[:n])); err == nil {
 			t.Errorf("no error for the first %d bytes", n)
 		}
 	}
-	if err := Unpack(t.TempDir(), strings.NewReader(strings.Repeat("no tar ", 200))); err == nil {
+	if err := Unpack(t.TempDir(), me, strings.NewReader(strings.Repeat("no tar ", 200))); err == nil {
 		t.Error("no error for what is not a tar")
 	}
 }
 
 // FuzzUnpack looks for a tar that changes anything outside its directory.
+func TestUnpackForAnother(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root to give files away")
+	}
+	top := t.TempDir()
+	data := archive(t,
+		file("deep/er/file", "text"),
+		symlink("link", "/"),
+		dir("own/", 0o700),
+		hardLink("own/twin", "deep/er/file"),
+	)
+	if err := Unpack(filepath.Join(top, "new"), Owner{54321, 12345}, bytes.NewReader(data)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"new", "new/deep", "new/deep/er", "new/deep/er/file", "new/link", "new/own", "new/own/twin"} {
+		var info unix.Stat_t
+		if err := unix.Lstat(filepath.Join(top, name), &info); err != nil {
+			t.Error(err)
+		} else if info.Uid != 54321 || info.Gid != 12345 {
+			t.Errorf("%s belongs to %d:%d", name, info.Uid, info.Gid)
+		}
+	}
+}
+
 func FuzzUnpack(f *testing.F) {
 	f.Add(archive(f, dir("d/", 0o755), file("d/f", "x"), symlink("l", ".."), hardLink("h", "d/f")))
 	f.Add(archive(f, symlink("l", ".."), file("l/escaped", "x")))
@@ -238,7 +265,7 @@ func FuzzUnpack(f *testing.F) {
 			t.Fatal(err)
 		}
 		target := filepath.Join(parent, "target")
-		Unpack(target, bytes.NewReader(data))
+		Unpack(target, me, bytes.NewReader(data))
 		entries, err := os.ReadDir(parent)
 		if err != nil {
 			t.Fatal(err)
