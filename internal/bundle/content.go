@@ -11,8 +11,10 @@ import (
 )
 
 const (
-	blockSize = 4 << 10   // what a sparse file saves in units of
-	chunkSize = 128 << 10 // of blocks, read and written at once
+	// blockSize is what a sparse file saves in units of. Holes of a page each
+	// would make thousands of extents of a file, which take long to flush.
+	blockSize = 64 << 10
+	chunkSize = 2 * blockSize // read and written at once
 )
 
 var zeros [blockSize]byte
