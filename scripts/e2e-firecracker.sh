@@ -17,6 +17,9 @@ tests=${*:-.}
 firecracker=${FIRECRACKER_BIN:-$(command -v firecracker || true)}
 home=$root/build/test/home
 name=firecracker-e2e-$$
+patience=20m # all of the tests take six
+stuck=137    # timeout's exit status where it killed
+lost=125     # banger's, where the VM does not answer any more
 outer=$root/build/test/outer.tar
 packages=systemd-sysv,udev,dbus,iproute2,kmod,procps,e2fsprogs,openssh-client,git,busybox-static
 
@@ -29,8 +32,8 @@ fi
 
 work=$(mktemp -d)
 cleanup() {
-	env HOME="$home" "$banger" vm rm --force "$name" 2>/dev/null
-	env HOME="$home" "$banger" image rm "$name" 2>/dev/null
+	env HOME="$home" "$banger" vm rm --force "$name" 2>/dev/null || true
+	env HOME="$home" "$banger" image rm "$name" 2>/dev/null || true
 	rm -rf "$work"
 }
 trap cleanup EXIT
@@ -72,7 +75,23 @@ nested() {
 	tar -C "$work" --append --file "$work/outer.tar" --owner 0 --group 0 e2e
 	export HOME=$home
 	"$banger" image pull "tar:$work/outer.tar" --name "$name" --kernel-ref debian >/dev/null
-	"$banger" vm run --vmm qemu --image "$name" --name "$name" --memory 4G --disk 16G --wait-init -- bash /e2e/run "$tests" "${FIGURES:-}"
+	local try status
+	for try in 1 2 3; do
+		status=0
+		in_vm || status=$?
+		# What the emulator does to the VM itself (see the README on QEMU before
+		# 8.1) is no test's result.
+		[[ $status -eq $stuck || $status -eq $lost ]] || return "$status"
+		say "try $try: the VM broke down, and is made anew"
+		"$banger" vm rm --force "$name"
+	done
+	return 1
+}
+
+# in_vm: runs the tests in a new VM.
+in_vm() {
+	timeout --signal KILL "$patience" "$banger" vm run --vmm qemu --image "$name" --name "$name" \
+		--memory 4G --disk 16G --wait-init -- bash /e2e/run "$tests" "${FIGURES:-}"
 }
 
 mkdir -p "$work/e2e"
