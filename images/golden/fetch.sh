@@ -7,9 +7,10 @@ export DEBIAN_FRONTEND=noninteractive
 mkdir -p /fetched
 [ "$WITH_DOCKER_CE$WITH_MISE" != 00 ] || exit 0
 
-# The base may name no mirror, or another one; this stage is thrown away.
-rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
-echo "deb $APT_MIRROR/debian bookworm main" >/etc/apt/sources.list
+if [ -n "$APT_MIRROR" ]; then
+	rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
+	echo "deb $APT_MIRROR/debian bookworm main" >/etc/apt/sources.list
+fi
 apt-get update -q
 apt-get install -q -y --no-install-recommends ca-certificates curl gpg
 
@@ -38,10 +39,12 @@ if [ "$WITH_DOCKER_CE" = 1 ]; then
 fi
 
 if [ "$WITH_MISE" = 1 ]; then
-	curl -fsSL --retry 3 "https://registry.npmjs.org/@jdxcode/mise-linux-x64/-/mise-linux-x64-$MISE_VERSION.tgz" -o /tmp/mise.tgz
-	echo "$MISE_SHA256  /tmp/mise.tgz" | sha256sum -c -
+	apt-get install -q -y --no-install-recommends npm
+	npm pack --pack-destination /tmp "@jdxcode/mise-linux-x64@$MISE_VERSION"
+	archive=/tmp/jdxcode-mise-linux-x64-$MISE_VERSION.tgz
+	echo "$MISE_SHA256  $archive" | sha256sum -c -
 	mkdir -p /fetched/usr/local/bin /fetched/etc/profile.d
-	tar -xzf /tmp/mise.tgz -C /fetched/usr/local/bin --strip-components=2 --no-same-owner package/bin/mise
+	tar -xzf "$archive" -C /fetched/usr/local/bin --strip-components=2 --no-same-owner package/bin/mise
 	# shellcheck disable=SC2016 # for the shells of the image
 	echo '[ -z "$BASH_VERSION" ] || eval "$(mise activate bash)"' >/fetched/etc/profile.d/mise.sh
 fi

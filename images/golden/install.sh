@@ -3,29 +3,39 @@
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 
-# sources MIRROR SECURITY: where Debian's packages come from.
-sources() {
-	rm -f /etc/apt/sources.list
-	cat >/etc/apt/sources.list.d/debian.sources <<-END
+# mirror: takes Debian's packages from APT_MIRROR, until unmirror.
+mirror() {
+	mkdir /golden/sources
+	for file in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
+		[ ! -e "$file" ] || mv "$file" /golden/sources/
+	done
+	cat >/etc/apt/sources.list.d/mirror.sources <<-END
 		Types: deb
-		URIs: $1
+		URIs: $APT_MIRROR/debian
 		Suites: bookworm bookworm-updates
 		Components: main
 		Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 
 		Types: deb
-		URIs: $2
+		URIs: $APT_MIRROR/debian-security
 		Suites: bookworm-security
 		Components: main
 		Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 	END
 }
 
+# unmirror: the base's own sources are the image's.
+unmirror() {
+	rm /etc/apt/sources.list.d/mirror.sources
+	[ ! -e /golden/sources/sources.list ] || mv /golden/sources/sources.list /etc/apt/
+	[ ! -e /golden/sources/debian.sources ] || mv /golden/sources/debian.sources /etc/apt/sources.list.d/
+}
+
 # No service starts while packages are installed; in the image they may.
 printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
 
-sources "$APT_MIRROR/debian" "$APT_MIRROR/debian-security"
+[ -z "$APT_MIRROR" ] || mirror
 install() { apt-get install -q -y --no-install-recommends "$@"; }
 
 if [ "$WITH_DOCKER_CE" = 1 ]; then
@@ -63,7 +73,7 @@ ln -sf /usr/share/zoneinfo/Etc/UTC /etc/localtime
 echo LANG=C.UTF-8 >/etc/default/locale
 
 # What belongs to a machine and not to an image, and what only fills it.
-sources http://deb.debian.org/debian http://deb.debian.org/debian-security
+[ -z "$APT_MIRROR" ] || unmirror
 rm -f /usr/sbin/policy-rc.d /etc/ssh/ssh_host_* /var/lib/dbus/machine-id /var/lib/systemd/random-seed
 : >/etc/machine-id
 : >/etc/fstab
