@@ -3,11 +3,14 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -154,16 +157,48 @@ func (h Host) checkDisk(context.Context) (string, error) {
 	return text, nil
 }
 
-// outside is where a name and a connection are tried.
-const outside = "deb.debian.org:80"
-
-// checkNetwork resolves a name and connects, as guests do by the same means.
+// checkNetwork resolves a name and connects, as guests do by the same means: to
+// where this machine's packages come from.
 func checkNetwork(ctx context.Context) (string, error) {
+	archive, err := findArchive(ctx)
+	if err != nil {
+		return "", err
+	}
 	dialer := net.Dialer{Timeout: 5 * time.Second}
-	conn, err := dialer.DialContext(ctx, "tcp", outside)
+	conn, err := dialer.DialContext(ctx, "tcp", archive)
 	if err != nil {
 		return "", &remedyError{err.Error(), "guests reach what this machine reaches: see its network, or use images and kernels that are here"}
 	}
 	conn.Close()
-	return "connected to " + outside, nil
+	return "connected to " + archive, nil
 }
+
+// findArchive returns the address of the first archive on a network that apt is
+// configured with.
+func findArchive(ctx context.Context) (string, error) {
+	sites, err := process.Output(ctx, "apt-get", "indextargets", "--format", "$(SITE)")
+	if err != nil {
+		return "", err
+	}
+	for site := range strings.Lines(string(sites)) {
+		if address := addressOf(strings.TrimSpace(site)); address != "" {
+			return address, nil
+		}
+	}
+	return "", &remedyError{"apt is configured with no archive on a network", "see /etc/apt/sources.list.d"}
+}
+
+// addressOf returns a site's host and port, or "" for one that is not on a network.
+func addressOf(site string) string {
+	parsed, err := url.Parse(site)
+	if err != nil || parsed.Hostname() == "" {
+		return ""
+	}
+	port := cmp.Or(parsed.Port(), ports[parsed.Scheme])
+	if port == "" {
+		return ""
+	}
+	return net.JoinHostPort(parsed.Hostname(), port)
+}
+
+var ports = map[string]string{"http": "80", "https": "443"}

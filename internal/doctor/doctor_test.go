@@ -67,3 +67,20 @@ func TestCanRun(t *testing.T) {
 		}
 	}
 }
+
+func TestAddressOf(t *testing.T) {
+	for site, want := range map[string]string{
+		"http://archive.example/debian":       "archive.example:80",
+		"https://archive.example/debian":      "archive.example:443",
+		"http://archive.example:3142/debian":  "archive.example:3142",
+		"https://user:secret@archive.example": "archive.example:443",
+		"http://[::1]/debian":                 "[::1]:80",
+		"file:/srv/debian":                    "",
+		"cdrom://[Debian 12]/":                "",
+		"":                                    "",
+	} {
+		if got := addressOf(site); got != want {
+			t.Errorf("%q: got %q, want %q", site, got, want)
+		}
+	}
+}
