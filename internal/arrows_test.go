@@ -20,20 +20,20 @@ var allowed = map[string][]string{
 	"cmd/banger-agent": {"internal/guest"},
 
 	"internal/cli": {
-		"internal/agentapi", "internal/catalog", "internal/config", "internal/doctor", "internal/fetch", "internal/guestssh",
+		"internal/agentapi", "internal/catalog", "internal/config", "internal/doctor", "internal/fetch", "internal/agent",
 		"internal/imagebuild", "internal/imagecat", "internal/imagemgr", "internal/jail", "internal/kernel", "internal/kernelcat",
 		"internal/process", "internal/project", "internal/ref", "internal/size", "internal/statedir",
 		"internal/supervisor", "internal/vm", "internal/vmm", "internal/vmm/firecracker", "internal/vmm/pick",
 		"internal/vmm/qemu",
 	},
 	"internal/imagebuild": {
-		"internal/agentapi", "internal/guestssh", "internal/imagemgr", "internal/process", "internal/ref",
+		"internal/agentapi", "internal/agent", "internal/imagemgr", "internal/process", "internal/ref",
 	},
 	"internal/supervisor": {
 		"internal/agentapi", "internal/initramfs", "internal/kernel", "internal/process", "internal/statedir",
 		"internal/usernet", "internal/vm", "internal/vmm",
 	},
-	"internal/guestssh": {"internal/agentapi", "internal/vm"},
+	"internal/agent":    {"internal/agentapi", "internal/vm"},
 	"internal/vm":       {"internal/process", "internal/ref", "internal/statedir", "internal/vmm"},
 	"internal/vmm":      {},
 	"internal/vmm/kvm":  {},
@@ -44,16 +44,16 @@ var allowed = map[string][]string{
 	"internal/doctor":      {"internal/jail", "internal/process", "internal/size", "internal/vmm", "internal/vmm/kvm"},
 	"internal/jail":        {"internal/process"},
 	"internal/vmm/qemu":    {"internal/agentapi", "internal/process", "internal/vmm", "internal/vmm/kvm"},
-	"internal/vmm/vmmtest": {"internal/modules", "internal/process", "internal/vmm"},
+	"internal/vmm/vmmtest": {"internal/format/cpio", "internal/format/modules", "internal/process", "internal/vmm"},
 	"internal/usernet":     {"internal/agentapi"},
-	"internal/initramfs":   {"internal/agentapi", "internal/modules"},
+	"internal/initramfs":   {"internal/agentapi", "internal/format/cpio", "internal/format/modules"},
 	"internal/imagemgr": {
-		"internal/bundle", "internal/catalog", "internal/ext4", "internal/fetch", "internal/imagecat", "internal/process",
-		"internal/ref", "internal/rootfs", "internal/statedir",
+		"internal/format/bundle", "internal/catalog", "internal/format/ext4", "internal/fetch", "internal/imagecat", "internal/process",
+		"internal/ref", "internal/format/rootfs", "internal/statedir",
 	},
 	"internal/kernel": {
-		"internal/bundle", "internal/catalog", "internal/ext4", "internal/fetch", "internal/kernelcat", "internal/modules",
-		"internal/process", "internal/ref", "internal/size", "internal/statedir", "internal/xz",
+		"internal/format/bundle", "internal/catalog", "internal/format/ext4", "internal/fetch", "internal/kernelcat", "internal/format/modules",
+		"internal/process", "internal/ref", "internal/size", "internal/statedir", "internal/format/xz",
 	},
 	"internal/kernel/kerneltest": {},
 	"internal/kernelcat":         {"internal/catalog"},
@@ -61,7 +61,7 @@ var allowed = map[string][]string{
 	"internal/catalog":           {"internal/fetch", "internal/ref", "internal/statedir"},
 	"internal/project":           {"internal/process"},
 	"internal/config":            {"internal/catalog", "internal/size", "internal/statedir"},
-	"internal/modules":           {"internal/xz"},
+	"internal/format/modules":    {"internal/format/xz"},
 
 	// The guest's side, which knows of the host's only what both agreed on.
 	"internal/guest": {"internal/guest/boot", "internal/guest/power", "internal/guest/service", "internal/guest/sshd"},
@@ -86,20 +86,21 @@ var allowed = map[string][]string{
 	"internal/guest/untar":    {},
 
 	// At the bottom: these import nothing of banger's.
-	"internal/rootfs":   {},
-	"internal/ext4":     {},
-	"internal/bundle":   {},
-	"internal/fetch":    {},
-	"internal/xz":       {},
-	"internal/statedir": {},
-	"internal/ref":      {},
-	"internal/size":     {},
-	"internal/process":  {},
-	"internal/agentapi": {},
+	"internal/format/rootfs": {},
+	"internal/format/ext4":   {},
+	"internal/format/bundle": {},
+	"internal/format/cpio":   {},
+	"internal/fetch":         {},
+	"internal/format/xz":     {},
+	"internal/statedir":      {},
+	"internal/ref":           {},
+	"internal/size":          {},
+	"internal/process":       {},
+	"internal/agentapi":      {},
 }
 
 // pure packages know neither processes nor HTTP, in any of their imports.
-var pure = []string{"internal/ref", "internal/bundle", "internal/rootfs", "internal/ext4", "internal/agentapi", "internal/size"}
+var pure = []string{"internal/ref", "internal/format/bundle", "internal/format/cpio", "internal/format/modules", "internal/format/xz", "internal/format/rootfs", "internal/format/ext4", "internal/agentapi", "internal/size"}
 
 type goPackage struct {
 	ImportPath string

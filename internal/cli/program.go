@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"banger/internal/agent"
 	"banger/internal/agentapi"
-	"banger/internal/guestssh"
 	"banger/internal/imagemgr"
 	"banger/internal/vmm"
 )
@@ -45,7 +45,7 @@ func (p *programOptions) addFlags(flags *pflag.FlagSet) {
 }
 
 // connect logs in to a running guest.
-func (a *app) connect(ctx context.Context, name, user string) (*guestssh.Client, error) {
+func (a *app) connect(ctx context.Context, name, user string) (*agent.Client, error) {
 	conn, err := a.vms.Dial(ctx, name, agentapi.SSHPort)
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func (a *app) connect(ctx context.Context, name, user string) (*guestssh.Client,
 		return nil, err
 	}
 	emulated := v.State.VMM != nil && v.State.VMM.Accel == vmm.TCG
-	return guestssh.Dial(ctx, conn, guestssh.Login{Keys: keys, User: user, Emulated: emulated})
+	return agent.Dial(ctx, conn, agent.Login{Keys: keys, User: user, Emulated: emulated})
 }
 
 // inImage completes a program in a running VM by what its image says, where that
@@ -110,12 +110,12 @@ func (p programOptions) orEntrypoint() programOptions {
 
 // runProgram runs a program with this process's streams; its exit status comes
 // back as an exitError.
-func (a *app) runProgram(ctx context.Context, client *guestssh.Client, p programOptions) error {
+func (a *app) runProgram(ctx context.Context, client *agent.Client, p programOptions) error {
 	env, err := completeEnv(p.env)
 	if err != nil {
 		return err
 	}
-	program := guestssh.Program{
+	program := agent.Program{
 		Exec: agentapi.Exec{Argv: p.argv, Line: p.line, Dir: p.dir, Env: env, WaitInit: p.waitInit},
 	}
 	terminal, leave, err := a.terminal(p)
@@ -127,7 +127,7 @@ func (a *app) runProgram(ctx context.Context, client *guestssh.Client, p program
 	names, restore := a.interrupts.toGuest()
 	defer restore()
 	program.Signals = names
-	status, err := client.Run(ctx, program, guestssh.Streams{Stdin: a.In, Stdout: a.Out, Stderr: a.Err})
+	status, err := client.Run(ctx, program, agent.Streams{Stdin: a.In, Stdout: a.Out, Stderr: a.Err})
 	if err != nil {
 		return err
 	}

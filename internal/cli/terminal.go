@@ -9,32 +9,32 @@ import (
 
 	"golang.org/x/term"
 
-	"banger/internal/guestssh"
+	"banger/internal/agent"
 )
 
 // terminal decides whether the guest's program gets a terminal and makes this
 // process's one raw; leave undoes that. Both input and output have to be a
 // terminal: in a pipe, one would mangle bytes and mix up the streams.
-func (a *app) terminal(p programOptions) (t *guestssh.Terminal, leave func(), err error) {
+func (a *app) terminal(p programOptions) (t *agent.Terminal, leave func(), err error) {
 	out, isFile := a.Out.(*os.File)
 	can := a.In != nil && term.IsTerminal(int(a.In.Fd())) && isFile && term.IsTerminal(int(out.Fd()))
 	switch {
 	case p.tty && p.noTTY:
 		return nil, nil, errors.New("--tty and --no-tty exclude each other")
 	case p.tty && !can:
-		return &guestssh.Terminal{Type: termType(), Size: guestssh.Size{Columns: 80, Rows: 24}}, func() {}, nil
+		return &agent.Terminal{Type: termType(), Size: agent.Size{Columns: 80, Rows: 24}}, func() {}, nil
 	case p.noTTY || !can:
 		return nil, func() {}, nil
 	}
 	return rawTerminal(int(a.In.Fd()), int(out.Fd()))
 }
 
-func rawTerminal(in, out int) (*guestssh.Terminal, func(), error) {
+func rawTerminal(in, out int) (*agent.Terminal, func(), error) {
 	state, err := term.MakeRaw(in)
 	if err != nil {
 		return nil, nil, fmt.Errorf("set up the terminal: %w", err)
 	}
-	t := &guestssh.Terminal{Type: termType(), Size: sizeOf(out)}
+	t := &agent.Terminal{Type: termType(), Size: sizeOf(out)}
 	resized, stop := watchSize(out)
 	t.Resized = resized
 	return t, func() {
@@ -45,19 +45,19 @@ func rawTerminal(in, out int) (*guestssh.Terminal, func(), error) {
 
 func termType() string { return or(os.Getenv("TERM"), "xterm") }
 
-func sizeOf(fd int) guestssh.Size {
+func sizeOf(fd int) agent.Size {
 	columns, rows, err := term.GetSize(fd)
 	if err != nil {
 		columns, rows = 80, 24
 	}
-	return guestssh.Size{Columns: columns, Rows: rows}
+	return agent.Size{Columns: columns, Rows: rows}
 }
 
 // watchSize sends the terminal's size each time it changes.
-func watchSize(fd int) (<-chan guestssh.Size, func()) {
+func watchSize(fd int) (<-chan agent.Size, func()) {
 	changed := make(chan os.Signal, 1)
 	signal.Notify(changed, syscall.SIGWINCH)
-	sizes, done := make(chan guestssh.Size), make(chan struct{})
+	sizes, done := make(chan agent.Size), make(chan struct{})
 	go func() {
 		for {
 			select {

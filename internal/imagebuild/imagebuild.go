@@ -13,7 +13,7 @@ import (
 	"fmt"
 	"io"
 
-	"banger/internal/guestssh"
+	"banger/internal/agent"
 	"banger/internal/imagemgr"
 )
 
@@ -28,9 +28,9 @@ type Options struct {
 	Replace   bool   // an image of that name gives way
 }
 
-// Guest is a running guest, as guestssh.Client is.
+// Guest is a running guest, as agent.Client is.
 type Guest interface {
-	Run(ctx context.Context, p guestssh.Program, streams guestssh.Streams) (int, error)
+	Run(ctx context.Context, p agent.Program, streams agent.Streams) (int, error)
 	CopyDir(ctx context.Context, dir string, names []string, target string) error
 	CopyFile(ctx context.Context, file, target string) error
 	ReadRoot(ctx context.Context, w io.Writer) error

@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"banger/internal/guestssh"
+	"banger/internal/agent"
 	"banger/internal/imagemgr"
 	"banger/internal/statedir"
 )
@@ -44,7 +44,7 @@ func (f *fake) Stop(context.Context) error {
 
 func (f *fake) Close() error { return nil }
 
-func (f *fake) Run(_ context.Context, p guestssh.Program, streams guestssh.Streams) (int, error) {
+func (f *fake) Run(_ context.Context, p agent.Program, streams agent.Streams) (int, error) {
 	line := strings.Join(p.Exec.Argv, " ")
 	if p.Exec.Argv[0] == "dpkg-query" {
 		io.WriteString(streams.Stdout, f.packages)

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"banger/internal/agent"
 	"banger/internal/agentapi"
-	"banger/internal/guestssh"
 	"banger/internal/imagemgr"
 )
 
@@ -167,7 +167,7 @@ func (w *worker) runScript(ctx context.Context, file string) error {
 // run runs a program and shows what it prints.
 func (w *worker) run(ctx context.Context, step string, program agentapi.Exec) error {
 	program.WaitInit = true
-	status, err := w.guest.Run(ctx, guestssh.Program{Exec: program}, guestssh.Streams{Stdout: w.output, Stderr: w.output})
+	status, err := w.guest.Run(ctx, agent.Program{Exec: program}, agent.Streams{Stdout: w.output, Stderr: w.output})
 	if err == nil && status != 0 {
 		err = &StepError{step, status}
 	}
@@ -180,7 +180,7 @@ func (w *worker) run(ctx context.Context, step string, program agentapi.Exec) er
 // ask runs a program for what it prints.
 func (w *worker) ask(ctx context.Context, argv ...string) (string, int, error) {
 	var out bytes.Buffer
-	program := guestssh.Program{Exec: agentapi.Exec{Argv: argv, Dir: "/", WaitInit: true}}
-	status, err := w.guest.Run(ctx, program, guestssh.Streams{Stdout: &out, Stderr: io.Discard})
+	program := agent.Program{Exec: agentapi.Exec{Argv: argv, Dir: "/", WaitInit: true}}
+	status, err := w.guest.Run(ctx, program, agent.Streams{Stdout: &out, Stderr: io.Discard})
 	return out.String(), status, err
 }

@@ -7,9 +7,9 @@ import (
 	"io/fs"
 	"os"
 
-	"banger/internal/bundle"
 	"banger/internal/catalog"
 	"banger/internal/fetch"
+	"banger/internal/format/bundle"
 	"banger/internal/imagecat"
 	"banger/internal/statedir"
 )

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"banger/internal/ext4"
+	"banger/internal/format/ext4"
 )
 
 // The formats that an image can be given away in.

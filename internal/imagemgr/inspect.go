@@ -13,7 +13,7 @@ import (
 	"runtime"
 	"strings"
 
-	"banger/internal/rootfs"
+	"banger/internal/format/rootfs"
 )
 
 // inspector looks at entries as they pass: what distribution they are of, and

@@ -12,7 +12,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"banger/internal/rootfs"
+	"banger/internal/format/rootfs"
 )
 
 // layer is one layer of an image. It is read twice. Decompressing gzip or xz

@@ -7,7 +7,7 @@ import (
 	"io"
 	"os"
 
-	"banger/internal/bundle"
+	"banger/internal/format/bundle"
 	"banger/internal/process"
 	"banger/internal/statedir"
 )

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"banger/internal/bundle"
+	"banger/internal/format/bundle"
 	"banger/internal/process"
 	"banger/internal/statedir"
 

@@ -14,7 +14,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"banger/internal/rootfs"
+	"banger/internal/format/rootfs"
 )
 
 // maxJSON bounds manifests and configurations, which are held in memory.

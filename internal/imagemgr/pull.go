@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 
+	"banger/internal/format/rootfs"
 	"banger/internal/ref"
-	"banger/internal/rootfs"
 	"banger/internal/statedir"
 )
 

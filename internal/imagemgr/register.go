@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"banger/internal/ext4"
+	"banger/internal/format/ext4"
 	"banger/internal/statedir"
 )
 

@@ -10,7 +10,7 @@ import (
 	"io"
 	"os"
 
-	"banger/internal/rootfs"
+	"banger/internal/format/rootfs"
 )
 
 // openTar opens a root filesystem's tar, a file or standard input.

@@ -13,7 +13,7 @@ import (
 	"runtime"
 	"time"
 
-	"banger/internal/ext4"
+	"banger/internal/format/ext4"
 	"banger/internal/statedir"
 )
 

@@ -15,7 +15,8 @@ import (
 	"path/filepath"
 
 	"banger/internal/agentapi"
-	"banger/internal/modules"
+	"banger/internal/format/cpio"
+	"banger/internal/format/modules"
 )
 
 // Options says what goes into an initramfs.
@@ -65,7 +66,7 @@ func copyInitrd(w io.Writer, path string) error {
 	defer f.Close()
 	n, err := io.Copy(w, f)
 	if err == nil {
-		_, err = w.Write(make([]byte, padding(n)))
+		_, err = w.Write(cpio.Padding(n))
 	}
 	if err != nil {
 		return fmt.Errorf("pack the kernel's initrd: %w", err)
@@ -97,21 +98,21 @@ func bootModules(dir string) ([]module, error) {
 }
 
 func writeAgent(w io.Writer, program io.Reader, size int64, boot []module) error {
-	archive := newArchive(w)
+	archive := cpio.NewWriter(w)
 	for _, dir := range []string{"dev", "proc", "sys", "run", "banger", agentapi.ModulesDir} {
-		archive.directory(dir, 0o755)
+		archive.Directory(dir, 0o755)
 	}
-	archive.character("dev/console", 0o600, 5, 1)
-	archive.file("init", 0o755, size, program)
+	archive.Character("dev/console", 0o600, 5, 1)
+	archive.File("init", 0o755, size, program)
 	for _, m := range boot {
 		if err := addModule(archive, m); err != nil {
 			return err
 		}
 	}
-	return archive.close()
+	return archive.Close()
 }
 
-func addModule(archive *archive, m module) error {
+func addModule(archive *cpio.Writer, m module) error {
 	f, err := os.Open(m.path)
 	if err != nil {
 		return err
@@ -121,8 +122,8 @@ func addModule(archive *archive, m module) error {
 	if err != nil {
 		return err
 	}
-	archive.file(agentapi.ModulesDir+"/"+m.name, 0o644, info.Size(), f)
-	return archive.err
+	archive.File(agentapi.ModulesDir+"/"+m.name, 0o644, info.Size(), f)
+	return archive.Err()
 }
 
 func writeSettings(w io.Writer, settings agentapi.Settings) error {
@@ -130,7 +131,7 @@ func writeSettings(w io.Writer, settings agentapi.Settings) error {
 	if err != nil {
 		return err
 	}
-	archive := newArchive(w)
-	archive.file(agentapi.SettingsPath, 0o600, int64(len(data)), bytes.NewReader(data))
-	return archive.close()
+	archive := cpio.NewWriter(w)
+	archive.File(agentapi.SettingsPath, 0o600, int64(len(data)), bytes.NewReader(data))
+	return archive.Close()
 }

@@ -37,7 +37,7 @@ func read(t *testing.T, data []byte) (entries map[string]string, order []string,
 		next := (body + size + 3) &^ 3
 		content := string(data[body : body+size])
 		at = next
-		if name == trailer {
+		if name == "TRAILER!!!" {
 			return entries, order, data[at:]
 		}
 		entries[name] = fmt.Sprintf("%o %s", mode, content)

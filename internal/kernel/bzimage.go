@@ -10,7 +10,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 
-	"banger/internal/xz"
+	"banger/internal/format/xz"
 )
 
 // The layout of a bzImage, see https://docs.kernel.org/arch/x86/boot.html.

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"banger/internal/ext4"
+	"banger/internal/format/ext4"
 	"banger/internal/ref"
 )
 

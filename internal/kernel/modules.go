@@ -10,8 +10,8 @@ import (
 	"path"
 	"path/filepath"
 
-	"banger/internal/ext4"
-	"banger/internal/modules"
+	"banger/internal/format/ext4"
+	"banger/internal/format/modules"
 	"banger/internal/statedir"
 )
 

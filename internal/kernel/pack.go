@@ -8,7 +8,7 @@ import (
 	"io"
 	"os"
 
-	"banger/internal/bundle"
+	"banger/internal/format/bundle"
 	"banger/internal/process"
 )
 

@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"banger/internal/bundle"
+	"banger/internal/format/bundle"
 	"banger/internal/kernelcat"
 	"banger/internal/statedir"
 )

@@ -8,8 +8,8 @@ import (
 	"io/fs"
 	"os"
 
-	"banger/internal/bundle"
 	"banger/internal/catalog"
+	"banger/internal/format/bundle"
 	"banger/internal/statedir"
 )
 

@@ -15,7 +15,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"banger/internal/bundle"
+	"banger/internal/format/bundle"
 	"banger/internal/kernel"
 	"banger/internal/kernelcat"
 	"banger/internal/statedir"

@@ -7,7 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"banger/internal/modules"
+	"banger/internal/format/cpio"
+	"banger/internal/format/modules"
 	"banger/internal/process"
 )
 
@@ -20,17 +21,19 @@ func buildInitrd(t *testing.T, env Env) string {
 		program = filepath.Join(dir, "init")
 		buildGuest(t, program)
 	}
-	var archive bytes.Buffer
-	pack(&archive, "modules", 0o040755, nil)
-	pack(&archive, "dev", 0o040755, nil)
-	pack(&archive, "init", 0o100755, readFile(t, program))
+	var packed bytes.Buffer
+	archive := cpio.NewWriter(&packed)
+	archive.Directory("modules", 0o755)
+	archive.Directory("dev", 0o755)
+	pack(t, archive, "init", 0o755, program)
 	for i, m := range bootModules(t, env) {
-		name := fmt.Sprintf("modules/%03d-%s.ko", i, m.Name)
-		pack(&archive, name, 0o100644, readFile(t, filepath.Join(env.Modules, m.Path)))
+		pack(t, archive, fmt.Sprintf("modules/%03d-%s.ko", i, m.Name), 0o644, filepath.Join(env.Modules, m.Path))
 	}
-	pack(&archive, "TRAILER!!!", 0, nil)
+	if err := archive.Close(); err != nil {
+		t.Fatal(err)
+	}
 	initrd := filepath.Join(dir, "initrd")
-	if err := os.WriteFile(initrd, archive.Bytes(), 0o600); err != nil {
+	if err := os.WriteFile(initrd, packed.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return initrd
@@ -59,19 +62,11 @@ func bootModules(t *testing.T, env Env) []modules.Module {
 	return boot
 }
 
-// pack appends an entry to a cpio of the "newc" kind.
-func pack(archive *bytes.Buffer, name string, mode uint32, content []byte) {
-	fmt.Fprintf(archive, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s\x00",
-		archive.Len()+1, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name)+1, 0, name)
-	align(archive)
-	archive.Write(content)
-	align(archive)
-}
-
-func align(archive *bytes.Buffer) {
-	for archive.Len()%4 != 0 {
-		archive.WriteByte(0)
-	}
+// pack adds the host's file path under the given name.
+func pack(t *testing.T, archive *cpio.Writer, name string, perm uint32, path string) {
+	t.Helper()
+	data := readFile(t, path)
+	archive.File(name, perm, int64(len(data)), bytes.NewReader(data))
 }
 
 func readFile(t *testing.T, path string) []byte {

@@ -1,9 +1,9 @@
-// Package guestssh is the host's side of the agent's SSH server: it runs
+// Package agent is the host's side of the agent's SSH server: it runs
 // programs and shells in a guest and copies directories into it.
 //
 // A guest is known by the key that the host made for it; there is no trust on
 // first use. The package opens no port and runs no program on the host.
-package guestssh
+package agent
 
 import (
 	"context"

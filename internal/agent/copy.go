@@ -1,4 +1,4 @@
-package guestssh
+package agent
 
 import (
 	"archive/tar"

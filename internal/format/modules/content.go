@@ -10,7 +10,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"banger/internal/xz"
+	"banger/internal/format/xz"
 )
 
 // maxModule bounds a module's size in bytes, unpacked.
