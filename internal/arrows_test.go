@@ -20,11 +20,15 @@ var allowed = map[string][]string{
 	"cmd/banger-agent": {"internal/guest"},
 
 	"internal/cli": {
-		"internal/agentapi", "internal/catalog", "internal/config", "internal/doctor", "internal/fetch", "internal/agent",
-		"internal/imagebuild", "internal/imagecat", "internal/imagemgr", "internal/jail", "internal/kernel", "internal/kernelcat",
-		"internal/process", "internal/project", "internal/ref", "internal/size", "internal/statedir",
-		"internal/supervisor", "internal/vm", "internal/vmm", "internal/vmm/firecracker", "internal/vmm/pick",
-		"internal/vmm/qemu",
+		"internal/agent", "internal/catalog", "internal/config", "internal/doctor", "internal/engine", "internal/imagebuild",
+		"internal/imagecat", "internal/imagemgr", "internal/jail", "internal/kernel", "internal/kernelcat", "internal/process",
+		"internal/size", "internal/statedir", "internal/vm", "internal/vmm/firecracker",
+	},
+	"internal/engine": {
+		"internal/agent", "internal/agentapi", "internal/catalog", "internal/config", "internal/doctor", "internal/fetch",
+		"internal/imagebuild", "internal/imagecat", "internal/imagemgr", "internal/kernel", "internal/kernelcat",
+		"internal/project", "internal/ref", "internal/size", "internal/statedir", "internal/supervisor", "internal/vm",
+		"internal/vmm", "internal/vmm/firecracker", "internal/vmm/pick", "internal/vmm/qemu",
 	},
 	"internal/imagebuild": {
 		"internal/agentapi", "internal/agent", "internal/imagemgr", "internal/process", "internal/ref",
@@ -101,6 +105,12 @@ var allowed = map[string][]string{
 
 // pure packages know neither processes nor HTTP, in any of their imports.
 var pure = []string{"internal/ref", "internal/format/bundle", "internal/format/cpio", "internal/format/modules", "internal/format/xz", "internal/format/rootfs", "internal/format/ext4", "internal/agentapi", "internal/size"}
+
+// faces are what users see of banger. They alone know of the modules in facesOnly.
+var (
+	faces     = []string{"cmd/banger", "internal/cli"}
+	facesOnly = []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term", "github.com/schollz/progressbar/v3"}
+)
 
 type goPackage struct {
 	ImportPath string
@@ -181,6 +191,21 @@ func TestPurePackages(t *testing.T) {
 			continue
 		}
 		for _, forbidden := range []string{"os/exec", "net/http"} {
+			if slices.Contains(p.Deps, forbidden) {
+				t.Errorf("%s depends on %s", p.ImportPath, forbidden)
+			}
+		}
+	}
+}
+
+// What banger does is the same whoever asks: only faces know of flags and
+// terminals.
+func TestFaceless(t *testing.T) {
+	for _, p := range listPackages(t) {
+		if slices.Contains(faces, strings.TrimPrefix(p.ImportPath, "banger/")) {
+			continue
+		}
+		for _, forbidden := range facesOnly {
 			if slices.Contains(p.Deps, forbidden) {
 				t.Errorf("%s depends on %s", p.ImportPath, forbidden)
 			}

@@ -7,9 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"banger/internal/catalog"
-	"banger/internal/config"
-	"banger/internal/imagecat"
-	"banger/internal/kernelcat"
+	"banger/internal/engine"
 )
 
 func (a *app) catalogCommand() *cobra.Command {
@@ -25,8 +23,7 @@ func (a *app) catalogListCommand() *cobra.Command {
 		Short:   "List the catalogs, in the order in which they count",
 		Args:    cobra.NoArgs,
 		RunE: a.run(func(context.Context, []string) error {
-			all := append(a.config.Catalogs, catalog.Source{Name: catalog.BuiltIn})
-			return list(a, all, "NAME KERNELS IMAGES TRUST", func(s catalog.Source) []string {
+			return list(a, a.engine.Catalogs(), "NAME KERNELS IMAGES TRUST", func(s catalog.Source) []string {
 				return []string{s.Name, s.Kernels, s.Images, trust(s)}
 			})
 		}),
@@ -63,13 +60,9 @@ func (a *app) catalogAddCommand() *cobra.Command {
 	c.Flags().BoolVar(&s.Insecure, "insecure", false, "take them unsigned, and over plain http")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		s.Name = args[0]
-		if err := catalog.CheckSources(append([]catalog.Source{s}, a.config.Catalogs...)); err != nil {
-			return err
-		}
-		if err := a.refreshCatalog(ctx, s); err != nil {
-			return err
-		}
-		return config.AddCatalog(a.dirs.Config, s)
+		content, err := a.engine.AddCatalog(ctx, s, a.newDisplay().show)
+		a.printContent(content)
+		return err
 	})
 	return c
 }
@@ -81,8 +74,8 @@ func (a *app) catalogRemoveCommand() *cobra.Command {
 		Short:   "Remove catalogs from the configuration; what was pulled from them stays",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: a.run(func(ctx context.Context, args []string) error {
-			return a.each(ctx, args, func(_ context.Context, name string) error {
-				return config.RemoveCatalog(a.dirs.Config, name)
+			return each(ctx, a, args, func(_ context.Context, name string) error {
+				return a.engine.RemoveCatalog(name)
 			})
 		}),
 	}
@@ -93,40 +86,22 @@ func (a *app) catalogRefreshCommand() *cobra.Command {
 		Use:   "refresh [NAME...]",
 		Short: "Fetch remote catalogs anew",
 		RunE: a.run(func(ctx context.Context, args []string) error {
-			known := map[string]catalog.Source{}
-			var names []string
-			for _, s := range a.config.Catalogs {
-				known[s.Name], names = s, append(names, s.Name)
-			}
-			if len(args) > 0 {
-				names = args
-			}
-			return a.each(ctx, names, func(ctx context.Context, name string) error {
-				s, ok := known[name]
-				if !ok {
-					return &config.NoCatalogError{Name: name}
+			if len(args) == 0 {
+				for _, s := range a.engine.Config.Catalogs {
+					args = append(args, s.Name)
 				}
-				return a.refreshCatalog(ctx, s)
+			}
+			return each(ctx, a, args, func(ctx context.Context, name string) error {
+				content, err := a.engine.RefreshCatalog(ctx, name, a.newDisplay().show)
+				a.printContent(content)
+				return err
 			})
 		}),
 	}
 }
 
-// refreshCatalog fetches what a source has, and says how much that is.
-func (a *app) refreshCatalog(ctx context.Context, s catalog.Source) error {
-	if err := refreshKind[kernelcat.Entry](ctx, a, s, catalog.Kernels); err != nil {
-		return err
+func (a *app) printContent(content []engine.CatalogContent) {
+	for _, c := range content {
+		fmt.Fprintf(a.Out, "%s: %d %s\n", c.Name, c.Entries, c.Kind)
 	}
-	return refreshKind[imagecat.Entry](ctx, a, s, catalog.Images)
-}
-
-func refreshKind[E catalog.Item](ctx context.Context, a *app, s catalog.Source, kind catalog.Kind) error {
-	for _, at := range catalog.Locations(kind, []catalog.Source{s}, "") {
-		c, err := catalog.Refresh[E](ctx, a.catalogLoader(), at)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(a.Out, "%s: %d %s\n", s.Name, len(c.Entries), kind)
-	}
-	return nil
 }

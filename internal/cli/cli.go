@@ -1,8 +1,10 @@
 // Package cli is banger's command line: a file for each command, which reads
-// flags into an options struct, makes one call and prints what comes back.
+// flags into an options struct, makes one call of package engine and prints what
+// comes back.
 //
-// errors.go is the one map from errors to messages, hints and exit codes. The
-// package decides nothing about VMs, images or kernels itself.
+// errors.go is the one map from errors to messages, hints and exit codes, and
+// events.go from events to what is printed meanwhile. The package decides nothing
+// about VMs, images or kernels itself.
 package cli
 
 import (
@@ -14,11 +16,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"banger/internal/config"
-	"banger/internal/imagemgr"
-	"banger/internal/kernel"
+	"banger/internal/engine"
 	"banger/internal/process"
 	"banger/internal/statedir"
-	"banger/internal/vm"
 )
 
 // Version is set by the linker.
@@ -37,11 +37,8 @@ func Stdio() Streams { return Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stde
 // app is what every command needs.
 type app struct {
 	Streams
-	dirs       statedir.Dirs
-	config     config.Config
-	kernels    *kernel.Store
-	images     *imagemgr.Store
-	vms        *vm.Store
+	engine     *engine.Engine
+	unusable   error // why there is no proper engine
 	interrupts *interrupts
 	format     string
 	progress   string
@@ -56,25 +53,30 @@ func Main(args []string, streams Streams) int {
 	if err := process.CloseOnExec(); err != nil {
 		return a.report(ctx, err)
 	}
+	a.engine, a.unusable = open()
 	root := a.rootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	return a.report(ctx, err)
 }
 
-// open reads the configuration and finds the state.
-func (a *app) open() (err error) {
-	if a.dirs, err = statedir.Default(); err != nil {
-		return err
+// open reads the configuration and finds the state. With an error comes an
+// engine that has banger's own defaults, for help.
+func open() (*engine.Engine, error) {
+	o := engine.Options{Config: config.Default(), Version: Version}
+	self, err := os.Executable()
+	if err == nil {
+		o.Supervisor, o.Jail = []string{self, superviseName}, []string{self, internalName, jailName}
+		o.Dirs, err = statedir.Default()
 	}
-	if a.config, err = config.Load(a.dirs.Config, os.Getenv); err != nil {
-		return err
+	if err != nil {
+		return engine.New(o), err
 	}
-	a.kernels = kernel.NewStore(a.dirs.KernelTree(), Version)
-	a.images = imagemgr.NewStore(a.dirs)
-	a.images.Version = Version
-	a.vms = vm.NewStore(a.dirs.VMTree())
-	return nil
+	c, err := config.Load(o.Dirs.Config, os.Getenv)
+	if err == nil {
+		o.Config = c
+	}
+	return engine.New(o), err
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -123,8 +125,8 @@ func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 // run makes a command's RunE of a function that needs the state.
 func (a *app) run(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
-		if err := a.open(); err != nil {
-			return err
+		if a.unusable != nil {
+			return a.unusable
 		}
 		return f(c.Context(), args)
 	}

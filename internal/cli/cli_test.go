@@ -5,17 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"github.com/spf13/pflag"
 
-	"banger/internal/imagemgr"
 	"banger/internal/process"
-	"banger/internal/ref"
 	"banger/internal/statedir"
 	"banger/internal/vm"
 )
@@ -67,15 +63,6 @@ func TestHints(t *testing.T) {
 	}
 }
 
-func TestMadeUpName(t *testing.T) {
-	for _, from := range []string{"/home/u/My Project!", "debian-bookworm", "/tmp/ä", ""} {
-		name := madeUpName(from, "image")
-		if err := ref.CheckName("vm", name); err != nil {
-			t.Errorf("%q: %v", from, err)
-		}
-	}
-}
-
 func TestCompleteEnv(t *testing.T) {
 	t.Setenv("SET", "here")
 	os.Unsetenv("UNSET")
@@ -100,23 +87,5 @@ func TestAge(t *testing.T) {
 	}
 	if got := age(time.Time{}); got != "" {
 		t.Errorf("never is %q", got)
-	}
-}
-
-// What an image says of variables is no way to those of the host.
-func TestImageEnvironment(t *testing.T) {
-	t.Setenv("SECRET", "the host's")
-	image := &imagemgr.Config{Env: []string{"SECRET", "=", "=x", "A=image", "B=image", "EMPTY="}}
-	p := programOptions{flags: pflag.NewFlagSet("", 0)}
-	for _, tt := range []struct{ given, want []string }{
-		{nil, []string{"A=image", "B=image", "EMPTY="}},
-		{[]string{"B=flag"}, []string{"A=image", "B=image", "EMPTY=", "B=flag"}},
-		{[]string{"SECRET"}, []string{"A=image", "B=image", "EMPTY=", "SECRET=the host's"}},
-	} {
-		p.env = tt.given
-		got, err := completeEnv(p.in(image).env)
-		if err != nil || !slices.Equal(got, tt.want) {
-			t.Errorf("%q: got %q, %v, want %q", tt.given, got, err, tt.want)
-		}
 	}
 }

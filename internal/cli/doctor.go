@@ -7,8 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"banger/internal/doctor"
-	"banger/internal/vmm/firecracker"
-	"banger/internal/vmm/qemu"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -17,15 +15,8 @@ func (a *app) doctorCommand() *cobra.Command {
 		Short: "Check what this machine lets banger do, and say how to mend the rest",
 		Args:  cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
-			options, err := a.firecracker()
-			if err != nil {
-				return err
-			}
-			results := doctor.Examine(ctx, doctor.Host{
-				Firecracker: firecracker.New(options), QEMU: qemu.New(a.config.QEMU),
-				Jail: options.Jail, State: a.dirs.State, Hint: hint,
-			})
-			err = list(a, results, "CHECK RESULT REMEDY", func(r doctor.Result) []string {
+			results := a.engine.Examine(ctx, hint)
+			err := list(a, results, "CHECK RESULT REMEDY", func(r doctor.Result) []string {
 				return []string{r.Name, r.String(), r.Remedy}
 			})
 			if err == nil && !doctor.CanRun(results) {

@@ -10,8 +10,10 @@ import (
 
 	"banger/internal/catalog"
 	"banger/internal/config"
+	"banger/internal/engine"
 	"banger/internal/imagebuild"
 	"banger/internal/imagemgr"
+	"banger/internal/jail"
 	"banger/internal/kernel"
 	"banger/internal/process"
 	"banger/internal/statedir"
@@ -85,6 +87,7 @@ func hint(err error) string {
 		noEntry  *catalog.NotFoundError
 		noSource *config.NoCatalogError
 		taken    *kernel.TakenError
+		inUse    *engine.InUseError
 		phase    *vm.PhaseError
 		program  *process.NotFoundError
 		start    *vm.StartError
@@ -95,6 +98,8 @@ func hint(err error) string {
 	switch {
 	case errors.As(err, &given):
 		return given.hint
+	case engineHint(err) != "":
+		return engineHint(err)
 	case errors.As(err, &noVM):
 		return nearest(noVM.Nearest, "banger vm list shows those there are")
 	case errors.As(err, &noImage):
@@ -105,6 +110,8 @@ func hint(err error) string {
 		return nearest(noEntry.Nearest, "banger kernel list --available shows those there are")
 	case errors.As(err, &noSource):
 		return "banger catalog list shows those there are"
+	case errors.As(err, &inUse):
+		return inUseHint(inUse)
 	case errors.As(err, &taken):
 		return "--force replaces it, or remove it first"
 	case errors.As(err, &phase):
@@ -138,6 +145,55 @@ func nearest(name, otherwise string) string {
 		return fmt.Sprintf("did you mean %q?", name)
 	}
 	return otherwise
+}
+
+func inUseHint(e *engine.InUseError) string {
+	if e.Kind == "image" {
+		return "banger vm rm removes a vm"
+	}
+	return "--force removes it all the same"
+}
+
+// engineHint says what to do where an operation is not told enough.
+func engineHint(err error) string {
+	switch {
+	case errors.As(err, new(*engine.NoNameError)):
+		return "give one by --name"
+	case errors.As(err, new(*engine.NoKernelError)):
+		return "give one by --kernel"
+	case errors.As(err, new(engine.WhichKernelError)):
+		return "give one by --kernel-ref; banger kernel list shows those there are"
+	case errors.As(err, new(*engine.ImageKernelError)):
+		return "--kernel-ref names another kernel"
+	case errors.As(err, new(*engine.NotAgreedError)):
+		return "--yes has banger make one; banger image pull gets others"
+	case errors.As(err, new(*engine.NoSourceError)):
+		return "such as generic-6.12 or apt:linux-image-cloud-amd64"
+	case errors.Is(err, engine.ErrFixedName):
+		return "--name is for packages"
+	}
+	return ""
+}
+
+// vmmHint says what to do where a host does not let its users run VMMs.
+func vmmHint(err error) string {
+	var (
+		device *jail.DeviceError
+		old    *firecracker.VersionError
+	)
+	switch {
+	case errors.As(err, &device) && errors.Is(err, fs.ErrPermission):
+		return "sudo chmod 666 " + jail.Device + ", as distributions have it"
+	case errors.As(err, &device):
+		return "sudo modprobe tun"
+	case errors.As(err, new(*process.NamespaceError)):
+		return "sudo sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000"
+	case errors.As(err, new(*jail.RefusedError)):
+		return "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0"
+	case errors.As(err, &old):
+		return "https://github.com/firecracker-microvm/firecracker/releases has newer ones"
+	}
+	return ""
 }
 
 func phaseHint(e *vm.PhaseError) string {

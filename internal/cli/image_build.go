@@ -4,32 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"banger/internal/engine"
 	"banger/internal/imagebuild"
 	"banger/internal/imagemgr"
-	"banger/internal/size"
-	"banger/internal/vm"
 )
 
+// imageBuildOptions are those of both kinds of build.
 type imageBuildOptions struct {
-	imagebuild.Options
-	base   string
-	copies []string
-	spec   vm.VM // of the throw-away VM
-	memory size.Size
-	disk   size.Size
-
+	engine.BuildOptions
+	copies     []string
 	dockerfile imagebuild.Dockerfile
 	flags      *pflag.FlagSet
 }
 
 func (a *app) imageBuildCommand() *cobra.Command {
 	var o imageBuildOptions
+	o.VM = a.engine.VMDefaults()
 	c := &cobra.Command{
 		Use:   "build --name NAME {--from-image BASE | [-f DOCKERFILE] CONTEXT}",
 		Short: "Make an image of another one, or of a Dockerfile",
@@ -44,28 +39,23 @@ func (a *app) imageBuildCommand() *cobra.Command {
 		if err := o.check(args); err != nil {
 			return err
 		}
-		image, err := a.imageBuild(ctx, o)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(a.Out, image.Name)
-		return nil
+		return a.imageBuild(ctx, o)
 	})
 	return c
 }
 
 func (o *imageBuildOptions) addFlags(flags *pflag.FlagSet) {
 	o.flags = flags
-	flags.StringVar(&o.base, "from-image", "", "image to boot and to change")
+	flags.StringVar(&o.From, "from-image", "", "image to boot and to change")
 	flags.StringVar(&o.Name, "name", "", "the new image's name")
 	flags.StringVar(&o.KernelRef, "kernel-ref", "", "kernel that its VMs boot (default the base's)")
 	flags.StringSliceVar(&o.Packages, "package", nil, "package to install, beside "+strings.Join(imagemgr.DebianBasePackages, " "))
 	flags.StringArrayVar(&o.copies, "copy", nil, "file or directory to copy: SOURCE:TARGET")
 	flags.StringVar(&o.Script, "script", "", "program to run in the VM, after that")
 	flags.BoolVar(&o.Replace, "force", false, "build also where the image is there already, and replace it")
-	flags.IntVar(&o.spec.CPUs, "cpus", 0, "number of CPUs of the VM")
-	flags.Var(&o.memory, "memory", "memory of the VM")
-	flags.Var(&o.disk, "disk", "room for what the build writes")
+	flags.IntVar(&o.VM.CPUs, "cpus", o.VM.CPUs, "number of CPUs of the VM")
+	flags.Var(&o.VM.Memory, "memory", "memory of the VM")
+	flags.Var(&o.VM.Disk, "disk", "room for what the build writes")
 	flags.StringVarP(&o.dockerfile.File, "file", "f", "", "Dockerfile (default the context's)")
 	flags.StringArrayVar(&o.dockerfile.Args, "build-arg", nil, "ARG of the Dockerfile: KEY=VALUE")
 }
@@ -76,11 +66,11 @@ func (o *imageBuildOptions) check(args []string) error {
 	ofFile := []string{"file", "build-arg"}
 	unfit := ofFile
 	switch {
-	case o.base == "" && len(args) == 0:
+	case o.From == "" && len(args) == 0:
 		return withHint(errors.New("it is not said what to build of"), "--from-image names an image, an argument a Dockerfile's context")
-	case o.base != "" && len(args) > 0:
+	case o.From != "" && len(args) > 0:
 		return errors.New("--from-image takes no context")
-	case o.base == "":
+	case o.From == "":
 		o.dockerfile.Context, unfit = args[0], ofImage
 	}
 	for _, name := range unfit {
@@ -98,69 +88,28 @@ func (o *imageBuildOptions) check(args []string) error {
 	return nil
 }
 
-func (a *app) imageBuild(ctx context.Context, o imageBuildOptions) (imagemgr.Image, error) {
-	if o.Replace {
-		if err := a.imageUnused(o.Name); err != nil {
-			return imagemgr.Image{}, err
-		}
+func (a *app) imageBuild(ctx context.Context, o imageBuildOptions) error {
+	d := a.newDisplay()
+	defer d.end()
+	o.Events = d.show
+	var built engine.ImagePull
+	var err error
+	if o.From != "" {
+		built, err = a.engine.BuildImage(ctx, o.BuildOptions)
+	} else {
+		f := o.dockerfile
+		f.Name, f.KernelRef, f.Replace = o.Name, o.KernelRef, o.Replace
+		built, err = a.engine.BuildDockerfile(ctx, f, o.Events)
 	}
-	if o.base == "" {
-		return a.buildDockerfile(ctx, o)
+	if errors.As(err, new(*imagebuild.StepError)) || errors.As(err, new(*imagebuild.ToolError)) {
+		d.showKept()
 	}
-	return a.buildFromImage(ctx, o)
-}
-
-func (a *app) builder(output io.Writer) *imagebuild.Builder {
-	return &imagebuild.Builder{Images: a.images, Output: output, Say: func(step string) { a.say("%s", step) }}
-}
-
-func (a *app) buildFromImage(ctx context.Context, o imageBuildOptions) (image imagemgr.Image, err error) {
-	if o.Base, err = a.images.Get(o.base); err != nil {
-		return image, err
-	}
-	if err := o.CheckPackages(); err != nil {
-		return image, err
-	}
-	o.KernelRef = or(o.KernelRef, o.Base.KernelRef)
-	output := a.stepOutput()
-	builder := a.builder(output)
-	if !o.Replace {
-		there, err := builder.Existing(o.Options)
-		if err != nil {
-			return image, err
-		}
-		if there != nil {
-			a.say("image %s is there already, made of the same: --force makes it again", there.Name)
-			return *there, nil
-		}
-	}
-	throwAway, err := a.createBuildVM(ctx, o)
 	if err != nil {
-		return image, err
+		return err
 	}
-	image, err = builder.FromImage(ctx, throwAway, o.Options)
-	if _, failed := errors.AsType[*imagebuild.StepError](err); failed {
-		output.show(a.Err)
+	if built.Present {
+		a.say("image %s is there already, made of the same: --force makes it again", built.Image.Name)
 	}
-	if removeErr := throwAway.remove(); removeErr != nil {
-		a.say("banger: %v", removeErr)
-	}
-	return image, err
-}
-
-func (a *app) buildDockerfile(ctx context.Context, o imageBuildOptions) (image imagemgr.Image, err error) {
-	d := o.dockerfile
-	d.Name, d.Replace, d.TempDir = o.Name, o.Replace, a.dirs.Cache
-	if d.KernelRef, err = a.chooseKernel(o.KernelRef); err != nil {
-		return image, err
-	}
-	p := a.newProgress()
-	defer p.end()
-	d.Progress = p.report
-	output := a.stepOutput()
-	image, err = a.builder(output).FromDockerfile(ctx, d)
-	if _, failed := errors.AsType[*imagebuild.ToolError](err); failed {
-		output.show(a.Err)
-	}
-	return image, err
+	fmt.Fprintln(a.Out, built.Image.Name)
+	return nil
 }

@@ -19,7 +19,7 @@ func (a *app) imageVerifyCommand() *cobra.Command {
 	}
 	c.RunE = a.run(func(ctx context.Context, names []string) error {
 		if len(names) == 0 {
-			images, err := a.images.List()
+			images, err := a.engine.ListImages()
 			if err != nil {
 				return err
 			}
@@ -27,8 +27,8 @@ func (a *app) imageVerifyCommand() *cobra.Command {
 				names = append(names, i.Name)
 			}
 		}
-		return a.each(ctx, names, func(ctx context.Context, name string) error {
-			if err := a.images.Verify(ctx, name); err != nil {
+		return each(ctx, a, names, func(ctx context.Context, name string) error {
+			if err := a.engine.VerifyImage(ctx, name); err != nil {
 				return err
 			}
 			fmt.Fprintf(a.Out, "%s: whole\n", name)
@@ -44,10 +44,7 @@ func (a *app) imageRenameCommand() *cobra.Command {
 		Short: "Give an image that no VM uses another name",
 		Args:  cobra.ExactArgs(2),
 		RunE: a.run(func(_ context.Context, args []string) error {
-			if err := a.imageUnused(args[0]); err != nil {
-				return err
-			}
-			return a.images.Rename(args[0], args[1])
+			return a.engine.RenameImage(args[0], args[1])
 		}),
 	}
 }
@@ -69,7 +66,7 @@ func (a *app) imageExportCommand() *cobra.Command {
 		if o.Path == "" && o.Format != imagemgr.FormatOCI && a.printsToTerminal() {
 			return withHint(errors.New("an image is nothing for a terminal"), "--output names a file")
 		}
-		return a.images.Export(ctx, o)
+		return a.engine.ExportImage(ctx, o)
 	})
 	return c
 }
@@ -90,13 +87,8 @@ func (a *app) imageRemoveCommand() *cobra.Command {
 	}
 	c.Flags().BoolVarP(&force, "force", "f", false, "remove those in use too; their VMs will not start again")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
-		return a.each(ctx, args, func(_ context.Context, name string) error {
-			if !force {
-				if err := a.imageUnused(name); err != nil {
-					return err
-				}
-			}
-			return a.images.Remove(name)
+		return each(ctx, a, args, func(_ context.Context, name string) error {
+			return a.engine.RemoveImage(name, force)
 		})
 	})
 	return c
@@ -111,38 +103,12 @@ func (a *app) imagePruneCommand() *cobra.Command {
 	}
 	c.Flags().BoolVarP(&all, "all", "a", false, "remove the images that no VM uses, too")
 	c.RunE = a.run(func(context.Context, []string) error {
-		freed, err := a.images.Prune()
-		if err == nil && all {
-			var more int64
-			more, err = a.pruneImages()
-			freed += more
+		pruned, err := a.engine.PruneImages(all)
+		for _, name := range pruned.Images {
+			fmt.Fprintln(a.Out, name)
 		}
-		a.say("freed %s", size.Size(freed))
+		a.say("freed %s", size.Size(pruned.Freed))
 		return err
 	})
 	return c
-}
-
-// pruneImages removes the images that no VM uses, and names them.
-func (a *app) pruneImages() (freed int64, err error) {
-	images, err := a.images.List()
-	if err != nil {
-		return 0, err
-	}
-	for _, i := range images {
-		users, err := a.vmsOf(i.Name)
-		if err != nil {
-			return freed, err
-		}
-		if len(users) > 0 {
-			continue
-		}
-		onDisk := a.images.OnDisk(i.Name)
-		if err := a.images.Remove(i.Name); err != nil {
-			return freed, err
-		}
-		fmt.Fprintln(a.Out, i.Name)
-		freed += onDisk
-	}
-	return freed, nil
 }

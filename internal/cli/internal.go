@@ -19,7 +19,7 @@ import (
 
 // internalCommand groups what banger's own scripts and banger itself call.
 func (a *app) internalCommand() *cobra.Command {
-	c := group("internal", "What the scripts that publish bundles call",
+	c := group(internalName, "What the scripts that publish bundles call",
 		a.packKernelCommand(), a.packImageCommand(), a.patchCatalogCommand(), jailCommand())
 	c.Hidden = true
 	return c
@@ -27,13 +27,13 @@ func (a *app) internalCommand() *cobra.Command {
 
 func (a *app) packKernelCommand() *cobra.Command {
 	return packCommand(a, "kernel", func(ctx context.Context, name string, w io.Writer) (kernel.Packed, error) {
-		return a.kernels.Pack(ctx, name, w)
+		return a.engine.PackKernel(ctx, name, w)
 	})
 }
 
 func (a *app) packImageCommand() *cobra.Command {
 	return packCommand(a, "image", func(ctx context.Context, name string, w io.Writer) (imagemgr.Packed, error) {
-		return a.images.Pack(ctx, name, w)
+		return a.engine.PackImage(ctx, name, w)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"banger/internal/engine"
 	"banger/internal/kernel"
 	"banger/internal/size"
 )
@@ -31,7 +32,7 @@ func (a *app) kernelListCommand() *cobra.Command {
 		if available {
 			return a.listAvailableKernels(ctx)
 		}
-		kernels, err := a.kernels.List()
+		kernels, err := a.engine.ListKernels()
 		if err != nil {
 			return err
 		}
@@ -42,17 +43,30 @@ func (a *app) kernelListCommand() *cobra.Command {
 	return c
 }
 
+// listAvailableKernels prints what the catalogs have.
+func (a *app) listAvailableKernels(ctx context.Context) error {
+	d := a.newDisplay()
+	defer d.end()
+	all, err := a.engine.AvailableKernels(ctx, d.show)
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		a.say("the catalogs are empty; kernels also come from your distribution (banger kernel pull apt:linux-image-cloud-amd64), " +
+			"from a file or directory (banger kernel import), and from banger's source (make kernel)")
+	}
+	return list(a, all, "NAME DISTRO ARCH VERSION SIZE STATE DESCRIPTION", func(k engine.AvailableKernel) []string {
+		return []string{k.Name, k.Distro, k.Arch, k.KernelVersion, size.Size(k.SizeBytes).String(), k.State, k.Description}
+	})
+}
+
 func (a *app) kernelShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show NAME",
 		Short: "Show a kernel and who uses it",
 		Args:  cobra.ExactArgs(1),
 		RunE: a.run(func(_ context.Context, args []string) error {
-			k, err := a.kernels.Get(args[0])
-			if err != nil {
-				return err
-			}
-			users, err := a.kernelUsers(k.Name)
+			k, users, err := a.engine.Kernel(args[0])
 			if err != nil {
 				return err
 			}
@@ -88,7 +102,7 @@ func (a *app) kernelImportCommand() *cobra.Command {
 	c.MarkFlagRequired("from")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		o.Name = args[0]
-		k, err := a.kernels.Import(ctx, o)
+		k, err := a.engine.ImportKernel(ctx, o)
 		if err != nil {
 			return err
 		}
@@ -104,7 +118,7 @@ func (a *app) kernelVerifyCommand() *cobra.Command {
 		Short: "Check kernels' files against their manifests",
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			if len(args) == 0 {
-				kernels, err := a.kernels.List()
+				kernels, err := a.engine.ListKernels()
 				if err != nil {
 					return err
 				}
@@ -112,8 +126,8 @@ func (a *app) kernelVerifyCommand() *cobra.Command {
 					args = append(args, k.Name)
 				}
 			}
-			return a.each(ctx, args, func(ctx context.Context, name string) error {
-				if err := a.kernels.Verify(ctx, name); err != nil {
+			return each(ctx, a, args, func(ctx context.Context, name string) error {
+				if err := a.engine.VerifyKernel(ctx, name); err != nil {
 					return err
 				}
 				fmt.Fprintf(a.Out, "%s: whole\n", name)
@@ -133,13 +147,8 @@ func (a *app) kernelRemoveCommand() *cobra.Command {
 	}
 	c.Flags().BoolVarP(&force, "force", "f", false, "remove those that images or VMs need too")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
-		return a.each(ctx, args, func(ctx context.Context, name string) error {
-			if !force {
-				if err := a.kernelUnused(name); err != nil {
-					return err
-				}
-			}
-			return a.kernels.Remove(name)
+		return each(ctx, a, args, func(ctx context.Context, name string) error {
+			return a.engine.RemoveKernel(name, force)
 		})
 	})
 	return c

@@ -3,64 +3,50 @@ package cli
 import (
 	"context"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"banger/internal/imagemgr"
-	"banger/internal/supervisor"
+	"banger/internal/engine"
+	"banger/internal/jail"
 	"banger/internal/vm"
 )
 
+// The commands that banger itself runs; people do not.
 const (
 	superviseName = "supervise"
-	starterFD     = 3 // where vm.Start passes its socket
-	bootTimeout   = 3 * time.Minute
-
-	noInitFlag      = "no-init"
-	keepStoppedFlag = "keep-stopped"
+	internalName  = "internal"
+	jailName      = "jail" // below internal
 )
 
-// superviseCommand is what vm.Start runs; people do not.
+const starterFD = 3 // where vm.Start passes its socket
+
+// superviseCommand becomes a VM's supervisor.
 func (a *app) superviseCommand() *cobra.Command {
-	var o supervisor.Options
+	var o engine.SuperviseOptions
 	c := &cobra.Command{
 		Use:    superviseName + " NAME",
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 	}
-	c.Flags().BoolVar(&o.NoInit, noInitFlag, false, "do not run the image's init")
-	c.Flags().BoolVar(&o.KeepStopped, keepStoppedFlag, false, "do not remove an ephemeral VM that stops while its starter lives")
-	c.RunE = a.run(func(ctx context.Context, args []string) (err error) {
-		if o.Starter, err = vm.NewReporter(os.NewFile(starterFD, "starter")); err != nil {
+	c.Flags().BoolVar(&o.NoInit, engine.NoInitFlag, false, "do not run the image's init")
+	c.Flags().BoolVar(&o.KeepStopped, engine.KeepStoppedFlag, false, "do not remove an ephemeral VM that stops while its starter lives")
+	c.RunE = a.run(func(ctx context.Context, args []string) error {
+		o.Name = args[0]
+		starter, err := vm.NewReporter(os.NewFile(starterFD, "starter"))
+		if err != nil {
 			return err
 		}
-		o.Name = args[0]
-		return a.supervise(ctx, o)
+		return a.engine.Supervise(ctx, o, starter, a.Err, hint)
 	})
 	return c
 }
 
-func (a *app) supervise(ctx context.Context, o supervisor.Options) error {
-	o.VMs, o.BootTimeout, o.Log, o.Hint = a.vms, bootTimeout, a.Err, hint
-	v, err := a.vms.Get(o.Name)
-	if err == nil {
-		o.Backend, err = a.backend(or(v.VMM, a.config.VMM))
+// jailCommand becomes Firecracker.
+func jailCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:                jailName,
+		Short:              "Become a program in a jail of its own",
+		DisableFlagParsing: true,
+		RunE:               func(_ *cobra.Command, args []string) error { return jail.Main(args) },
 	}
-	if err == nil {
-		o.Kernel, err = a.kernels.Get(v.Kernel)
-	}
-	if err == nil {
-		var i imagemgr.Image
-		i, err = a.images.Get(v.Image)
-		o.Rootfs = a.images.Rootfs(v.Image)
-		if i.Config != nil {
-			o.StopSignal = i.Config.StopSignal
-		}
-	}
-	if err != nil {
-		supervisor.Refuse(o, err)
-		return err
-	}
-	return supervisor.Run(ctx, o)
 }

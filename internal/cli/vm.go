@@ -46,7 +46,7 @@ func (a *app) psCommand() *cobra.Command {
 }
 
 func (a *app) listVMs(wanted func(vm.VM) bool) error {
-	all, err := a.vms.List()
+	all, err := a.engine.ListVMs()
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (a *app) vmShowCommand() *cobra.Command {
 		Short: "Show a VM's settings and state",
 		Args:  cobra.ExactArgs(1),
 		RunE: a.run(func(_ context.Context, args []string) error {
-			v, err := a.vms.Get(args[0])
+			v, err := a.engine.VM(args[0])
 			if err != nil {
 				return err
 			}

@@ -9,10 +9,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"banger/internal/agentapi"
-	"banger/internal/statedir"
-	"banger/internal/vm"
 )
 
 func (a *app) vmSSHCommand() *cobra.Command {
@@ -30,7 +26,7 @@ func (a *app) vmSSHCommand() *cobra.Command {
 		if proxy {
 			return a.proxy(ctx, args[0])
 		}
-		p.line = strings.Join(args[1:], " ")
+		p.Line = strings.Join(args[1:], " ")
 		return a.runIn(ctx, args[0], p)
 	})
 	return c
@@ -46,11 +42,11 @@ func (a *app) vmExecCommand() *cobra.Command {
 	p.addFlags(c.Flags())
 	c.Flags().SetInterspersed(false)
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
-		p.argv = args[1:]
-		if len(p.argv) > 0 && p.argv[0] == "--" {
-			p.argv = p.argv[1:]
+		p.Argv = args[1:]
+		if len(p.Argv) > 0 && p.Argv[0] == "--" {
+			p.Argv = p.Argv[1:]
 		}
-		if len(p.argv) == 0 {
+		if len(p.Argv) == 0 {
 			return withHint(errors.New("no command is given"), "banger vm ssh %s opens a shell", args[0])
 		}
 		return a.runIn(ctx, args[0], p)
@@ -59,21 +55,16 @@ func (a *app) vmExecCommand() *cobra.Command {
 }
 
 func (a *app) runIn(ctx context.Context, name string, p programOptions) error {
-	p, err := a.inImage(name, p)
+	program, err := a.program(p)
 	if err != nil {
 		return err
 	}
-	client, err := a.connect(ctx, name, p.user)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	return a.runProgram(ctx, client, p)
+	return ended(a.engine.ExecVM(ctx, name, program))
 }
 
 // proxy is the ProxyCommand of vm ssh-config.
 func (a *app) proxy(ctx context.Context, name string) error {
-	conn, err := a.vms.Dial(ctx, name, agentapi.SSHPort)
+	conn, err := a.engine.DialVM(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -101,7 +92,7 @@ func (a *app) vmSSHConfigCommand() *cobra.Command {
 
 func (a *app) sshConfig(names []string) error {
 	if len(names) == 0 {
-		vms, err := a.vms.List()
+		vms, err := a.engine.ListVMs()
 		if err != nil {
 			return err
 		}
@@ -114,13 +105,13 @@ func (a *app) sshConfig(names []string) error {
 		return err
 	}
 	for _, name := range names {
-		if _, err := a.vms.Get(name); err != nil {
+		access, err := a.engine.SSHAccess(name)
+		if err != nil {
 			return err
 		}
 		fmt.Fprintf(a.Out, "Host %s\n  User %s\n  IdentityFile %q\n  IdentitiesOnly yes\n  UserKnownHostsFile %q\n"+
 			"  StrictHostKeyChecking yes\n  ProxyCommand %q vm ssh --proxy %s\n",
-			vm.HostAlias(name), guestRoot, a.vms.Path(name, statedir.ClientKey),
-			a.vms.Path(name, statedir.KnownHosts), self, name)
+			access.Host, access.User, access.IdentityFile, access.KnownHostsFile, self, name)
 	}
 	return nil
 }

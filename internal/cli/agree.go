@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"golang.org/x/term"
+
+	"banger/internal/engine"
+)
+
+// agree returns how the user is asked, who may have said yes before. Off a
+// terminal nobody is.
+func (a *app) agree(yes bool) engine.Agree {
+	switch {
+	case yes:
+		return func(context.Context, engine.FirstImage) error { return nil }
+	case a.In == nil || !term.IsTerminal(int(a.In.Fd())):
+		return nil
+	}
+	return a.ask
+}
+
+func (a *app) ask(ctx context.Context, image engine.FirstImage) error {
+	fmt.Fprintf(a.Err, "There is no image %s yet. It can be made from Debian's own archive, by mmdebstrap, and its kernel\n"+
+		"taken from your distribution's, by apt: together about 200 MB to download and a minute or two.\n"+
+		"Go on? [Y/n] ", image.Name)
+	answered := make(chan string, 1)
+	go func() {
+		line, err := bufio.NewReader(a.In).ReadString('\n')
+		if errors.Is(err, io.EOF) && line == "" {
+			line = "n"
+		}
+		answered <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case answer := <-answered:
+		if answer == "" || answer == "y" || answer == "yes" {
+			return nil
+		}
+		return errors.New("nothing was made")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

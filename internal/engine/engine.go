@@ -1,0 +1,70 @@
+// Package engine is banger's operations, a method each: options in, a result
+// out, and events while it goes on.
+//
+// It owns the rules that no store knows of alone: which image and kernel a run
+// takes and how they are first made, what is in use, how a build's VM is made,
+// what is removed where a start fails. The faces above it, such as the command
+// line, have those in common by calling it. It prints nothing, asks nobody and
+// ends no process.
+package engine
+
+import (
+	"banger/internal/config"
+	"banger/internal/imagemgr"
+	"banger/internal/kernel"
+	"banger/internal/size"
+	"banger/internal/statedir"
+	"banger/internal/vm"
+)
+
+// Options say whose state an Engine works on, and with what.
+type Options struct {
+	Dirs    statedir.Dirs
+	Config  config.Config
+	Version string // banger's, for manifests and servers
+
+	// Supervisor is the command, with its first arguments, that calls Supervise
+	// for the VM whose name follows the flags of SuperviseOptions.
+	Supervisor []string
+	// Jail is the command that calls jail.Main with the arguments that follow.
+	Jail []string
+}
+
+// Engine is banger's operations on one state tree. It may be used by several
+// goroutines.
+type Engine struct {
+	Options
+	kernels *kernel.Store
+	images  *imagemgr.Store
+	vms     *vm.Store
+}
+
+// New returns an engine. It touches nothing.
+func New(o Options) *Engine {
+	e := &Engine{
+		Options: o,
+		kernels: kernel.NewStore(o.Dirs.KernelTree(), o.Version),
+		images:  imagemgr.NewStore(o.Dirs),
+		vms:     vm.NewStore(o.Dirs.VMTree()),
+	}
+	e.images.Version = o.Version
+	return e
+}
+
+// VMOptions say what VM to make.
+type VMOptions struct {
+	Name         string // "" is made up
+	Image        string // "" is the configured one
+	Kernel       string // "" is the image's, or else the configured one
+	CPUs         int
+	Memory       size.Size
+	Disk         size.Size // room for what the guest writes
+	VMM          string    // "" is the configured one at each start
+	Ephemeral    bool      // removed when it stops
+	HostLoopback bool      // the guest reaches the host's loopback
+}
+
+// VMDefaults are the options of a user who asks for nothing in particular.
+func (e *Engine) VMDefaults() VMOptions {
+	return VMOptions{CPUs: e.Config.CPUs, Memory: e.Config.Memory, Disk: e.Config.Disk}
+}

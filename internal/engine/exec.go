@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+
+	"banger/internal/agent"
+	"banger/internal/agentapi"
+	"banger/internal/imagemgr"
+	"banger/internal/vmm"
+)
+
+// guestRoot is who programs run as where nothing says otherwise.
+const guestRoot = "root"
+
+// Program is a program to run in a guest, and how. What is empty is what the
+// image says, where that is a container's and has no init.
+type Program struct {
+	Argv     []string
+	Line     string // for the user's shell, in place of Argv; with neither it is that shell
+	Dir      string // below the user's home where relative; "" is that
+	Env      []string
+	User     string // "" is root
+	WaitInit bool   // wait until the guest's init has finished booting
+
+	// Attach opens the program's streams when it is about to start. What it
+	// returns is closed when the program has ended. nil is for programs that
+	// nobody talks to.
+	Attach func() (Attachment, error)
+}
+
+// Attachment is what a program's streams are joined to.
+type Attachment struct {
+	Stdin    io.Reader // nil is an empty one
+	Stdout   io.Writer
+	Stderr   io.Writer
+	Terminal *agent.Terminal // nil is none
+	Signals  <-chan string   // for the program: SSH's names, without SIG
+	Detach   func()          // may be nil
+}
+
+// ExecVM runs a program in a running VM and returns its exit status.
+func (e *Engine) ExecVM(ctx context.Context, name string, p Program) (status int, err error) {
+	image, err := e.container(name)
+	if err != nil {
+		return 0, err
+	}
+	p = p.in(image)
+	client, err := e.connect(ctx, name, p.User)
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	return p.run(ctx, client)
+}
+
+// connect logs in to a running guest.
+func (e *Engine) connect(ctx context.Context, name, user string) (*agent.Client, error) {
+	conn, err := e.DialVM(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := e.vms.Keys(name)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	v, err := e.vms.Get(name)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	emulated := v.State.VMM != nil && v.State.VMM.Accel == vmm.TCG
+	return agent.Dial(ctx, conn, agent.Login{Keys: keys, User: user, Emulated: emulated})
+}
+
+// container returns what the image of a running VM says of the program that it
+// is made for, where the image is a container's, without an init; else nil.
+func (e *Engine) container(name string) (*imagemgr.Config, error) {
+	v, err := e.vms.Get(name)
+	if err != nil || v.State.Guest == nil || v.State.Guest.Init != "" {
+		return nil, err
+	}
+	image, err := e.images.Get(v.Image)
+	if errors.As(err, new(*imagemgr.NotFoundError)) {
+		return nil, nil // removed meanwhile
+	}
+	return image.Config, err
+}
+
+// in completes the program by what a container's image says, if it is one.
+func (p Program) in(c *imagemgr.Config) Program {
+	if c != nil {
+		p.Env = slices.Concat(assigned(c.Env), p.Env)
+		p.Dir = cmp.Or(p.Dir, c.WorkingDir)
+		p.User = cmp.Or(p.User, c.User)
+	}
+	p.User = cmp.Or(p.User, guestRoot)
+	return p
+}
+
+// assigned drops the entries of an image's environment that assign nothing.
+func assigned(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(entry string) bool {
+		return strings.Index(entry, "=") <= 0
+	})
+}
+
+// run runs a completed program.
+func (p Program) run(ctx context.Context, client *agent.Client) (int, error) {
+	to := Attachment{Stdout: io.Discard, Stderr: io.Discard}
+	if p.Attach != nil {
+		var err error
+		if to, err = p.Attach(); err != nil {
+			return 0, err
+		}
+	}
+	if to.Detach != nil {
+		defer to.Detach()
+	}
+	return client.Run(ctx, agent.Program{
+		Exec:     agentapi.Exec{Argv: p.Argv, Line: p.Line, Dir: p.Dir, Env: p.Env, WaitInit: p.WaitInit},
+		Terminal: to.Terminal, Signals: to.Signals,
+	}, agent.Streams{Stdin: to.Stdin, Stdout: to.Stdout, Stderr: to.Stderr})
+}

@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"reflect"
+	"testing"
+
+	"banger/internal/imagemgr"
+	"banger/internal/vm"
+)
+
+// What is asked for outranks what a container's image says, and a variable that
+// an image only names gets no value.
+func TestProgramInContainer(t *testing.T) {
+	image := &imagemgr.Config{
+		User: "app", WorkingDir: "/srv", Entrypoint: []string{"serve"}, Cmd: []string{"-v"},
+		Env: []string{"SECRET", "=", "=x", "A=image", "EMPTY="},
+	}
+	env := []string{"A=image", "EMPTY="}
+	for _, tt := range []struct {
+		name        string
+		image       *imagemgr.Config
+		given, want Program
+	}{
+		{"no container", nil, Program{}, Program{User: "root"}},
+		{"nothing asked for", image, Program{}, Program{User: "app", Dir: "/srv", Env: env, Argv: []string{"serve", "-v"}}},
+		{"all asked for", image,
+			Program{User: "root", Dir: "x", Env: []string{"B=flag"}, Argv: []string{"true"}},
+			Program{User: "root", Dir: "x", Env: []string{"A=image", "EMPTY=", "B=flag"}, Argv: []string{"true"}}},
+		{"a line", image, Program{Line: "ls"}, Program{User: "app", Dir: "/srv", Env: env, Line: "ls"}},
+		{"an empty image", &imagemgr.Config{}, Program{}, Program{User: "root"}},
+	} {
+		got := tt.given.in(tt.image).orEntrypoint(tt.image)
+		if len(got.Env) == 0 {
+			got.Env = nil
+		}
+		if len(got.Argv) == 0 {
+			got.Argv = nil
+		}
+		if !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s: got %+v", tt.name, got)
+		}
+	}
+}
+
+// Only a guest without an init is a container, and one whose image is gone is
+// none.
+func TestContainer(t *testing.T) {
+	e := newEngine(t)
+	addImage(t, e, imagemgr.Image{Name: "image", Config: &imagemgr.Config{User: "app"}})
+	for _, tt := range []struct {
+		vm, image string
+		guest     *vm.Guest
+		want      bool
+	}{
+		{"never-started", "image", nil, false},
+		{"systemd", "image", &vm.Guest{Init: "/sbin/init"}, false},
+		{"bare", "image", &vm.Guest{}, true},
+		{"orphan", "gone", &vm.Guest{}, false},
+	} {
+		addVM(t, e, vm.VM{Name: tt.vm, Image: tt.image})
+		v, err := e.VM(tt.vm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.State.Guest = tt.guest
+		if err := e.vms.Save(v); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := e.container(tt.vm); err != nil || (c != nil) != tt.want {
+			t.Errorf("%s: got %v, %v", tt.vm, c, err)
+		}
+	}
+}

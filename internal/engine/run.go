@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"banger/internal/imagemgr"
+	"banger/internal/project"
+	"banger/internal/vm"
+)
+
+// RunOptions say what VM to make and what to run in it.
+type RunOptions struct {
+	VM      VMOptions
+	Dir     string // a directory of the host's that is copied into the guest, or ""
+	Program Program
+	Agree   Agree // to the making of the configured image, where it is not there yet
+	Events  Events
+}
+
+// Run is what became of a run.
+type Run struct {
+	VM     vm.VM
+	Kept   bool // the VM is there still, after an error too
+	Status int  // the program's exit status
+}
+
+// RunVM makes a VM, boots it and runs a program in it: with none, what a
+// container's image says, or a shell. A VM that does not come up is removed
+// again, and an ephemeral one when the program has ended.
+func (e *Engine) RunVM(ctx context.Context, o RunOptions) (Run, error) {
+	copied, err := projectAt(ctx, o.Dir)
+	if err != nil {
+		return Run{}, err
+	}
+	if o.VM.Name == "" {
+		o.VM.Name = madeUpName(cmp.Or(copied.dir, o.VM.Image, e.Config.Image))
+	}
+	v, err := e.CreateVM(ctx, o.VM, o.Agree, o.Events)
+	if err != nil {
+		return Run{}, err
+	}
+	lease, err := e.start(ctx, SuperviseOptions{Name: v.Name}, o.Events)
+	if err != nil {
+		o.Events.warn(e.removeIfThere(v.Name))
+		return Run{}, err
+	}
+	status, err := e.runIn(ctx, v.Name, copied, o.Program)
+	o.Events.warn(lease.End())
+	return Run{VM: v, Kept: !v.Ephemeral, Status: status}, err
+}
+
+// runIn copies a project into a VM that has just come up, and runs the program.
+func (e *Engine) runIn(ctx context.Context, name string, copied copiedDir, p Program) (int, error) {
+	image, err := e.container(name)
+	if err != nil {
+		return 0, err
+	}
+	p.Dir = cmp.Or(p.Dir, copied.target)
+	p = p.in(image).orEntrypoint(image)
+	client, err := e.connect(ctx, name, p.User)
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	if copied.dir != "" {
+		if err := client.CopyDir(ctx, copied.dir, copied.files, copied.target); err != nil {
+			return 0, err
+		}
+	}
+	return p.run(ctx, client)
+}
+
+// orEntrypoint is the image's own program where none is asked for.
+func (p Program) orEntrypoint(c *imagemgr.Config) Program {
+	if c != nil && len(p.Argv) == 0 && p.Line == "" {
+		p.Argv = slices.Concat(c.Entrypoint, c.Cmd)
+	}
+	return p
+}
+
+// copiedDir is a directory that is copied into a guest.
+type copiedDir struct {
+	dir    string // absolute; "" is none
+	files  []string
+	target string // below the user's home
+}
+
+func projectAt(ctx context.Context, dir string) (c copiedDir, err error) {
+	if dir == "" {
+		return c, nil
+	}
+	if c.dir, err = filepath.Abs(dir); err != nil {
+		return c, err
+	}
+	if c.target = filepath.Base(c.dir); c.target == "/" {
+		return c, errors.New("the root directory cannot be copied into a guest")
+	}
+	c.files, err = project.Files(ctx, c.dir)
+	return c, err
+}
+
+// CreateVM makes a VM that is stopped, and before that the configured image,
+// where that is the one asked for and is not there yet.
+func (e *Engine) CreateVM(ctx context.Context, o VMOptions, agree Agree, events Events) (vm.VM, error) {
+	if _, err := e.backend(o.VMM); err != nil {
+		return vm.VM{}, err
+	}
+	if o.Image == "" {
+		if err := e.provideImage(ctx, agree, events); err != nil {
+			return vm.VM{}, err
+		}
+	}
+	o.Image = cmp.Or(o.Image, e.Config.Image)
+	if o.Name == "" {
+		o.Name = madeUpName(o.Image)
+	}
+	kernel, err := e.kernelFor(o)
+	if err != nil {
+		return vm.VM{}, err
+	}
+	return e.vms.Create(ctx, vm.VM{
+		Name: o.Name, Image: o.Image, Kernel: kernel, CPUs: o.CPUs,
+		MemoryMiB: int(o.Memory >> 20), DiskBytes: int64(o.Disk),
+		Ephemeral: o.Ephemeral, HostLoopback: o.HostLoopback, VMM: o.VMM,
+	})
+}
+
+// NoKernelError says that nothing says which kernel a VM is to boot.
+type NoKernelError struct{ Image string }
+
+func (e *NoKernelError) Error() string { return fmt.Sprintf("image %q names no kernel", e.Image) }
+
+// kernelFor returns the kernel of a new VM. It and the image are there.
+func (e *Engine) kernelFor(o VMOptions) (string, error) {
+	image, err := e.images.Get(o.Image)
+	if err != nil {
+		return "", err
+	}
+	name := cmp.Or(o.Kernel, image.KernelRef, e.Config.Kernel)
+	if name == "" {
+		return "", &NoKernelError{o.Image}
+	}
+	_, err = e.kernels.Get(name)
+	return name, err
+}

@@ -1,0 +1,78 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"slices"
+	"time"
+
+	"banger/internal/imagemgr"
+	"banger/internal/supervisor"
+	"banger/internal/vm"
+)
+
+const bootTimeout = 3 * time.Minute
+
+// SuperviseOptions are what a VM's supervisor is told on its command line.
+type SuperviseOptions struct {
+	Name        string
+	NoInit      bool // the image's init does not run
+	KeepStopped bool // an ephemeral VM is not removed where it stops while its starter lives
+}
+
+// The flags of a supervisor's command line; the VM's name follows them.
+const (
+	NoInitFlag      = "no-init"
+	KeepStoppedFlag = "keep-stopped"
+)
+
+// command is the supervisor's, but for the VM's name.
+func (o SuperviseOptions) command(supervisor []string) []string {
+	command := slices.Clone(supervisor)
+	if o.NoInit {
+		command = append(command, "--"+NoInitFlag)
+	}
+	if o.KeepStopped {
+		command = append(command, "--"+KeepStoppedFlag)
+	}
+	return command
+}
+
+// Supervise is the supervisor of a VM, in a process of its own: it boots the VM
+// and returns when that is down. The starter hears why it does not come up, with
+// what hint says to do about that.
+func (e *Engine) Supervise(ctx context.Context, o SuperviseOptions, starter *vm.Reporter, log io.Writer, hint func(error) string) error {
+	with := supervisor.Options{
+		Name: o.Name, NoInit: o.NoInit, KeepStopped: o.KeepStopped,
+		VMs: e.vms, BootTimeout: bootTimeout, Starter: starter, Log: log, Hint: hint,
+	}
+	if err := e.equip(&with); err != nil {
+		supervisor.Refuse(with, err)
+		return err
+	}
+	return supervisor.Run(ctx, with)
+}
+
+// equip finds what the VM is made of.
+func (e *Engine) equip(o *supervisor.Options) error {
+	v, err := e.vms.Get(o.Name)
+	if err != nil {
+		return err
+	}
+	if o.Backend, err = e.backend(cmp.Or(v.VMM, e.Config.VMM)); err != nil {
+		return err
+	}
+	if o.Kernel, err = e.kernels.Get(v.Kernel); err != nil {
+		return err
+	}
+	var i imagemgr.Image
+	if i, err = e.images.Get(v.Image); err != nil {
+		return err
+	}
+	o.Rootfs = e.images.Rootfs(v.Image)
+	if i.Config != nil {
+		o.StopSignal = i.Config.StopSignal
+	}
+	return nil
+}

@@ -1,0 +1,33 @@
+package engine
+
+import (
+	"context"
+
+	"banger/internal/doctor"
+	"banger/internal/vmm"
+	"banger/internal/vmm/firecracker"
+	"banger/internal/vmm/pick"
+	"banger/internal/vmm/qemu"
+)
+
+// backend returns the VMM of a choice.
+func (e *Engine) backend(choice string) (vmm.Backend, error) {
+	if err := pick.Check(choice); err != nil {
+		return nil, err
+	}
+	return pick.New(pick.Options{Choice: choice, QEMU: e.Config.QEMU, Firecracker: e.firecracker()}), nil
+}
+
+// firecracker says where Firecracker is, and how its jail is made.
+func (e *Engine) firecracker() firecracker.Options {
+	return firecracker.Options{Binary: e.Config.Firecracker, Dir: e.Dirs.BinDir(), Jail: e.Jail}
+}
+
+// Examine finds out what this machine lets banger do. hint says what to do
+// about an error.
+func (e *Engine) Examine(ctx context.Context, hint func(error) string) []doctor.Result {
+	return doctor.Examine(ctx, doctor.Host{
+		Firecracker: firecracker.New(e.firecracker()), QEMU: qemu.New(e.Config.QEMU),
+		Jail: e.Jail, State: e.Dirs.State, Hint: hint,
+	})
+}

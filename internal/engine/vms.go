@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"banger/internal/agentapi"
+	"banger/internal/statedir"
+	"banger/internal/vm"
+)
+
+// ListVMs returns all VMs, sorted by name.
+func (e *Engine) ListVMs() ([]vm.VM, error) { return e.vms.List() }
+
+// VM returns the named VM as it is now.
+func (e *Engine) VM(name string) (vm.VM, error) { return e.vms.Get(name) }
+
+// StartVM boots a VM that is stopped.
+func (e *Engine) StartVM(ctx context.Context, name string, events Events) error {
+	lease, err := e.start(ctx, SuperviseOptions{Name: name}, events)
+	if err != nil {
+		return err
+	}
+	return lease.End()
+}
+
+// start boots a VM, which then lives for as long as its lease says.
+func (e *Engine) start(ctx context.Context, o SuperviseOptions, events Events) (*vm.Lease, error) {
+	return e.vms.Start(ctx, o.Name, o.command(e.Supervisor), events.stage)
+}
+
+// DefaultPatience is how long a guest may take to shut down.
+const DefaultPatience = 60 * time.Second
+
+// StopOptions say how to stop a VM.
+type StopOptions struct {
+	Patience time.Duration // how long the guest may take before its plug is pulled
+	Force    bool          // pull it at once
+}
+
+// StopVM shuts a VM down, and returns when it is down. killed says that the
+// guest took too long, and that its plug was pulled.
+func (e *Engine) StopVM(ctx context.Context, name string, o StopOptions) (killed bool, err error) {
+	if o.Force {
+		return false, e.vms.Kill(ctx, name)
+	}
+	return e.vms.Stop(ctx, name, o.Patience)
+}
+
+// PauseVM holds a VM still; its memory stays.
+func (e *Engine) PauseVM(ctx context.Context, name string) error { return e.vms.Pause(ctx, name) }
+
+// ResumeVM lets a paused VM go on.
+func (e *Engine) ResumeVM(ctx context.Context, name string) error { return e.vms.Resume(ctx, name) }
+
+// RemoveVM removes a VM and its disk. One that runs is an error, a
+// *vm.PhaseError, or is killed before where force says so.
+func (e *Engine) RemoveVM(ctx context.Context, name string, force bool) error {
+	err := e.vms.Remove(name)
+	if !force || !errors.As(err, new(*vm.PhaseError)) {
+		return err
+	}
+	if err := e.vms.Kill(ctx, name); err != nil {
+		return err
+	}
+	return e.removeIfThere(name)
+}
+
+// removeIfThere removes a VM that is not running. An ephemeral one has been
+// removed by its supervisor already.
+func (e *Engine) removeIfThere(name string) error {
+	err := e.vms.Remove(name)
+	if errors.As(err, new(*vm.NotFoundError)) {
+		return nil
+	}
+	return err
+}
+
+// VMLog opens what a VM's guest wrote to its console at its last start, or what
+// its supervisor wrote. A log that was never written is an empty one.
+func (e *Engine) VMLog(name string, supervisor bool) (io.ReadCloser, error) {
+	if _, err := e.vms.Get(name); err != nil {
+		return nil, err
+	}
+	file := statedir.ConsoleLog
+	if supervisor {
+		file = statedir.SupervisorLog
+	}
+	f, err := os.Open(e.vms.Path(name, file))
+	if errors.Is(err, fs.ErrNotExist) {
+		return io.NopCloser(strings.NewReader("")), nil
+	}
+	return f, err
+}
+
+// DialVM connects to the SSH server of a running VM's guest.
+func (e *Engine) DialVM(ctx context.Context, name string) (net.Conn, error) {
+	return e.vms.Dial(ctx, name, agentapi.SSHPort)
+}
+
+// SSHAccess is what OpenSSH needs to know of a VM, beside a way to it.
+type SSHAccess struct {
+	Host           string // the VM's name in known_hosts
+	User           string
+	IdentityFile   string
+	KnownHostsFile string
+}
+
+// SSHAccess returns how OpenSSH logs in to a VM.
+func (e *Engine) SSHAccess(name string) (SSHAccess, error) {
+	if _, err := e.vms.Get(name); err != nil {
+		return SSHAccess{}, err
+	}
+	return SSHAccess{
+		Host: vm.HostAlias(name), User: guestRoot,
+		IdentityFile:   e.vms.Path(name, statedir.ClientKey),
+		KnownHostsFile: e.vms.Path(name, statedir.KnownHosts),
+	}, nil
+}
