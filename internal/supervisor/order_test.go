@@ -32,6 +32,9 @@ func (m fakeMachine) PID() int    { return 1 }
 func (m fakeMachine) Wait() error { <-m.killed; return nil }
 func (m fakeMachine) Kill()       { close(m.killed) }
 
+func (m fakeMachine) Pause(context.Context) error  { return nil }
+func (m fakeMachine) Resume(context.Context) error { return nil }
+
 // An order that comes before there is a machine to order about is not lost.
 func TestOrderWhileTheVMMStarts(t *testing.T) {
 	for want, order := range map[string]func(*supervisor){

@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"banger/internal/vm"
@@ -14,15 +13,15 @@ import (
 const pauseTimeout = 10 * time.Second
 
 func (s *supervisor) pause() error {
-	return s.switchPhase(vm.Running, vm.Paused, vmm.Pauser.Pause)
+	return s.switchPhase(vm.Running, vm.Paused, vmm.Machine.Pause)
 }
 
 func (s *supervisor) resume() error {
-	return s.switchPhase(vm.Paused, vm.Running, vmm.Pauser.Resume)
+	return s.switchPhase(vm.Paused, vm.Running, vmm.Machine.Resume)
 }
 
-// switchPhase brings the VM from one phase to another, where its VMM can.
-func (s *supervisor) switchPhase(from, to vm.Phase, do func(vmm.Pauser, context.Context) error) error {
+// switchPhase brings the VM from one phase to another.
+func (s *supervisor) switchPhase(from, to vm.Phase, do func(vmm.Machine, context.Context) error) error {
 	s.turns.Lock()
 	defer s.turns.Unlock()
 	s.mu.Lock()
@@ -31,13 +30,9 @@ func (s *supervisor) switchPhase(from, to vm.Phase, do func(vmm.Pauser, context.
 	if b == nil || state.Phase != from {
 		return &vm.PhaseError{Name: s.Name, Phase: state.Phase}
 	}
-	pauser, ok := b.machine.(vmm.Pauser)
-	if !ok {
-		return fmt.Errorf("%s cannot pause a guest, firecracker can", state.VMM.Backend)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), pauseTimeout)
 	defer cancel()
-	if err := do(pauser, ctx); err != nil {
+	if err := do(b.machine, ctx); err != nil {
 		return err
 	}
 	s.save(func(st *vm.State) {

@@ -77,10 +77,6 @@ type Machine interface {
 	// Kill ends the VMM at once, as by pulling the plug. Wait still has to be
 	// called. Killing an ended machine does nothing.
 	Kill()
-}
-
-// Pauser is what a Machine is too where its VMM can hold a guest still.
-type Pauser interface {
 	// Pause stops the guest's CPUs until Resume. Its memory stays as it is, and
 	// so do its connections. Pausing a paused guest does nothing.
 	Pause(ctx context.Context) error

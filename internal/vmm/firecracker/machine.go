@@ -67,10 +67,10 @@ func (m *machine) PID() int { return m.child.PID() }
 // Kill implements vmm.Machine.
 func (m *machine) Kill() { m.child.Kill() }
 
-// Pause implements vmm.Pauser.
+// Pause implements vmm.Machine.
 func (m *machine) Pause(ctx context.Context) error { return newAPI(m.socket).setState(ctx, paused) }
 
-// Resume implements vmm.Pauser.
+// Resume implements vmm.Machine.
 func (m *machine) Resume(ctx context.Context) error { return newAPI(m.socket).setState(ctx, resumed) }
 
 // Wait implements vmm.Machine.

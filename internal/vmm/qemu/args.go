@@ -9,11 +9,16 @@ import (
 	"banger/internal/vmm"
 )
 
-// Args is the command line, without the program, for a VM whose network is at
-// the other end of the socket netFD; without one it has no network card.
+// Descriptors are QEMU's, by their numbers; 0 is none.
+type Descriptors struct {
+	Network int // socket with the guest's frames; without it there is no network card
+	Monitor int // socket for QMP
+}
+
+// Args is the command line, without the program, for a VM.
 //
 // See kernelArgs for what the guest's kernel gets beside cfg.Cmdline.
-func Args(cfg vmm.Config, accel string, netFD ...int) []string {
+func Args(cfg vmm.Config, accel string, fds Descriptors) []string {
 	args := []string{
 		"-no-user-config", "-nodefaults", "-no-reboot", "-display", "none",
 		"-name", escape(cfg.Name),
@@ -32,11 +37,14 @@ func Args(cfg vmm.Config, accel string, netFD ...int) []string {
 	for i, disk := range cfg.Disks {
 		args = append(args, diskArgs(i, disk)...)
 	}
-	for i, fd := range netFD {
+	if fds.Network > 0 {
 		args = append(args,
-			"-netdev", fmt.Sprintf("stream,id=net%d,addr.type=fd,addr.str=%d", i, fd),
-			"-device", fmt.Sprintf("virtio-net-device,netdev=net%d,mac=%s,host_mtu=%d", i, cfg.MAC, agentapi.MTU),
+			"-netdev", fmt.Sprintf("stream,id=net0,addr.type=fd,addr.str=%d", fds.Network),
+			"-device", fmt.Sprintf("virtio-net-device,netdev=net0,mac=%s,host_mtu=%d", cfg.MAC, agentapi.MTU),
 		)
+	}
+	if fds.Monitor > 0 {
+		args = append(args, "-chardev", fmt.Sprintf("socket,id=monitor,fd=%d", fds.Monitor), "-mon", "chardev=monitor,mode=control")
 	}
 	return args
 }

@@ -14,6 +14,7 @@ import (
 type machine struct {
 	child   *process.Child
 	log     *vmm.Log
+	monitor *monitor
 	network chan struct{} // closed when the network has let go of the guest
 }
 
@@ -30,9 +31,16 @@ func (m *machine) PID() int { return m.child.PID() }
 
 func (m *machine) Kill() { m.child.Kill() }
 
+// Pause implements vmm.Machine.
+func (m *machine) Pause(ctx context.Context) error { return m.monitor.execute(ctx, "stop", nil) }
+
+// Resume implements vmm.Machine.
+func (m *machine) Resume(ctx context.Context) error { return m.monitor.execute(ctx, "cont", nil) }
+
 func (m *machine) Wait() error {
 	err := m.child.Wait()
 	<-m.network
+	<-m.monitor.ended
 	return m.verdict(err)
 }
 

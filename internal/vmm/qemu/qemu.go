@@ -2,12 +2,13 @@
 // works and by emulation where it does not.
 //
 // The command line is a pure function of the VM's configuration. QEMU gets no
-// monitor, no environment and no descriptor beside its console and its
-// network's socket, and runs under its own seccomp filter.
+// environment and no descriptor beside its console and the sockets of its
+// network and its monitor, and runs under its own seccomp filter.
 package qemu
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -96,25 +97,38 @@ func (b *backend) Start(ctx context.Context, cfg vmm.Config, network vmm.Network
 	if accel == vmm.TCG {
 		cfg.Cmdline = append(slices.Clone(cfg.Cmdline), b.tsc.kernelArg())
 	}
-	conn, peer, err := socketPair()
+	return start(ctx, path, cfg, accel, network)
+}
+
+// start runs QEMU with its two sockets.
+func start(ctx context.Context, path string, cfg vmm.Config, accel string, network vmm.Network) (*machine, error) {
+	cable, cablePeer, err := socketPair("network")
 	if err != nil {
 		return nil, err
 	}
-	defer peer.Close()
-	m := &machine{log: vmm.NewLog(cfg.Log, Program+": ")}
+	defer cablePeer.Close()
+	control, controlPeer, err := socketPair("monitor")
+	if err != nil {
+		cable.Close()
+		return nil, err
+	}
+	defer controlPeer.Close()
 	const firstFile = 3
+	m := &machine{log: vmm.NewLog(cfg.Log, Program+": ")}
 	m.child, err = process.Start(ctx, process.Cmd{
-		Args:   append([]string{path}, Args(cfg, accel, firstFile)...),
+		Args:   append([]string{path}, Args(cfg, accel, Descriptors{Network: firstFile, Monitor: firstFile + 1})...),
 		Env:    []string{},
 		Stdout: cfg.Console,
 		Stderr: m.log,
-		Files:  []*os.File{peer},
+		Files:  []*os.File{cablePeer, controlPeer},
 	})
 	if err != nil {
-		conn.Close()
+		cable.Close()
+		control.Close()
 		return nil, fmt.Errorf("start qemu: %w", err)
 	}
-	m.serve(network, conn)
+	m.monitor = newMonitor(control, func(string, json.RawMessage) {})
+	m.serve(network, cable)
 	return m, nil
 }
 
@@ -124,18 +138,18 @@ func TSCArg() string { return newTSCMeter().kernelArg() }
 
 func (m tscMeter) kernelArg() string { return fmt.Sprintf("tsc_early_khz=%d", m.kiloHertz()) }
 
-// socketPair returns the two ends of the guest's network cable.
-func socketPair() (net.Conn, *os.File, error) {
+// socketPair returns the two ends of one of QEMU's sockets.
+func socketPair(what string) (*net.UnixConn, *os.File, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, nil, fmt.Errorf("make the network's socket: %w", err)
+		return nil, nil, fmt.Errorf("make the %s's socket: %w", what, err)
 	}
-	ours, theirs := os.NewFile(uintptr(fds[0]), "network"), os.NewFile(uintptr(fds[1]), "network")
+	ours, theirs := os.NewFile(uintptr(fds[0]), what), os.NewFile(uintptr(fds[1]), what)
 	defer ours.Close()
 	conn, err := net.FileConn(ours)
 	if err != nil {
 		theirs.Close()
-		return nil, nil, fmt.Errorf("make the network's socket: %w", err)
+		return nil, nil, fmt.Errorf("make the %s's socket: %w", what, err)
 	}
-	return conn, theirs, nil
+	return conn.(*net.UnixConn), theirs, nil
 }

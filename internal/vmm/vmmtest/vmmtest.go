@@ -146,14 +146,10 @@ func (s *suite) testSharedDisk(t *testing.T) {
 // milliseconds, emulated or not.
 const stillness = time.Second
 
-// testPause holds a guest still that has an order to obey, where the VMM can.
+// testPause holds a guest still that has an order to obey.
 func (s *suite) testPause(t *testing.T) {
 	g := s.boot(t, s.config(t))
-	pauser, ok := g.Machine.(vmm.Pauser)
-	if !ok {
-		t.Skip("this VMM cannot pause its guests")
-	}
-	for _, do := range []func(context.Context) error{pauser.Pause, pauser.Pause} {
+	for _, do := range []func(context.Context) error{g.Pause, g.Pause} {
 		if err := do(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +162,7 @@ func (s *suite) testPause(t *testing.T) {
 		t.Fatalf("pausing ended the machine: %v", g.err)
 	case <-time.After(stillness):
 	}
-	if err := pauser.Resume(t.Context()); err != nil {
+	if err := g.Resume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if m := g.hear(); m.text != "done nothing" {
