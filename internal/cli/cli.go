@@ -34,9 +34,11 @@ type Streams struct {
 // Stdio returns the process's own streams.
 func Stdio() Streams { return Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr} }
 
-// app is what every command needs.
+// app is what every command needs. Out and Err pass on only what can be seen,
+// see printable.go; what raw has is for bytes that are not banger's to change.
 type app struct {
 	Streams
+	raw        Streams
 	engine     *engine.Engine
 	unusable   error // why there is no proper engine
 	interrupts *interrupts
@@ -49,7 +51,14 @@ type app struct {
 func Main(args []string, streams Streams) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	a := &app{Streams: streams, interrupts: catchInterrupts(cancel)}
+	out, messages := newFilter(streams.Out), newFilter(streams.Err)
+	defer out.flush()
+	defer messages.flush()
+	a := &app{
+		Streams:    Streams{In: streams.In, Out: out, Err: messages},
+		raw:        streams,
+		interrupts: catchInterrupts(cancel),
+	}
 	if err := process.CloseOnExec(); err != nil {
 		return a.report(ctx, err)
 	}

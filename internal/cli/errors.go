@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 	"syscall"
 
 	"banger/internal/catalog"
@@ -58,13 +57,13 @@ func (a *app) report(ctx context.Context, err error) int {
 		return exitInterrupted
 	}
 	for _, line := range consoleOf(err) {
-		fmt.Fprintln(a.Err, "  |", line)
+		fmt.Fprintln(a.Err, "  |", printable(line))
 	}
 	message := err.Error()
 	if h := hint(err); h != "" {
 		message += " (" + h + ")"
 	}
-	fmt.Fprintln(a.Err, "banger:", strings.ReplaceAll(message, "\n", "; "))
+	fmt.Fprintln(a.Err, "banger:", oneLine(message))
 	return exitFailure
 }
 

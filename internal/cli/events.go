@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"bytes"
-
 	"banger/internal/engine"
 	"banger/internal/size"
 )
@@ -11,7 +9,7 @@ import (
 type display struct {
 	app      *app
 	progress *progress
-	kept     bytes.Buffer // what a build's steps printed, where nothing is to be said
+	kept     []byte // the end of what a build's steps printed, where nothing is to be said
 }
 
 // newDisplay returns a display of one operation. Its end method has to be called.
@@ -40,16 +38,22 @@ func (d *display) show(e engine.Event) {
 	}
 }
 
+// maxKept is how much of a build's output is kept.
+const maxKept = 64 << 10
+
 func (d *display) output(data []byte) {
-	if d.app.quiet {
-		d.kept.Write(data)
+	if !d.app.quiet {
+		d.app.Err.Write(data)
 		return
 	}
-	d.app.Err.Write(data)
+	d.kept = append(d.kept, data...)
+	if len(d.kept) > 2*maxKept {
+		d.kept = append([]byte(nil), d.kept[len(d.kept)-maxKept:]...)
+	}
 }
 
 // showKept prints what was kept, where that says why a step failed.
-func (d *display) showKept() { d.kept.WriteTo(d.app.Err) }
+func (d *display) showKept() { d.app.Err.Write(d.kept) }
 
 func (d *display) end() { d.progress.end() }
 

@@ -62,7 +62,7 @@ func (a *app) imageExportCommand() *cobra.Command {
 	c.Flags().StringVar(&o.Format, "format", imagemgr.FormatTar, "ext4, tar or oci")
 	c.Flags().StringVarP(&o.Path, "output", "o", "", "file or, for oci, directory to make (default standard output)")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
-		o.Name, o.Out = args[0], a.Out
+		o.Name, o.Out = args[0], a.raw.Out
 		if o.Path == "" && o.Format != imagemgr.FormatOCI && a.printsToTerminal() {
 			return withHint(errors.New("an image is nothing for a terminal"), "--output names a file")
 		}
@@ -73,7 +73,7 @@ func (a *app) imageExportCommand() *cobra.Command {
 
 // printsToTerminal tells whether results are for a person's eyes.
 func (a *app) printsToTerminal() bool {
-	f, ok := a.Out.(interface{ Fd() uintptr })
+	f, ok := a.raw.Out.(interface{ Fd() uintptr })
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 

@@ -43,7 +43,11 @@ func list[T any](a *app, items []T, header string, row func(T) []string) error {
 	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, strings.ReplaceAll(header, " ", "\t"))
 	for _, item := range items {
-		fmt.Fprintln(w, strings.Join(row(item), "\t"))
+		cells := row(item)
+		for i := range cells {
+			cells[i] = printable(cells[i])
+		}
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	return w.Flush()
 }
@@ -60,22 +64,25 @@ func show(a *app, v any, fields []field) error {
 	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 	for _, f := range fields {
 		if f.value != "" {
-			fmt.Fprintf(w, "%s:\t%s\n", f.name, f.value)
+			fmt.Fprintf(w, "%s:\t%s\n", f.name, printable(f.value))
 		}
 	}
 	return w.Flush()
 }
 
 func printJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(v)
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(printableJSON(data), '\n'))
+	return err
 }
 
 // say prints a message for people; results go to a.Out instead.
 func (a *app) say(format string, args ...any) {
 	if !a.quiet {
-		fmt.Fprintf(a.Err, format+"\n", args...)
+		fmt.Fprintln(a.Err, oneLine(fmt.Sprintf(format, args...)))
 	}
 }
 

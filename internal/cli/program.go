@@ -48,7 +48,7 @@ func (a *app) attach(p programOptions) (engine.Attachment, error) {
 	}
 	names, restore := a.interrupts.toGuest()
 	return engine.Attachment{
-		Stdin: a.In, Stdout: a.Out, Stderr: a.Err, Terminal: terminal, Signals: names,
+		Stdin: a.In, Stdout: a.raw.Out, Stderr: a.raw.Err, Terminal: terminal, Signals: names,
 		Detach: func() {
 			restore()
 			leave()

@@ -29,6 +29,7 @@ const refresh = 100 * time.Millisecond
 // begins; a bar, or JSON lines, tell more of a step whose size is known.
 type progress struct {
 	w    io.Writer
+	raw  io.Writer // where the bar moves about
 	mode string
 	step string          // the last to begin
 	seen map[string]bool // all that have begun
@@ -39,13 +40,13 @@ type progress struct {
 // newProgress returns a progress on stderr, for one goroutine to use. Its end
 // method has to be called.
 func (a *app) newProgress() *progress {
-	p := &progress{w: a.Err, mode: a.progress, seen: map[string]bool{}}
+	p := &progress{w: a.Err, raw: a.raw.Err, mode: a.progress, seen: map[string]bool{}}
 	if a.quiet {
 		p.mode = progressNone
 	}
 	if p.mode == progressAuto {
 		p.mode = progressPlain
-		if f, ok := a.Err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		if f, ok := a.raw.Err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 			p.mode = progressBar
 		}
 	}
@@ -71,12 +72,13 @@ func (p *progress) report(step string, done, total int64) {
 	switch p.mode {
 	case progressPlain:
 		if begins {
-			fmt.Fprintln(p.w, withSize(step, total))
+			fmt.Fprintln(p.w, withSize(printable(step), total))
 		}
 	case progressJSON:
 		if begins || done == total || time.Since(p.last) >= refresh {
 			p.last = time.Now()
-			json.NewEncoder(p.w).Encode(map[string]any{"step": step, "done": done, "total": total})
+			line, _ := json.Marshal(map[string]any{"step": step, "done": done, "total": total}) // never fails
+			fmt.Fprintf(p.w, "%s\n", printableJSON(line))
 		}
 	case progressBar:
 		p.draw(step, begins, done, total)
@@ -86,11 +88,11 @@ func (p *progress) report(step string, done, total int64) {
 func (p *progress) draw(step string, begins bool, done, total int64) {
 	switch {
 	case begins && total <= 0:
-		fmt.Fprintln(p.w, step)
+		fmt.Fprintln(p.w, printable(step))
 	case begins:
 		p.bar = progressbar.NewOptions64(total,
-			progressbar.OptionSetWriter(p.w),
-			progressbar.OptionSetDescription(step),
+			progressbar.OptionSetWriter(p.raw),
+			progressbar.OptionSetDescription(printable(step)),
 			progressbar.OptionShowBytes(true),
 			progressbar.OptionUseIECUnits(true),
 			progressbar.OptionSetWidth(20),

@@ -16,7 +16,7 @@ import (
 // process's one raw; leave undoes that. Both input and output have to be a
 // terminal: in a pipe, one would mangle bytes and mix up the streams.
 func (a *app) terminal(p programOptions) (t *agent.Terminal, leave func(), err error) {
-	out, isFile := a.Out.(*os.File)
+	out, isFile := a.raw.Out.(*os.File)
 	can := a.In != nil && term.IsTerminal(int(a.In.Fd())) && isFile && term.IsTerminal(int(out.Fd()))
 	switch {
 	case p.tty && p.noTTY:

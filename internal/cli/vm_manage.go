@@ -102,20 +102,25 @@ func each[T any](ctx context.Context, a *app, items []T, f func(context.Context,
 }
 
 func (a *app) vmLogsCommand() *cobra.Command {
-	var supervisor bool
+	var supervisor, raw bool
 	c := &cobra.Command{
 		Use:   "logs NAME",
 		Short: "Print what a VM's guest wrote to its console at its last start",
 		Args:  cobra.ExactArgs(1),
 	}
 	c.Flags().BoolVar(&supervisor, "supervisor", false, "print the supervisor's log instead")
+	c.Flags().BoolVar(&raw, "raw", false, "print control characters too, which a terminal obeys")
 	c.RunE = a.run(func(_ context.Context, args []string) error {
 		log, err := a.engine.VMLog(args[0], supervisor)
 		if err != nil {
 			return err
 		}
 		defer log.Close()
-		_, err = io.Copy(a.Out, log)
+		to := a.Out
+		if raw {
+			to = a.raw.Out
+		}
+		_, err = io.Copy(to, log)
 		return err
 	})
 	return c

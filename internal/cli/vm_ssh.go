@@ -76,7 +76,7 @@ func (a *app) proxy(ctx context.Context, name string) error {
 			half.CloseWrite()
 		}
 	}()
-	_, err = io.Copy(a.Out, conn)
+	_, err = io.Copy(a.raw.Out, conn)
 	return err
 }
 
