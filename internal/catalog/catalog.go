@@ -27,6 +27,8 @@ const MaxSize = 4 << 20
 // Item is an entry of a catalog.
 type Item interface {
 	comparable
+	// Kind is what the entry is one of.
+	Kind() Kind
 	// Identity is what no other entry of the catalog has.
 	Identity() (name, arch string)
 	// Check tells whether the entry may be in a catalog; insecure says that its
@@ -43,6 +45,7 @@ type Catalog[E Item] struct {
 
 // NotFoundError says that no catalog has an entry of a name.
 type NotFoundError struct {
+	Kind    Kind
 	Name    string
 	Nearest string // the one that may be meant, or ""
 }
@@ -64,7 +67,7 @@ func (c *Catalog[E]) Find(name, arch string) (E, error) {
 		known = append(known, itsName)
 	}
 	var none E
-	return none, &NotFoundError{Name: name, Nearest: ref.Nearest(name, known)}
+	return none, &NotFoundError{Kind: none.Kind(), Name: name, Nearest: ref.Nearest(name, known)}
 }
 
 // Parse reads a catalog and checks it; insecure says that its bundles may come

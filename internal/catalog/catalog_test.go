@@ -16,6 +16,8 @@ type item struct {
 	URL  string `json:"url"`
 }
 
+func (i item) Kind() Kind { return "things" }
+
 func (i item) Identity() (name, arch string) { return i.Name, i.Arch }
 
 func (i item) Check(insecure bool) error {

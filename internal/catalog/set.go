@@ -80,7 +80,8 @@ func (s *Set[E]) Find(name, arch string) (Offer[E], error) {
 		}
 		known = append(known, itsName)
 	}
-	return Offer[E]{}, &NotFoundError{Name: name, Nearest: ref.Nearest(name, known)}
+	var none E
+	return Offer[E]{}, &NotFoundError{Kind: none.Kind(), Name: name, Nearest: ref.Nearest(name, known)}
 }
 
 // All returns every entry that Find can find, by catalog.

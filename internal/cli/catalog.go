@@ -21,7 +21,7 @@ func (a *app) catalogListCommand() *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List the catalogs, in the order in which they count",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: a.run(func(context.Context, []string) error {
 			return list(a, a.engine.Catalogs(), "NAME KERNELS IMAGES TRUST", func(s catalog.Source) []string {
 				return []string{s.Name, s.Kernels, s.Images, trust(s)}

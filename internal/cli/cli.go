@@ -10,6 +10,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
@@ -89,17 +90,19 @@ func open() (*engine.Engine, error) {
 }
 
 func (a *app) rootCommand() *cobra.Command {
-	root := &cobra.Command{
-		Use:               "banger",
-		Short:             "Development sandboxes in microVMs",
-		Version:           Version,
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			return errors.Join(checkFormat(a.format), checkProgress(a.progress))
-		},
+	root := group("banger", "Development sandboxes in microVMs",
+		a.vmCommand(), a.imageCommand(), a.kernelCommand(), a.catalogCommand(),
+		short(a.vmRunCommand()), short(a.psCommand()), short(a.vmSSHCommand()),
+		a.doctorCommand(), a.versionCommand(), a.superviseCommand(), a.internalCommand(),
+	)
+	root.Version = Version
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		return errors.Join(checkFormat(a.format), checkProgress(a.progress))
 	}
+	root.SetFlagErrorFunc(flagError)
+	explainUsage(root)
 	root.SetIn(a.In)
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
@@ -108,26 +111,27 @@ func (a *app) rootCommand() *cobra.Command {
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing of progress")
 	flags.StringVar(&a.progress, "progress", progressAuto, "how to show progress: auto, plain, json or none")
 	addJSONFlag(flags, &a.format)
-	root.AddCommand(
-		a.vmCommand(), a.imageCommand(), a.kernelCommand(), a.catalogCommand(),
-		short(a.vmRunCommand()), short(a.psCommand()), short(a.vmSSHCommand()),
-		a.doctorCommand(), a.superviseCommand(), a.internalCommand(),
-	)
 	return root
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print banger's version",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if a.format == formatJSON {
+				return printJSON(a.Out, map[string]string{"version": Version})
+			}
+			_, err := fmt.Fprintln(a.Out, "banger version", Version)
+			return err
+		},
+	}
 }
 
 // short marks a command as the short form of one of vm's.
 func short(c *cobra.Command) *cobra.Command {
 	c.Short += " (short for vm " + c.Name() + ")"
-	return c
-}
-
-// group makes a command that only has commands below it.
-func group(use, short string, commands ...*cobra.Command) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		return c.Help()
-	}}
-	c.AddCommand(commands...)
 	return c
 }
 

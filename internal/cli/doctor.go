@@ -13,7 +13,7 @@ func (a *app) doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
 		Short: "Check what this machine lets banger do, and say how to mend the rest",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			results := a.engine.Examine(ctx, hint)
 			err := list(a, results, "CHECK RESULT REMEDY", func(r doctor.Result) []string {

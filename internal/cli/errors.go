@@ -106,7 +106,7 @@ func hint(err error) string {
 	case errors.As(err, &noKernel):
 		return nearest(noKernel.Nearest, "banger kernel list shows those there are, banger kernel pull gets more")
 	case errors.As(err, &noEntry):
-		return nearest(noEntry.Nearest, "banger kernel list --available shows those there are")
+		return nearest(noEntry.Nearest, availableHint(noEntry.Kind))
 	case errors.As(err, &noSource):
 		return "banger catalog list shows those there are"
 	case errors.As(err, &inUse):
@@ -137,6 +137,13 @@ func hint(err error) string {
 		return "check the file's owner and mode"
 	}
 	return ""
+}
+
+func availableHint(kind catalog.Kind) string {
+	if kind == catalog.Images {
+		return "banger image list --available shows those there are; a registry's is called like docker.io/library/debian"
+	}
+	return "banger kernel list --available shows those there are"
 }
 
 func nearest(name, otherwise string) string {

@@ -27,7 +27,7 @@ func (a *app) imageListCommand() *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List the images that are here",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 	}
 	c.Flags().BoolVar(&available, "available", false, "list those that the catalogs have instead")
 	c.RunE = a.run(func(ctx context.Context, _ []string) error {
@@ -104,7 +104,7 @@ func (a *app) imagePullCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 	}
 	c.Flags().StringVar(&o.Name, "name", "", "the image's name (default made of the reference)")
-	c.Flags().StringVar(&o.KernelRef, "kernel-ref", "", "kernel that its VMs boot")
+	c.Flags().StringVar(&o.KernelRef, "kernel-ref", "", "kernel that its VMs boot (default the catalog's, the configured one or the only one here)")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		d := a.newDisplay()
 		defer d.end()
@@ -128,11 +128,11 @@ func (a *app) imageRegisterCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "register --name NAME --rootfs FILE",
 		Short: "Make an image of an ext4 file system",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 	}
 	c.Flags().StringVar(&o.Name, "name", "", "the image's name")
 	c.Flags().StringVar(&o.Rootfs, "rootfs", "", "file that holds the file system")
-	c.Flags().StringVar(&o.KernelRef, "kernel-ref", "", "kernel that its VMs boot")
+	c.Flags().StringVar(&o.KernelRef, "kernel-ref", "", "kernel that its VMs boot (default the configured one or the only one here)")
 	c.Flags().BoolVar(&o.Copy, "copy", false, "copy all of the file, where its blocks could be shared with it")
 	c.MarkFlagRequired("name")
 	c.MarkFlagRequired("rootfs")

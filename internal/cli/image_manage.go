@@ -99,7 +99,7 @@ func (a *app) imagePruneCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "prune",
 		Short: "Remove what was fetched from registries and is kept for the next time",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 	}
 	c.Flags().BoolVarP(&all, "all", "a", false, "remove the images that no VM uses, too")
 	c.RunE = a.run(func(context.Context, []string) error {

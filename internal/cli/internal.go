@@ -74,7 +74,7 @@ func (a *app) patchCatalogCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "patch-catalog --kind KIND --file FILE --name NAME --arch ARCH",
 		Short: "Add an entry to a catalog, change one, or remove one",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 	}
 	flags, e := c.Flags(), &p.kernel
 	flags.StringVar(&p.kind, "kind", "", "what the catalog lists: kernel or image")

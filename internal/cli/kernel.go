@@ -25,7 +25,7 @@ func (a *app) kernelListCommand() *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List the kernels that are here",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 	}
 	c.Flags().BoolVar(&available, "available", false, "list those that the catalogs have instead")
 	c.RunE = a.run(func(ctx context.Context, _ []string) error {
@@ -96,7 +96,7 @@ func (a *app) kernelImportCommand() *cobra.Command {
 	}
 	flags := c.Flags()
 	flags.StringVar(&o.From, "from", "", "directory or file to take it from")
-	flags.StringVar(&o.Distro, "distro", "", "distribution that it is from")
+	flags.StringVar(&o.Distro, "distro", "", "distribution that it is from (default local)")
 	flags.StringVar(&o.Arch, "arch", "", "its architecture (default this machine's)")
 	flags.StringVar(&o.Version, "version", "", "its version (default what the kernel says itself)")
 	c.MarkFlagRequired("from")

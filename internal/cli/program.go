@@ -20,7 +20,7 @@ type programOptions struct {
 
 func (p *programOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&p.User, "user", "u", "", "user to run as in the guest (default a container image's, else root)")
-	flags.StringVarP(&p.Dir, "workdir", "w", "", "directory to run in, from the user's home (default that)")
+	flags.StringVarP(&p.Dir, "workdir", "w", "", "directory to run in, from the user's home (default a copied PATH, else that)")
 	flags.StringArrayVarP(&p.Env, "env", "e", nil, "set a variable: KEY=VALUE, or KEY for its value here")
 	flags.BoolVar(&p.WaitInit, "wait-init", false, "wait until the guest's init has finished booting")
 	flags.BoolVarP(&p.tty, "tty", "t", false, "give the command a terminal (default where this one's input and output are one)")

@@ -24,7 +24,7 @@ func (a *app) vmListCommand() *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List all VMs",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: a.run(func(context.Context, []string) error {
 			return a.listVMs(func(vm.VM) bool { return true })
 		}),
@@ -36,7 +36,7 @@ func (a *app) psCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "ps",
 		Short: "List the VMs that run",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: a.run(func(context.Context, []string) error {
 			return a.listVMs(func(v vm.VM) bool { return all || v.State.Phase.Alive() })
 		}),

@@ -27,7 +27,7 @@ func (a *app) vmRunCommand() *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 	}
 	flags := c.Flags()
-	flags.StringVar(&o.VM.Image, "image", "", "image to boot (default from the configuration)")
+	flags.StringVar(&o.VM.Image, "image", "", "image to boot (default "+a.engine.Config.Image+")")
 	flags.StringVar(&o.VM.Kernel, "kernel", "", "kernel to boot (default the image's)")
 	flags.StringVar(&o.VM.Name, "name", "", "the VM's name (default made up)")
 	flags.IntVar(&o.VM.CPUs, "cpus", o.VM.CPUs, "number of CPUs")
@@ -35,7 +35,7 @@ func (a *app) vmRunCommand() *cobra.Command {
 	flags.Var(&o.VM.Disk, "disk", "size of the VM's own disk, such as 8G")
 	flags.BoolVar(&o.VM.Ephemeral, "rm", false, "remove the VM when the command or shell ends")
 	flags.BoolVar(&o.VM.HostLoopback, "host-loopback", false, "let the guest reach the host's loopback as host.banger.internal")
-	flags.StringVar(&o.VM.VMM, "vmm", "", "VMM to run it: auto, firecracker or qemu (default from the configuration)")
+	flags.StringVar(&o.VM.VMM, "vmm", "", "VMM to run it: auto, firecracker or qemu (default "+or(a.engine.Config.VMM, "auto")+")")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "make the default image, where it is not there yet, without a question")
 	o.program.addFlags(flags)
 	c.RunE = a.run(func(ctx context.Context, args []string) error {

@@ -30,6 +30,9 @@ type Entry struct {
 	Description   string `json:"description"`
 }
 
+// Kind says what the catalog lists.
+func (e Entry) Kind() catalog.Kind { return catalog.Images }
+
 // Identity is the entry's name and architecture.
 func (e Entry) Identity() (name, arch string) { return e.Name, e.Arch }
 

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"banger/internal/ref"
+)
+
+// group makes a command that only has commands below it.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Args: knownCommand, RunE: func(c *cobra.Command, _ []string) error {
+		return c.Help()
+	}}
+	c.AddCommand(commands...)
+	return c
+}
+
+// knownCommand is the arguments' check of a command that has only others below
+// it: what comes to it is none of those.
+func knownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return withHint(fmt.Errorf("unknown command %q for %q", args[0], c.CommandPath()), "%s", nearestCommand(c, args[0]))
+}
+
+// nearestCommand says what may be meant by a command that is not below c: one
+// that is elsewhere by that name, or one of c's.
+func nearestCommand(c *cobra.Command, name string) string {
+	if elsewhere := commandsNamed(c.Root(), name); len(elsewhere) > 0 {
+		return "did you mean " + strings.Join(elsewhere, ", or ") + "?"
+	}
+	var known []string
+	for _, below := range c.Commands() {
+		if below.IsAvailableCommand() {
+			known = append(known, below.Name())
+		}
+	}
+	return nearest(ref.Nearest(name, known), c.CommandPath()+" --help shows those there are")
+}
+
+// commandsNamed returns the paths of all commands of a name, or an alias.
+func commandsNamed(c *cobra.Command, name string) []string {
+	var paths []string
+	for _, below := range c.Commands() {
+		if !below.IsAvailableCommand() {
+			continue
+		}
+		if below.Name() == name || below.HasAlias(name) {
+			paths = append(paths, below.CommandPath())
+		}
+		paths = append(paths, commandsNamed(below, name)...)
+	}
+	return paths
+}
+
+// noArgs is the arguments' check of a command that takes none.
+func noArgs(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes no arguments, and %q is one", c.CommandPath(), args[0])
+	}
+	return nil
+}
+
+// explainUsage has c and all commands below it say how they are used where the
+// number of arguments is wrong.
+func explainUsage(c *cobra.Command) {
+	if check := c.Args; check != nil && !c.HasSubCommands() {
+		c.Args = func(c *cobra.Command, args []string) error {
+			err := check(c, args)
+			if err == nil || errors.As(err, new(*hinted)) {
+				return err
+			}
+			return withHint(err, "usage: %s", c.UseLine())
+		}
+	}
+	for _, below := range c.Commands() {
+		explainUsage(below)
+	}
+}
+
+// flagError says what may be meant by flags that a command does not have.
+func flagError(c *cobra.Command, err error) error {
+	unknown, is := errors.AsType[*pflag.NotExistError](err)
+	before := c.Flags().Args()
+	switch {
+	case !is:
+		return err
+	case c.HasSubCommands() && len(before) > 0:
+		return knownCommand(c, before)
+	case strings.Contains(c.Use, "-- COMMAND") && len(before) > 0:
+		return withHint(err, "put a command behind --, as in %s -- %s", c.CommandPath(), strings.Join(before, " "))
+	case unknown.GetSpecifiedShortnames() != "":
+		return withHint(err, "%s --help shows those there are", c.CommandPath())
+	}
+	var known []string
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			known = append(known, f.Name)
+		}
+	})
+	slices.Sort(known)
+	meant := ref.Nearest(unknown.GetSpecifiedName(), known)
+	if meant != "" {
+		meant = "--" + meant
+	}
+	return withHint(err, "%s", nearest(meant, c.CommandPath()+" --help shows those there are"))
+}
