@@ -52,12 +52,12 @@ func TestHints(t *testing.T) {
 		{&vm.PhaseError{Name: "a", Phase: vm.Stopped}, "banger vm start a starts it"},
 		{&process.NotFoundError{Program: "qemu-system-x86_64"}, "on Debian and Ubuntu: sudo apt install qemu-system-x86"},
 		{&vm.StartError{Message: "x", Hint: "do that"}, "do that"},
-		{fmt.Errorf("write: %w", syscall.ENOSPC), "free some space; nothing was left behind"},
+		{fmt.Errorf("write: %w", syscall.EDQUOT), "your quota of the disk is used up; nothing was left behind"},
 		{fmt.Errorf("vm %w", statedir.ErrExist), "choose another name, or remove that one first"},
 		{errors.New("plain"), ""},
 	}
 	for _, test := range tests {
-		if got := hint(test.err); got != test.want {
+		if got := (&app{}).hint(test.err); got != test.want {
 			t.Errorf("%v: got %q, want %q", test.err, got, test.want)
 		}
 	}

@@ -15,7 +15,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		Short: "Check what this machine lets banger do, and say how to mend the rest",
 		Args:  noArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
-			results := a.engine.Examine(ctx, hint)
+			results := a.engine.Examine(ctx, a.hint)
 			err := list(a, results, "CHECK RESULT REMEDY", func(r doctor.Result) []string {
 				return []string{r.Name, r.String(), r.Remedy}
 			})

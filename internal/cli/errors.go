@@ -60,7 +60,7 @@ func (a *app) report(ctx context.Context, err error) int {
 		fmt.Fprintln(a.Err, "  |", printable(line))
 	}
 	message := err.Error()
-	if h := hint(err); h != "" {
+	if h := a.hint(err); h != "" {
 		message += " (" + h + ")"
 	}
 	fmt.Fprintln(a.Err, "banger:", oneLine(message))
@@ -77,7 +77,7 @@ func consoleOf(err error) []string {
 }
 
 // hint says what to do about err, or "".
-func hint(err error) string {
+func (a *app) hint(err error) string {
 	var (
 		given    *hinted
 		noVM     *vm.NotFoundError
@@ -130,7 +130,9 @@ func hint(err error) string {
 	case errors.As(err, &start) && start.Hint != "":
 		return start.Hint
 	case errors.Is(err, syscall.ENOSPC):
-		return "free some space; nothing was left behind"
+		return a.noSpaceHint(err) + "; nothing was left behind"
+	case errors.Is(err, syscall.EDQUOT):
+		return "your quota of the disk is used up; nothing was left behind"
 	case errors.Is(err, statedir.ErrExist):
 		return "choose another name, or remove that one first"
 	case errors.Is(err, fs.ErrPermission):
