@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"syscall"
@@ -26,6 +27,10 @@ func (i *interrupted) Start(context.Context, vmm.Config, vmm.Network) (vmm.Machi
 	return i.machine, nil
 }
 
+func (i *interrupted) Restore(context.Context, vmm.Config, string, vmm.Network) (vmm.Machine, error) {
+	return nil, errors.ErrUnsupported
+}
+
 type fakeMachine struct{ killed chan struct{} }
 
 func (m fakeMachine) PID() int    { return 1 }
@@ -34,6 +39,8 @@ func (m fakeMachine) Kill()       { close(m.killed) }
 
 func (m fakeMachine) Pause(context.Context) error  { return nil }
 func (m fakeMachine) Resume(context.Context) error { return nil }
+
+func (m fakeMachine) Save(context.Context, string) error { return nil }
 
 // An order that comes before there is a machine to order about is not lost.
 func TestOrderWhileTheVMMStarts(t *testing.T) {

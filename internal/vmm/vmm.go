@@ -65,6 +65,11 @@ type Backend interface {
 	// Start boots a guest. Cancelling ctx kills it. The VMM dies with the
 	// calling process, however that ends.
 	Start(ctx context.Context, cfg Config, network Network) (Machine, error)
+	// Restore is Start with a guest that a Machine of this VMM has saved in dir,
+	// and that goes on where it was. cfg is as it was then, but for names, paths
+	// and what of the guest's can change later. The files in dir are never
+	// written to, have to stay for as long as the guest runs, and may serve many.
+	Restore(ctx context.Context, cfg Config, dir string, network Network) (Machine, error)
 }
 
 // Machine is a VMM process with its guest.
@@ -81,6 +86,10 @@ type Machine interface {
 	// so do its connections. Pausing a paused guest does nothing.
 	Pause(ctx context.Context) error
 	Resume(ctx context.Context) error
+	// Save pauses the guest and writes its memory and the state of its devices,
+	// but not its disks, to new files in dir. It stays paused until Resume, also
+	// where Save fails.
+	Save(ctx context.Context, dir string) error
 }
 
 // ExitError is a VMM's failure: the host's fault, never the guest's.

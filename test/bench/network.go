@@ -114,7 +114,7 @@ func withoutAgent(config vmm.Config, accel, netdev string) []string {
 	if accel == vmm.TCG {
 		config.Cmdline = append(config.Cmdline, qemu.TSCArg())
 	}
-	args := qemu.Args(config, accel, qemu.Descriptors{Network: 3})
+	args := qemu.Args(config, accel, qemu.Setup{Network: 3})
 	initrd := slices.Index(args, "-initrd")
 	args = slices.Delete(args, initrd, initrd+2)
 	cable := slices.IndexFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "stream,id=net0") })

@@ -53,6 +53,10 @@ const maxCPUs = 32
 // There is no such controller beside that, nor any PCI bus to look for.
 const kernelArgs = "console=ttyS0 reboot=k i8042.noaux i8042.nomux i8042.dumbkbd"
 
+// diskName is the link in the VM's directory that leads to a disk: a saved guest
+// names its disks, and goes on where other files are.
+func diskName(i int) string { return fmt.Sprintf("firecracker.disk%d", i) }
+
 // Config is Firecracker's configuration for a VM whose network is the TAP device
 // of its jail. None of the drives is the root device to Firecracker, which would
 // put it first and name it on the kernel's command line.
@@ -72,7 +76,7 @@ func Config(cfg vmm.Config) ([]byte, error) {
 	for i, disk := range cfg.Disks {
 		c.Drives = append(c.Drives, drive{
 			DriveID:    fmt.Sprintf("disk%d", i),
-			PathOnHost: disk.Path,
+			PathOnHost: diskName(i),
 			IsReadOnly: disk.ReadOnly,
 			CacheType:  "Writeback", // what the guest has flushed is on the host's disk
 		})

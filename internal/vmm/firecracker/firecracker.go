@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -132,25 +133,29 @@ func (b *backend) Start(ctx context.Context, cfg vmm.Config, network vmm.Network
 	if err := cfg.CheckFiles(); err != nil {
 		return nil, err
 	}
-	m := &machine{
-		log:    vmm.NewLog(cfg.Log, "] "),
-		config: filepath.Join(cfg.Dir, configName),
-		socket: filepath.Join(cfg.Dir, socketName),
+	m := newMachine(cfg)
+	err = m.prepare(cfg)
+	if err == nil {
+		err = m.writeConfig(cfg)
 	}
-	if err := m.prepare(cfg); err != nil {
-		return nil, err
+	if err == nil {
+		err = m.start(ctx, b.Jail, jailed(path, cfg, "--config-file", configName), cfg, network)
 	}
-	if err := m.start(ctx, b.Jail, jailed(path, m, cfg), cfg, network); err != nil {
+	if err != nil {
 		m.removeFiles()
 		return nil, err
 	}
 	return m, nil
 }
 
+func newMachine(cfg vmm.Config) *machine {
+	return &machine{log: vmm.NewLog(cfg.Log, "] "), dir: cfg.Dir, disks: len(cfg.Disks)}
+}
+
 // jailed says what Firecracker may write to in its jail, and how it is called
 // there, in the VM's directory: the whole path of its socket may be longer than
 // such a path can be.
-func jailed(path string, m *machine, cfg vmm.Config) jail.Options {
+func jailed(path string, cfg vmm.Config, more ...string) jail.Options {
 	writable := []string{cfg.Dir, kvm.Device, jail.Device}
 	for _, disk := range cfg.Disks {
 		if !disk.ReadOnly {
@@ -159,9 +164,8 @@ func jailed(path string, m *machine, cfg vmm.Config) jail.Options {
 	}
 	return jail.Options{
 		MTU: agentapi.MTU, Writable: writable,
-		Argv: []string{
-			path, "--config-file", m.config, "--api-sock", socketName,
-			"--log-path", "/proc/self/fd/2", "--level", "Error",
-		},
+		Argv: slices.Concat([]string{path}, more, []string{
+			"--api-sock", socketName, "--log-path", "/proc/self/fd/2", "--level", "Error",
+		}),
 	}
 }

@@ -182,7 +182,7 @@ func TestSurroundings(t *testing.T) {
 	}
 	got := console.String()
 	if !strings.HasPrefix(got, "/dev/null\npipe:") || strings.Contains(got, "SECRET") || strings.Contains(got, "socket:") ||
-		!strings.Contains(got, "--config-file "+cfg.Dir) || !strings.HasSuffix(got, "readable\n") {
+		!strings.Contains(got, "--config-file "+configName) || !strings.HasSuffix(got, "readable\n") {
 		t.Errorf("Firecracker has %s", got)
 	}
 }

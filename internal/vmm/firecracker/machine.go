@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"banger/internal/jail"
 	"banger/internal/process"
@@ -15,28 +16,46 @@ import (
 type machine struct {
 	child   *process.Child
 	log     *vmm.Log
-	config  string // path of its configuration
-	socket  string // path of its API's socket
+	dir     string // the VM's, and Firecracker's working directory
+	disks   int
 	network chan struct{}
 }
 
-// prepare writes the configuration. A socket that a killed Firecracker left
+// path returns that of a file in the VM's directory.
+func (m *machine) path(name string) string { return filepath.Join(m.dir, name) }
+
+func (m *machine) api() api { return newAPI(m.path(socketName)) }
+
+// prepare makes the files that Firecracker needs. A socket that a killed one left
 // would keep the next one from starting.
 func (m *machine) prepare(cfg vmm.Config) error {
 	m.removeFiles()
+	for i, disk := range cfg.Disks {
+		if err := os.Symlink(disk.Path, m.path(diskName(i))); err != nil {
+			return fmt.Errorf("name firecracker's disks: %w", err)
+		}
+	}
+	return nil
+}
+
+func (m *machine) writeConfig(cfg vmm.Config) error {
 	data, err := Config(cfg)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(m.config, data, 0o600); err != nil {
+	if err := os.WriteFile(m.path(configName), data, 0o600); err != nil {
 		return fmt.Errorf("write firecracker's configuration: %w", err)
 	}
 	return nil
 }
 
 func (m *machine) removeFiles() {
-	os.Remove(m.config)
-	os.Remove(m.socket)
+	for _, name := range []string{configName, socketName, memoryFile, stateFile} {
+		os.Remove(m.path(name))
+	}
+	for i := range m.disks {
+		os.Remove(m.path(diskName(i)))
+	}
 }
 
 // start starts Firecracker in its jail and connects the network.
@@ -68,10 +87,10 @@ func (m *machine) PID() int { return m.child.PID() }
 func (m *machine) Kill() { m.child.Kill() }
 
 // Pause implements vmm.Machine.
-func (m *machine) Pause(ctx context.Context) error { return newAPI(m.socket).setState(ctx, paused) }
+func (m *machine) Pause(ctx context.Context) error { return m.api().setState(ctx, paused) }
 
 // Resume implements vmm.Machine.
-func (m *machine) Resume(ctx context.Context) error { return newAPI(m.socket).setState(ctx, resumed) }
+func (m *machine) Resume(ctx context.Context) error { return m.api().setState(ctx, resumed) }
 
 // Wait implements vmm.Machine.
 func (m *machine) Wait() error {

@@ -29,6 +29,13 @@ var models = map[string]model{
 	"NetworkInterface": {"iface_id": "string!", "host_dev_name": "string!", "guest_mac": "string"},
 	"EntropyDevice":    {"rate_limiter": "RateLimiter"},
 	"Vm":               {"state": "(Paused Resumed)!"},
+	"SnapshotCreateParams": {
+		"mem_file_path": "string!", "snapshot_path": "string!", "snapshot_type": "(Full Diff)",
+	},
+	"SnapshotLoadParams": {
+		"snapshot_path": "string!", "mem_backend": "MemoryBackend", "resume_vm": "boolean",
+	},
+	"MemoryBackend": {"backend_type": "(File Uffd)!", "backend_path": "string!"},
 }
 
 // conform lists what keeps a value from being of a type.
@@ -106,12 +113,18 @@ func TestConfigIsOfTheModel(t *testing.T) {
 	if faults := check(t, "FullVmConfiguration", data); len(faults) > 0 {
 		t.Error(faults)
 	}
-	for _, state := range []string{paused, resumed} {
-		data, err := json.Marshal(vmState{state})
+	for _, body := range []struct {
+		kind  string
+		value any
+	}{
+		{"Vm", vmState{paused}}, {"Vm", vmState{resumed}},
+		{"SnapshotCreateParams", saveTo()}, {"SnapshotLoadParams", loadFrom("/s/box")},
+	} {
+		data, err := json.Marshal(body.value)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if faults := check(t, "Vm", data); len(faults) > 0 {
+		if faults := check(t, body.kind, data); len(faults) > 0 {
 			t.Error(faults)
 		}
 	}

@@ -89,11 +89,27 @@ func (a *auto) choose(b vmm.Backend) {
 
 // Start implements vmm.Backend.
 func (a *auto) Start(ctx context.Context, cfg vmm.Config, network vmm.Network) (vmm.Machine, error) {
-	a.mu.Lock()
-	b := a.chosen
-	a.mu.Unlock()
-	if b == nil {
-		return nil, errors.New("start a vm: no VMM was chosen")
+	b, err := a.choice()
+	if err != nil {
+		return nil, err
 	}
 	return b.Start(ctx, cfg, network)
+}
+
+// Restore implements vmm.Backend.
+func (a *auto) Restore(ctx context.Context, cfg vmm.Config, dir string, network vmm.Network) (vmm.Machine, error) {
+	b, err := a.choice()
+	if err != nil {
+		return nil, err
+	}
+	return b.Restore(ctx, cfg, dir, network)
+}
+
+func (a *auto) choice() (vmm.Backend, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.chosen == nil {
+		return nil, errors.New("start a vm: no VMM was chosen")
+	}
+	return a.chosen, nil
 }

@@ -25,6 +25,10 @@ func (f *fake) Start(context.Context, vmm.Config, vmm.Network) (vmm.Machine, err
 	return nil, nil
 }
 
+func (f *fake) Restore(context.Context, vmm.Config, string, vmm.Network) (vmm.Machine, error) {
+	return nil, nil
+}
+
 func TestAuto(t *testing.T) {
 	var (
 		fc      = vmm.Info{Backend: "firecracker", Accel: "kvm"}

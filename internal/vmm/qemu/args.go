@@ -9,16 +9,25 @@ import (
 	"banger/internal/vmm"
 )
 
-// Descriptors are QEMU's, by their numbers; 0 is none.
-type Descriptors struct {
+// Setup is what a QEMU is started with beside its VM's configuration. Its
+// descriptors are numbers, of which 0 is none.
+type Setup struct {
 	Network int // socket with the guest's frames; without it there is no network card
 	Monitor int // socket for QMP
+
+	// Memory is the file with the memory of a guest that does not boot: its state
+	// comes by the monitor, and it waits there. What it writes to its memory goes
+	// to the file where Shared is set, and to nobody otherwise.
+	Memory string
+	Shared bool
+	// NoDisks gives the guest disks that hold nothing, in place of its own.
+	NoDisks bool
 }
 
 // Args is the command line, without the program, for a VM.
 //
 // See kernelArgs for what the guest's kernel gets beside cfg.Cmdline.
-func Args(cfg vmm.Config, accel string, fds Descriptors) []string {
+func Args(cfg vmm.Config, accel string, setup Setup) []string {
 	args := []string{
 		"-no-user-config", "-nodefaults", "-no-reboot", "-display", "none",
 		"-name", escape(cfg.Name),
@@ -35,18 +44,35 @@ func Args(cfg vmm.Config, accel string, fds Descriptors) []string {
 		"-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-device,rng=rng",
 	)
 	for i, disk := range cfg.Disks {
-		args = append(args, diskArgs(i, disk)...)
+		args = append(args, diskArgs(i, disk, setup.NoDisks)...)
 	}
-	if fds.Network > 0 {
+	if setup.Network > 0 {
 		args = append(args,
-			"-netdev", fmt.Sprintf("stream,id=net0,addr.type=fd,addr.str=%d", fds.Network),
+			"-netdev", fmt.Sprintf("stream,id=net0,addr.type=fd,addr.str=%d", setup.Network),
 			"-device", fmt.Sprintf("virtio-net-device,netdev=net0,mac=%s,host_mtu=%d", cfg.MAC, agentapi.MTU),
 		)
 	}
-	if fds.Monitor > 0 {
-		args = append(args, "-chardev", fmt.Sprintf("socket,id=monitor,fd=%d", fds.Monitor), "-mon", "chardev=monitor,mode=control")
+	if setup.Monitor > 0 {
+		args = append(args, "-chardev", fmt.Sprintf("socket,id=monitor,fd=%d", setup.Monitor), "-mon", "chardev=monitor,mode=control")
+	}
+	if setup.Memory != "" {
+		args = append(args, memoryArgs(cfg, setup)...)
 	}
 	return args
+}
+
+// memoryArgs puts a guest's memory into a file, under the name that it has
+// without one: a guest's state names it.
+func memoryArgs(cfg vmm.Config, setup Setup) []string {
+	share := "off"
+	if setup.Shared {
+		share = "on"
+	}
+	return []string{
+		"-object", fmt.Sprintf("memory-backend-file,id=microvm.ram,size=%dM,share=%s,mem-path=%s", cfg.MemoryMiB, share, escape(setup.Memory)),
+		"-machine", "memory-backend=microvm.ram",
+		"-incoming", "defer", "-S",
+	}
 }
 
 // machineArgs chooses the board. Its devices are found by ACPI, for which every
@@ -80,8 +106,11 @@ func kernelArgs(accel string) []string {
 
 // diskArgs attaches a disk. What the guest has flushed is on the host's disk,
 // as a drive with a write cache keeps it.
-func diskArgs(i int, disk vmm.Disk) []string {
+func diskArgs(i int, disk vmm.Disk, nothing bool) []string {
 	node := fmt.Sprintf("driver=raw,node-name=disk%d,file.driver=file,file.filename=%s", i, escape(disk.Path))
+	if nothing {
+		node = fmt.Sprintf("driver=raw,node-name=disk%d,file.driver=null-co", i)
+	}
 	if disk.ReadOnly {
 		node += ",read-only=on"
 	} else {

@@ -30,9 +30,11 @@ func TestArgs(t *testing.T) {
 	odd.Name = "odd,name"
 	odd.Disks = []vmm.Disk{{Path: "/v/a,b=c disk"}}
 	for name, args := range map[string][]string{
-		"kvm":        Args(sample, vmm.KVM, Descriptors{3, 4}),
-		"tcg":        Args(sample, vmm.TCG, Descriptors{3, 4}),
-		"no-network": Args(odd, vmm.TCG, Descriptors{}),
+		"kvm":        Args(sample, vmm.KVM, Setup{Network: 3, Monitor: 4}),
+		"tcg":        Args(sample, vmm.TCG, Setup{Network: 3, Monitor: 4}),
+		"no-network": Args(odd, vmm.TCG, Setup{}),
+		"restore":    Args(sample, vmm.TCG, Setup{Network: 3, Monitor: 4, Memory: "/s/memory"}),
+		"sink":       Args(sample, vmm.TCG, Setup{Network: 3, Monitor: 4, Memory: "/s/a,b", Shared: true, NoDisks: true}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			golden := filepath.Join("testdata", name+".args")
@@ -56,14 +58,14 @@ func TestArgs(t *testing.T) {
 func TestArgsLeaveTheConfigAlone(t *testing.T) {
 	cfg := sample
 	cfg.Cmdline = append(make([]string, 0, 10), "quiet")
-	Args(cfg, vmm.TCG, Descriptors{3, 4})
+	Args(cfg, vmm.TCG, Setup{Network: 3, Monitor: 4})
 	if beyond := cfg.Cmdline[:2][1]; beyond != "" {
 		t.Errorf("Args wrote %q behind the command line", beyond)
 	}
 }
 
 func TestKernelArgsComeBeforeTheConfigs(t *testing.T) {
-	args := Args(sample, vmm.TCG, Descriptors{})
+	args := Args(sample, vmm.TCG, Setup{})
 	line := args[slices.Index(args, "-append")+1]
 	if !strings.HasPrefix(line, "console=ttyS0 ") || !strings.HasSuffix(line, " quiet panic=-1") {
 		t.Errorf("the command line is %q: the last of two settings holds, which must be the config's", line)

@@ -2,6 +2,7 @@ package qemu
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"strings"
@@ -12,10 +13,29 @@ import (
 
 // machine is a running QEMU.
 type machine struct {
-	child   *process.Child
-	log     *vmm.Log
-	monitor *monitor
-	network chan struct{} // closed when the network has let go of the guest
+	program
+	child     *process.Child
+	log       *vmm.Log
+	monitor   *monitor
+	migration chan string   // what QEMU says of a migration under way, see await
+	network   chan struct{} // closed when the network has let go of the guest
+}
+
+// hear notes an event of QEMU's.
+func (m *machine) hear(event string, data json.RawMessage) {
+	if event != "MIGRATION" {
+		return
+	}
+	var migration struct {
+		Status string `json:"status"`
+	}
+	if json.Unmarshal(data, &migration) != nil {
+		return
+	}
+	select {
+	case m.migration <- migration.Status:
+	default: // nobody waits
+	}
 }
 
 // serve connects the network until QEMU ends, which closes the socket.

@@ -52,17 +52,16 @@ func newMonitor(conn *net.UnixConn, heard func(string, json.RawMessage)) *monito
 		turn: make(chan struct{}, 1), answers: make(chan message, 1), ended: make(chan struct{}),
 	}
 	m.turn <- struct{}{}
+	// What opens the protocol comes before all commands; QEMU takes it before it
+	// greets. Should it not, the next command says so.
+	m.send(command{Execute: "qmp_capabilities"})
 	go m.listen()
 	return m
 }
 
-// listen begins by what opens the protocol, which QEMU takes before it greets.
 func (m *monitor) listen() {
 	defer close(m.ended)
 	defer m.conn.Close()
-	if m.send(command{Execute: "qmp_capabilities"}) != nil {
-		return
-	}
 	lines := bufio.NewScanner(m.conn)
 	lines.Buffer(nil, maxMessage)
 	for lines.Scan() {

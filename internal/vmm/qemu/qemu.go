@@ -8,7 +8,6 @@ package qemu
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -97,11 +96,18 @@ func (b *backend) Start(ctx context.Context, cfg vmm.Config, network vmm.Network
 	if accel == vmm.TCG {
 		cfg.Cmdline = append(slices.Clone(cfg.Cmdline), b.tsc.kernelArg())
 	}
-	return start(ctx, path, cfg, accel, network)
+	return start(ctx, program{path, cfg, accel}, Setup{}, network)
+}
+
+// program is a QEMU and the VM that it is for.
+type program struct {
+	path  string
+	cfg   vmm.Config
+	accel string
 }
 
 // start runs QEMU with its two sockets.
-func start(ctx context.Context, path string, cfg vmm.Config, accel string, network vmm.Network) (*machine, error) {
+func start(ctx context.Context, p program, setup Setup, network vmm.Network) (*machine, error) {
 	cable, cablePeer, err := socketPair("network")
 	if err != nil {
 		return nil, err
@@ -114,11 +120,12 @@ func start(ctx context.Context, path string, cfg vmm.Config, accel string, netwo
 	}
 	defer controlPeer.Close()
 	const firstFile = 3
-	m := &machine{log: vmm.NewLog(cfg.Log, Program+": ")}
+	setup.Network, setup.Monitor = firstFile, firstFile+1
+	m := &machine{program: p, log: vmm.NewLog(p.cfg.Log, Program+": "), migration: make(chan string, maxStatuses)}
 	m.child, err = process.Start(ctx, process.Cmd{
-		Args:   append([]string{path}, Args(cfg, accel, Descriptors{Network: firstFile, Monitor: firstFile + 1})...),
+		Args:   append([]string{p.path}, Args(p.cfg, p.accel, setup)...),
 		Env:    []string{},
-		Stdout: cfg.Console,
+		Stdout: p.cfg.Console,
 		Stderr: m.log,
 		Files:  []*os.File{cablePeer, controlPeer},
 	})
@@ -127,7 +134,7 @@ func start(ctx context.Context, path string, cfg vmm.Config, accel string, netwo
 		control.Close()
 		return nil, fmt.Errorf("start qemu: %w", err)
 	}
-	m.monitor = newMonitor(control, func(string, json.RawMessage) {})
+	m.monitor = newMonitor(control, m.hear)
 	m.serve(network, cable)
 	return m, nil
 }

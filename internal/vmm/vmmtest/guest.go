@@ -58,9 +58,17 @@ func (s *suite) config(t *testing.T) vmm.Config {
 // start starts a guest, which ends with the test.
 func (s *suite) start(ctx context.Context, t *testing.T, cfg vmm.Config) *guest {
 	t.Helper()
+	return s.launch(t, cfg, func(cfg vmm.Config, network vmm.Network) (vmm.Machine, error) {
+		return s.backend.Start(ctx, cfg, network)
+	})
+}
+
+// launch has do start a guest, which ends with the test.
+func (s *suite) launch(t *testing.T, cfg vmm.Config, do func(vmm.Config, vmm.Network) (vmm.Machine, error)) *guest {
+	t.Helper()
 	g := &guest{t: t, cable: newCable(), console: newConsole(t), waited: make(chan struct{})}
 	cfg.Console = g.console
-	machine, err := s.backend.Start(ctx, cfg, g.cable)
+	machine, err := do(cfg, g.cable)
 	if err != nil {
 		t.Fatal(err)
 	}

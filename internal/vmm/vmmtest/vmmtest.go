@@ -58,6 +58,8 @@ func Run(t *testing.T, backend vmm.Backend, env Env) {
 	t.Run("panic", s.testPanic)
 	t.Run("shared disk", s.testSharedDisk)
 	t.Run("pause", s.testPause)
+	t.Run("save", s.testSave)
+	t.Run("bad state", s.testBadState)
 	t.Run("kill", s.testKill)
 	t.Run("cancel", s.testCancel)
 	t.Run("killed from outside", s.testKilledFromOutside)

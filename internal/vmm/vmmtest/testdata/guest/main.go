@@ -38,8 +38,16 @@ func main() {
 	}
 }
 
+// kept is what the guest was told to keep.
+var kept string
+
 func obey(c *cable, order string) {
+	if text, ok := strings.CutPrefix(order, "keep "); ok {
+		kept = text
+	}
 	switch order {
+	case "tell":
+		c.send("kept " + kept)
 	case "write":
 		say("write vda: %v", write("/dev/vda"))
 		say("write vdb: %v", write("/dev/vdb"))

@@ -1,0 +1,161 @@
+package firecracker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"banger/internal/vmm"
+)
+
+// The files of a saved guest, and for a moment in the VM's directory: nowhere
+// else may Firecracker write.
+const (
+	memoryFile = "memory" // its memory as it is, and as large, with holes
+	stateFile  = "state"
+)
+
+// snapshotCreate is the API's type SnapshotCreateParams.
+type snapshotCreate struct {
+	Type   string `json:"snapshot_type"`
+	State  string `json:"snapshot_path"`
+	Memory string `json:"mem_file_path"`
+}
+
+// snapshotLoad is the API's type SnapshotLoadParams.
+type snapshotLoad struct {
+	State  string        `json:"snapshot_path"`
+	Memory memoryBackend `json:"mem_backend"`
+	Resume bool          `json:"resume_vm"`
+}
+
+type memoryBackend struct {
+	Type string `json:"backend_type"`
+	Path string `json:"backend_path"`
+}
+
+func saveTo() snapshotCreate {
+	return snapshotCreate{Type: "Full", State: stateFile, Memory: memoryFile}
+}
+
+// loadFrom has Firecracker map the memory privately: what the guest writes to it
+// is its own.
+func loadFrom(dir string) snapshotLoad {
+	return snapshotLoad{
+		State:  filepath.Join(dir, stateFile),
+		Memory: memoryBackend{"File", filepath.Join(dir, memoryFile)},
+		Resume: true,
+	}
+}
+
+// Save implements vmm.Machine.
+func (m *machine) Save(ctx context.Context, dir string) error {
+	for _, name := range []string{memoryFile, stateFile} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("save the guest: %s is there already", filepath.Join(dir, name))
+		}
+	}
+	if err := m.Pause(ctx); err != nil {
+		return err
+	}
+	defer func() {
+		os.Remove(m.path(memoryFile))
+		os.Remove(m.path(stateFile))
+	}()
+	if err := m.api().send(ctx, http.MethodPut, "/snapshot/create", saveTo()); err != nil {
+		return err
+	}
+	if err := vmm.PunchZeros(ctx, m.path(memoryFile)); err != nil {
+		return fmt.Errorf("save the guest: %w", err)
+	}
+	for _, name := range []string{memoryFile, stateFile} {
+		if err := os.Rename(m.path(name), filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("save the guest: %w", err)
+		}
+	}
+	return nil
+}
+
+// Restore implements vmm.Backend.
+func (b *backend) Restore(ctx context.Context, cfg vmm.Config, dir string, network vmm.Network) (vmm.Machine, error) {
+	path, err := b.find()
+	if err != nil {
+		return nil, err
+	}
+	if err := cfg.CheckFiles(); err != nil {
+		return nil, err
+	}
+	if err := checkMemory(dir, cfg.MemoryMiB); err != nil {
+		return nil, err
+	}
+	m := newMachine(cfg)
+	if err := m.prepare(cfg); err != nil {
+		m.removeFiles()
+		return nil, err
+	}
+	listening, err := awaitFile(cfg.Dir, socketName)
+	if err != nil {
+		m.removeFiles()
+		return nil, fmt.Errorf("start firecracker: %w", err)
+	}
+	defer listening.close()
+	if err := m.start(ctx, b.Jail, jailed(path, cfg), cfg, network); err != nil {
+		m.removeFiles()
+		return nil, err
+	}
+	if err := m.load(ctx, dir, listening); err != nil {
+		m.Kill()
+		m.Wait()
+		return nil, fmt.Errorf("restore the guest: %w", err)
+	}
+	return m, nil
+}
+
+// checkMemory fails where a saved guest's memory is not whole: what lies behind
+// a file's end would kill Firecracker when the guest touches it.
+func checkMemory(dir string, memoryMiB int) error {
+	info, err := os.Stat(filepath.Join(dir, memoryFile))
+	if err != nil {
+		return fmt.Errorf("restore the guest: %w", err)
+	}
+	if want := int64(memoryMiB) << 20; info.Size() != want {
+		return fmt.Errorf("restore the guest: its memory has %d bytes, not %d", info.Size(), want)
+	}
+	return nil
+}
+
+// load has Firecracker go on with a guest, once it listens.
+func (m *machine) load(ctx context.Context, dir string, listening *fileWatch) error {
+	ended := make(chan struct{})
+	go func() {
+		m.child.Wait()
+		listening.close()
+		close(ended)
+	}()
+	if err := listening.wait(ctx); err != nil {
+		select {
+		case <-ended:
+			return m.verdict(m.child.Wait())
+		default:
+			return err
+		}
+	}
+	err := m.api().send(ctx, http.MethodPut, "/snapshot/load", loadFrom(dir))
+	for errors.Is(err, unix.ECONNREFUSED) { // between its bind and its listen
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ended:
+			return m.verdict(m.child.Wait())
+		}
+		err = m.api().send(ctx, http.MethodPut, "/snapshot/load", loadFrom(dir))
+	}
+	return err
+}

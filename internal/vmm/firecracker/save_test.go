@@ -1,0 +1,67 @@
+package firecracker
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"banger/internal/vmm"
+)
+
+func TestSaveOverwritesNothing(t *testing.T) {
+	for _, name := range []string{memoryFile, stateFile} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("other"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m := newMachine(vmm.Config{Dir: t.TempDir()})
+		if err := m.Save(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "is there already") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// A memory that ends early would kill Firecracker later.
+func TestCheckMemory(t *testing.T) {
+	dir := t.TempDir()
+	if err := checkMemory(dir, 1); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("none: %v", err)
+	}
+	path := filepath.Join(dir, memoryFile)
+	if err := os.WriteFile(path, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkMemory(dir, 1); err != nil {
+		t.Error(err)
+	}
+	if err := checkMemory(dir, 2); err == nil {
+		t.Error("half of a memory is believed")
+	}
+}
+
+func TestFileWatch(t *testing.T) {
+	dir := t.TempDir()
+	w, err := awaitFile(dir, "wanted")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"other", "wanted-not", "wanted"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.wait(t.Context()); err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := w.wait(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if _, err := awaitFile(filepath.Join(dir, "none"), "x"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no directory: %v", err)
+	}
+}
