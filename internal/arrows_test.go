@@ -21,7 +21,7 @@ var allowed = map[string][]string{
 
 	"internal/cli": {
 		"internal/agent", "internal/catalog", "internal/config", "internal/doctor", "internal/engine", "internal/imagebuild",
-		"internal/imagecat", "internal/imagemgr", "internal/jail", "internal/kernel", "internal/kernelcat", "internal/process", "internal/ref",
+		"internal/imagemgr", "internal/jail", "internal/kernel", "internal/process", "internal/ref",
 		"internal/size", "internal/statedir", "internal/vm", "internal/vmm/firecracker",
 	},
 	"internal/engine": {
