@@ -25,9 +25,10 @@ func (d *display) show(e engine.Event) {
 		d.output(e.Data)
 		return
 	}
-	d.progress.end()
+	d.progress.clear()
 	switch e := e.(type) {
 	case engine.Stage:
+		d.progress.end()
 		d.app.say("%s", e.Text)
 	case engine.Notice:
 		d.app.say("%s", e.Text)

@@ -105,6 +105,13 @@ func (p *progress) draw(step string, begins bool, done, total int64) {
 	}
 }
 
+// clear makes room for a message where the bar is, which comes again below it.
+func (p *progress) clear() {
+	if p.bar != nil {
+		p.bar.Clear()
+	}
+}
+
 // end leaves the bar as it is, and goes on in a new line.
 func (p *progress) end() {
 	if p.bar != nil {

@@ -110,8 +110,13 @@ func assigned(env []string) []string {
 	})
 }
 
+// guest is a running guest, as *agent.Client is.
+type guest interface {
+	Run(ctx context.Context, p agent.Program, streams agent.Streams) (int, error)
+}
+
 // run runs a completed program.
-func (p Program) run(ctx context.Context, client *agent.Client) (int, error) {
+func (p Program) run(ctx context.Context, in guest) (int, error) {
 	to := Attachment{Stdout: io.Discard, Stderr: io.Discard}
 	if p.Attach != nil {
 		var err error
@@ -122,7 +127,7 @@ func (p Program) run(ctx context.Context, client *agent.Client) (int, error) {
 	if to.Detach != nil {
 		defer to.Detach()
 	}
-	return client.Run(ctx, agent.Program{
+	return in.Run(ctx, agent.Program{
 		Exec:     agentapi.Exec{Argv: p.Argv, Line: p.Line, Dir: p.Dir, Env: p.Env, WaitInit: p.WaitInit},
 		Terminal: to.Terminal, Signals: to.Signals,
 	}, agent.Streams{Stdin: to.Stdin, Stdout: to.Stdout, Stderr: to.Stderr})

@@ -1,9 +1,16 @@
 package engine
 
 import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
 	"reflect"
 	"testing"
 
+	"banger/internal/agent"
 	"banger/internal/imagemgr"
 	"banger/internal/vm"
 )
@@ -69,5 +76,49 @@ func TestContainer(t *testing.T) {
 		if c, err := e.container(tt.vm); err != nil || (c != nil) != tt.want {
 			t.Errorf("%s: got %v, %v", tt.vm, c, err)
 		}
+	}
+}
+
+// fakeGuest is a guest that runs nothing.
+type fakeGuest struct {
+	ran []agent.Program
+	err error
+}
+
+func (g *fakeGuest) Run(_ context.Context, p agent.Program, streams agent.Streams) (int, error) {
+	g.ran = append(g.ran, p)
+	fmt.Fprint(streams.Stdout, "output")
+	fmt.Fprint(streams.Stderr, "errors")
+	return 7, g.err
+}
+
+// What a program is joined to is let go of, however it ends.
+func TestAttach(t *testing.T) {
+	lost := errors.New("lost")
+	for _, tt := range []struct {
+		name     string
+		opens    error
+		runs     error
+		detached int
+	}{
+		{"ends", nil, nil, 1},
+		{"lost", nil, lost, 1},
+		{"does not open", lost, nil, 0},
+	} {
+		g, detached := &fakeGuest{err: tt.runs}, 0
+		var out bytes.Buffer
+		p := Program{Argv: []string{"true"}, Attach: func() (Attachment, error) {
+			return Attachment{Stdout: &out, Stderr: io.Discard, Detach: func() { detached++ }}, tt.opens
+		}}
+		status, err := p.run(t.Context(), g)
+		if want := cmp.Or(tt.opens, tt.runs); !errors.Is(err, want) || detached != tt.detached {
+			t.Errorf("%s: got %d, %v, detached %d times", tt.name, status, err, detached)
+		}
+		if ran := len(g.ran) == 1 && out.String() == "output"; ran != (tt.opens == nil) {
+			t.Errorf("%s: ran %v", tt.name, g.ran)
+		}
+	}
+	if status, err := (Program{Line: "exit 7"}).run(t.Context(), &fakeGuest{}); status != 7 || err != nil {
+		t.Errorf("unattached: got %d, %v", status, err)
 	}
 }
