@@ -2,9 +2,9 @@
 // flags into an options struct, makes one call of package engine and prints what
 // comes back.
 //
-// errors.go is the one map from errors to messages, hints and exit codes, and
-// events.go from events to what is printed meanwhile. The package decides nothing
-// about VMs, images or kernels itself.
+// errors.go is the one map from errors to messages and exit codes, hints.go from
+// errors to what to do, and events.go from events to what is printed meanwhile. The
+// package decides nothing about VMs, images or kernels itself.
 package cli
 
 import (

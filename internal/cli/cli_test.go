@@ -63,6 +63,16 @@ func TestHints(t *testing.T) {
 	}
 }
 
+// No status that a guest claims reads as success, but 0.
+func TestExitCodes(t *testing.T) {
+	a := &app{}
+	for status, want := range map[int]int{0: 0, 1: 1, 255: 255, 256: 255, 1 << 31: 255, -256: 255} {
+		if got := a.report(t.Context(), ended(status, nil)); got != want {
+			t.Errorf("%d: got %d", status, got)
+		}
+	}
+}
+
 func TestCompleteEnv(t *testing.T) {
 	t.Setenv("SET", "here")
 	os.Unsetenv("UNSET")
