@@ -12,14 +12,33 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
+	"time"
 
 	"banger/internal/agentapi"
 )
 
+// File is a file or directory to copy.
+type File struct {
+	Name    string // in the guest: slash-separated, relative
+	From    string // on the host; "" is Name below the directory that is copied
+	Content []byte // in place of what a file holds, unless nil
+}
+
 // CopyDir copies the named files and directories of dir, slash-separated paths
 // below it and parents before children, to the directory target in the guest.
 func (c *Client) CopyDir(ctx context.Context, dir string, names []string, target string) error {
-	return c.copy(ctx, dir, target, func(root *os.Root, w io.Writer) error { return pack(root, names, w) })
+	files := make([]File, len(names))
+	for i, name := range names {
+		files[i].Name = name
+	}
+	return c.CopyFiles(ctx, dir, files, target)
+}
+
+// CopyFiles copies files, of dir where they do not say otherwise and parents
+// before children, to the directory target in the guest.
+func (c *Client) CopyFiles(ctx context.Context, dir string, files []File, target string) error {
+	return c.copy(ctx, dir, target, func(root *os.Root, w io.Writer) error { return pack(root, files, w) })
 }
 
 // CopyFile copies a file, or what a symbolic link leads to, to the path target in
@@ -102,19 +121,44 @@ func (c *Client) serve(ctx context.Context, start request, streams Streams) erro
 	return nil
 }
 
-// pack writes the named files below root as a tar.
-func pack(root *os.Root, names []string, w io.Writer) error {
+// pack writes files as a tar; those below root where they do not say otherwise.
+func pack(root *os.Root, files []File, w io.Writer) error {
 	tw := tar.NewWriter(w)
-	for _, name := range names {
-		err := packOne(root, name, path.Clean(name), tw)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // git lists files that are deleted and not yet staged so
+	for _, f := range files {
+		err := packFile(root, f, tw)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+			continue // removed since they were listed
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return tw.Close()
+}
+
+func packFile(root *os.Root, f File, tw *tar.Writer) error {
+	name := path.Clean(f.Name)
+	switch {
+	case f.Content != nil:
+		return packBytes(name, f.Content, tw)
+	case f.From == "":
+		return packOne(root, f.Name, name, tw)
+	}
+	dir, err := os.OpenRoot(filepath.Dir(f.From))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return packOne(dir, filepath.Base(f.From), name, tw)
+}
+
+func packBytes(name string, content []byte, tw *tar.Writer) error {
+	header := tar.Header{Typeflag: tar.TypeReg, Name: name, Size: int64(len(content)), Mode: 0o644, ModTime: time.Now()}
+	if err := tw.WriteHeader(&header); err != nil {
+		return err
+	}
+	_, err := tw.Write(content)
+	return err
 }
 
 // packOne writes the file name under another one.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"banger/internal/agent"
 	"banger/internal/imagemgr"
 	"banger/internal/project"
 	"banger/internal/vm"
@@ -68,7 +69,7 @@ func (e *Engine) runIn(ctx context.Context, name string, copied copiedDir, p Pro
 	}
 	defer client.Close()
 	if copied.dir != "" {
-		if err := client.CopyDir(ctx, copied.dir, copied.files, copied.target); err != nil {
+		if err := client.CopyFiles(ctx, copied.dir, copied.files, copied.target); err != nil {
 			return 0, err
 		}
 	}
@@ -86,7 +87,7 @@ func (p Program) orEntrypoint(c *imagemgr.Config) Program {
 // copiedDir is a directory that is copied into a guest.
 type copiedDir struct {
 	dir    string // absolute; "" is none
-	files  []string
+	files  []agent.File
 	target string // below the user's home
 }
 
@@ -100,7 +101,10 @@ func projectAt(ctx context.Context, dir string) (c copiedDir, err error) {
 	if c.target = filepath.Base(c.dir); c.target == "/" {
 		return c, errors.New("the root directory cannot be copied into a guest")
 	}
-	c.files, err = project.Files(ctx, c.dir)
+	files, err := project.Files(ctx, c.dir)
+	for _, f := range files {
+		c.files = append(c.files, agent.File(f))
+	}
 	return c, err
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -99,7 +98,7 @@ func TestRunOfDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := projectAt(t.Context(), dir)
-	if err != nil || c.dir != dir || c.target != filepath.Base(dir) || !slices.Equal(c.files, []string{"file"}) {
+	if err != nil || c.dir != dir || c.target != filepath.Base(dir) || len(c.files) != 1 || c.files[0].Name != "file" {
 		t.Errorf("got %+v, %v", c, err)
 	}
 	if _, err := projectAt(t.Context(), "/"); err == nil {

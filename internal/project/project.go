@@ -1,23 +1,31 @@
 // Package project lists the files of a directory that belong into a guest: of
-// a git repository those that are tracked or at least not ignored, and .git;
-// of any other directory all. It changes nothing.
+// a git repository those that are tracked or at least not ignored, those of its
+// submodules and of repositories within it, and what git itself needs to work
+// on the copy; of any other directory all. It changes nothing.
+//
+// Where a repository's own data lies elsewhere (a worktree, a submodule, a
+// clone that borrows objects), the copy gets it as a plain .git directory.
 package project
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
-	"strings"
-
-	"banger/internal/process"
 )
 
-// Files returns the files and directories to copy from dir, slash-separated
-// and relative to it, parents before children.
-func Files(ctx context.Context, dir string) ([]string, error) {
+// File is a file, a directory or a symbolic link to copy.
+type File struct {
+	Name    string // in the copy: slash-separated, relative
+	From    string // on the host, where it is not at Name below the directory
+	Content []byte // what a regular file is to hold, where that is not what From does
+}
+
+// Files returns what to copy from dir, parents before children.
+func Files(ctx context.Context, dir string) ([]File, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, err
@@ -25,43 +33,60 @@ func Files(ctx context.Context, dir string) ([]string, error) {
 	if !info.IsDir() {
 		return nil, fmt.Errorf("%s is not a directory", dir)
 	}
-	_, err = os.Lstat(filepath.Join(dir, ".git"))
-	isRepository := err == nil
-	files, err := gitFiles(ctx, dir)
-	switch {
-	case err != nil && isRepository:
-		return nil, fmt.Errorf("list the files of the repository %s: %w", dir, err)
-	case err != nil:
-		return walk(dir, ".")
-	case isRepository:
-		own, err := walk(dir, ".git")
-		return append(own, files...), err
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return nil, err
 	}
-	return files, nil // a part of a repository
-}
-
-func gitFiles(ctx context.Context, dir string) ([]string, error) {
-	out, err := process.Output(ctx, "git", "-C", dir, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+	git, err := newGit(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var files []string
-	for name := range bytes.SplitSeq(out, []byte{0}) {
-		if len(name) > 0 {
-			files = append(files, strings.TrimSuffix(string(name), "/"))
-		}
+	inTree, err := git.hasWorkTree(ctx, dir)
+	if err != nil {
+		return nil, fmt.Errorf("list the files of the repository %s: %w", dir, err)
 	}
-	return files, nil
+	l := &list{git: git, top: dir}
+	if inTree {
+		err = l.addWorkTree(ctx, ".")
+	} else {
+		err = l.addAll(".", dir)
+	}
+	return l.files, err
 }
 
-// walk lists everything from start, which is below dir, on.
-func walk(dir, start string) ([]string, error) {
-	var files []string
-	err := fs.WalkDir(os.DirFS(dir), start, func(path string, _ fs.DirEntry, err error) error {
-		if err == nil && path != "." {
-			files = append(files, path)
+// list is what is to be copied of the directory top.
+type list struct {
+	git   *git
+	top   string
+	files []File
+}
+
+func (l *list) add(name string) { l.files = append(l.files, File{Name: name}) }
+
+// host is where the file of a name is.
+func (l *list) host(name string) string { return filepath.Join(l.top, filepath.FromSlash(name)) }
+
+// addAll adds everything in the directory from under name; as far as it is not
+// there any more, something else has removed it.
+func (l *list) addAll(name, from string) error {
+	return filepath.WalkDir(from, func(file string, _ fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return err
+		}
+		below, err := filepath.Rel(from, file)
+		if as := path.Join(name, filepath.ToSlash(below)); err == nil && as != "." {
+			l.addFrom(as, file)
 		}
 		return err
 	})
-	return files, err
+}
+
+// addFrom adds the host's file from under name.
+func (l *list) addFrom(name, from string) {
+	if from == l.host(name) {
+		from = ""
+	}
+	l.files = append(l.files, File{Name: name, From: from})
 }

@@ -1,0 +1,216 @@
+package project
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestMain keeps the configuration of who runs the tests out of them.
+func TestMain(m *testing.M) {
+	for name, value := range map[string]string{
+		"GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_SYSTEM": os.DevNull, "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b",
+		"GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b", "GIT_CEILING_DIRECTORIES": os.TempDir(),
+	} {
+		os.Setenv(name, value)
+	}
+	os.Exit(m.Run())
+}
+
+// sh runs a script in dir.
+func sh(t *testing.T, dir, script string) string {
+	t.Helper()
+	cmd := exec.Command("sh", "-ec", "git() { command git -c protocol.file.allow=always -c init.defaultBranch=main \"$@\"; }\n"+script)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", script, err, out)
+	}
+	return string(out)
+}
+
+// copyOf makes the copy of dir that a guest gets, with nothing of the rest.
+func copyOf(t *testing.T, dir string) string {
+	t.Helper()
+	files, err := Files(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := t.TempDir()
+	for _, f := range files {
+		from, as := filepath.Join(dir, f.Name), filepath.Join(to, f.Name)
+		if f.From != "" {
+			from = f.From
+		}
+		info, err := os.Lstat(from)
+		switch {
+		case f.Content != nil:
+			err = os.WriteFile(as, f.Content, 0o644)
+		case err != nil:
+		case info.IsDir():
+			err = os.MkdirAll(as, 0o755)
+		default:
+			err = os.MkdirAll(filepath.Dir(as), 0o755)
+			if err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) == 0 {
+				os.Remove(as)
+				err = exec.Command("cp", "-a", from, as).Run()
+			}
+		}
+		if err != nil {
+			t.Fatalf("copy %+v: %v", f, err)
+		}
+	}
+	return to
+}
+
+// content lists the files in dir, without those of repositories.
+func content(t *testing.T, dir string) string {
+	return sh(t, dir, `find . -name .git -prune -o ! -type d -print0 | tr '\0\n' '\n?' | LC_ALL=C sort | tr '\n' ' '`)
+}
+
+// Each script makes the directory p; its copy has these files, and git says
+// this of it.
+func TestFiles(t *testing.T) {
+	const commit = "git add -A; git commit -qm 1; "
+	for _, tt := range []struct{ name, script, want, git string }{
+		{"no repository", "mkdir p; cd p; echo a >a; mkdir d; echo b >d/b", "./a ./d/b ", ""},
+		{"ignored", "git init -q p; cd p; echo '*.o' >.gitignore; echo x >x.o; echo y >y.o; git add -f y.o; echo s >.git/info/exclude; echo s >s; " + commit, "./.gitignore ./y.o ", ""},
+		{"empty", "git init -q p", "", ""},
+		{"part", "git init -q r; cd r; mkdir p; echo a >p/a; echo o >p/o; echo o >.gitignore; " + commit + "mv ../r ../q; ln -s q/p ../p", "./a ", "none"},
+		{"an ignored part", "git init -q r; cd r; mkdir p; echo a >p/a; echo p >.gitignore; " + commit + "ln -s r/p ../p", "./a ", "none"},
+		{"bare", "git init -q r; cd r; echo a >a; " + commit + "git clone -q --bare . ../p; cd ../p; ls -A | wc -l", "", "bare"},
+		{"submodule", "git init -q lib; cd lib; echo l >l; " + commit + "cd ..; git init -q p; cd p; git submodule -q add ../lib v/lib; " + commit + "echo n >v/lib/n",
+			"./.gitmodules ./v/lib/l ./v/lib/n ", ""},
+		{"a submodule alone", "git init -q lib; cd lib; echo l >l; " + commit + "cd ..; git init -q r; cd r; git submodule -q add ../lib v; " + commit + "ln -s r/v ../p",
+			"./l ", ""},
+		{"submodule without files", "git init -q lib; cd lib; echo l >l; " + commit + "cd ..; git init -q r; cd r; git submodule -q add ../lib v; " + commit + "git clone -q . ../p",
+			"./.gitmodules ", ""},
+		{"nested", "git init -q p; cd p; echo a >a; " + commit + "git init -q n; cd n; echo f >f; echo o >o; echo o >.gitignore; " + commit, "./a ./n/.gitignore ./n/f ", ""},
+		{"worktree", "git init -q r; cd r; echo a >a; " + commit + "git worktree add -q ../p -b side; cd ../p; echo b >b; " + commit, "./a ./b ", ""},
+		{"worktree of a bare one", "git init -q r; cd r; echo a >a; " + commit + "git clone -q --bare . ../b; cd ../b; git worktree add -q ../p -b side", "./a ", ""},
+		{"worktree within", "git init -q p; cd p; echo a >a; " + commit + "git worktree add -q w -b side; echo b >w/b", "./a ./w/a ./w/b ", ""},
+		{"worktree with a submodule", "git init -q lib; cd lib; echo l >l; " + commit + "cd ..; git init -q r; cd r; git submodule -q add ../lib v; " + commit +
+			"git worktree add -q ../p -b side; cd ../p; git submodule -q update --init", "./.gitmodules ./v/l ", ""},
+		{"sparse worktree", "git init -q r; cd r; mkdir i o; echo a >i/a; echo b >o/b; " + commit + "git worktree add -q ../p -b side; cd ../p; git sparse-checkout set i", "./i/a ", ""},
+		{"linked repository", "git init -q r; cd r; echo a >a; " + commit + "cd ..; mkdir p; mv r/.git g; mv r/a p; ln -s ../g p/.git", "./a ", ""},
+		{"separate repository", "git init -q --separate-git-dir=g p; cd p; echo a >a; " + commit, "./a ", ""},
+		{"borrowed objects", "git init -q r; cd r; echo a >a; " + commit + "git gc -q; git clone -q --shared . ../s; git clone -q --shared ../s ../p; cd ../p; echo b >b; " + commit, "./a ./b ", ""},
+		{"odd names", `git init -q p; cd p; echo 1 >"$(printf 'new\nline')"; echo 2 >"$(printf 'caf\351')"; echo 3 >'quo"te'; echo 4 >'tab	'; echo 5 >A; echo 6 >a; ` + commit + "echo 7 >' -'",
+			"./ - ./A ./a ./caf\xe9 ./new?line ./quo\"te ./tab\t ", ""},
+		{"replaced", "git init -q p; cd p; echo 1 >f; mkdir d l; echo 2 >d/x; echo 3 >l/y; " + commit + "rm f; mkdir f; echo 4 >f/z; rm -r d; echo 5 >d; rm -r l; ln -s f l; echo 6 >f/y",
+			"./d ./f/y ./f/z ./l ", ""},
+		{"conflict", "git init -q p; cd p; echo 1 >c; " + commit + "git checkout -qb s; echo 2 >c; " + commit + "git checkout -q main; echo 3 >c; " + commit + "git merge -q s >/dev/null || true", "./c ", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			sh(t, dir, tt.script)
+			actual, err := filepath.EvalSymlinks(filepath.Join(dir, "p"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			state := "git status --porcelain; git log --all --oneline | sort; git rev-parse --abbrev-ref HEAD || true"
+			if tt.git == "none" || tt.name == "no repository" {
+				state = ":"
+			}
+			if tt.git == "bare" {
+				state = "git log --oneline"
+			}
+			before := sh(t, actual, state)
+			to := copyOf(t, actual)
+			if err := os.RemoveAll(dir); err != nil { // the guest does not have the rest
+				t.Fatal(err)
+			}
+			if got := content(t, to); got != tt.want && tt.git != "bare" {
+				t.Errorf("the copy has %q, want %q", got, tt.want)
+			}
+			if got := sh(t, to, state+"; git fsck --no-dangling --connectivity-only 2>&1 | grep -v notice || true"); state != ":" && strings.TrimSpace(got) != strings.TrimSpace(before) {
+				t.Errorf("git says in the copy\n%s\nand in the original\n%s", got, before)
+			}
+		})
+	}
+}
+
+// A hook's git has the hook's repository in its environment.
+func TestFilesFromAHook(t *testing.T) {
+	dir := t.TempDir()
+	sh(t, dir, "git init -q other; echo o >other/o; git -C other add o; git init -q p; echo a >p/a; echo s >p/.git/info/exclude; echo s >p/s")
+	t.Setenv("GIT_DIR", filepath.Join(dir, "other/.git"))
+	t.Setenv("GIT_INDEX_FILE", filepath.Join(dir, "other/.git/index"))
+	t.Setenv("GIT_WORK_TREE", filepath.Join(dir, "other"))
+	if names := names(t, filepath.Join(dir, "p")); !slices.Equal(names, []string{"a"}) {
+		t.Errorf("the copy has %q", names)
+	}
+}
+
+// What the repository has git run while it looks for files is not run.
+func TestFilesRunNothing(t *testing.T) {
+	dir := t.TempDir()
+	mark := filepath.Join(dir, "ran")
+	sh(t, dir, "git init -q p; cd p; echo a >a; git add a; printf '#!/bin/sh\ntouch "+mark+"\n' >../hook; chmod +x ../hook; git config core.fsmonitor ../hook")
+	names(t, filepath.Join(dir, "p"))
+	if exists(mark) {
+		t.Error("the repository's fsmonitor was run")
+	}
+}
+
+// Where git cannot tell what it ignores, nothing is copied.
+func TestFilesRefuse(t *testing.T) {
+	for name, tt := range map[string]struct{ script, path, want string }{
+		"a repository that is gone": {"mkdir p; echo 'gitdir: /nowhere' >p/.git", "", "/nowhere"},
+		"no git":                    {"git init -q r; mkdir r/p; ln -s r/p p", "/nonexistent", "git is not installed"},
+		"a damaged index":           {"git init -q r; mkdir r/p; ln -s r/p p; echo x >r/.git/index", "", "index"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			sh(t, dir, tt.script)
+			if tt.path != "" {
+				t.Setenv("PATH", tt.path)
+			}
+			if _, err := Files(t.Context(), filepath.Join(dir, "p")); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestFilesWithoutGit(t *testing.T) {
+	dir := t.TempDir()
+	sh(t, dir, "mkdir p; echo a >p/a")
+	t.Setenv("PATH", "/nonexistent")
+	if names := names(t, filepath.Join(dir, "p")); !slices.Equal(names, []string{"a"}) {
+		t.Errorf("the copy has %q", names)
+	}
+}
+
+// git's own socket and a FIFO stop nothing.
+func TestFilesThatAreNone(t *testing.T) {
+	dir := t.TempDir()
+	sh(t, dir, "git init -q p; echo a >p/a")
+	if err := syscall.Mkfifo(filepath.Join(dir, "p/fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if names := names(t, filepath.Join(dir, "p")); !slices.Contains(names, "a") {
+		t.Errorf("the copy has %q", names)
+	}
+}
+
+// names lists a directory's files, without those of repositories.
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	files, err := Files(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, f := range files {
+		if !bytes.Contains([]byte(f.Name), []byte(dotGit)) {
+			out = append(out, f.Name)
+		}
+	}
+	return out
+}
