@@ -102,7 +102,7 @@ func edit(dir string, change func([]byte, []catalog.Source) ([]byte, []catalog.S
 	if after, err := parse(text); err != nil || !same(before, after) {
 		return fmt.Errorf("%s is written in a way that banger does not know how to change: edit it by hand", path)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := statedir.MakeDir(dir); err != nil {
 		return err
 	}
 	return statedir.WriteFile(path, text)

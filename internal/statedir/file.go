@@ -1,11 +1,18 @@
 package statedir
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
+
+const newPrefix = ".new-"
 
 // WriteJSON puts v at path, indented, in one step: a reader sees the old file
 // or the new one, also after a crash.
@@ -18,34 +25,50 @@ func WriteJSON(path string, v any) error {
 }
 
 // WriteFile is WriteJSON for bytes. A new file is the owner's alone; one that is
-// there keeps its mode.
-func WriteFile(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-")
+// there keeps its mode. The file that becomes it is a lock until then, so that
+// what a writer left that died is the next one's, or is swept up.
+func WriteFile(path string, data []byte) error {
+	dir, base := filepath.Split(path)
+	err := writeFile(filepath.Join(dir, newPrefix+base), path, data)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+		return fmt.Errorf("write %s: %w", base, err)
 	}
-	defer func() {
-		f.Close()
-		if err != nil {
-			os.Remove(f.Name())
-			err = fmt.Errorf("write %s: %w", filepath.Base(path), err)
-		}
-	}()
+	return nil
+}
+
+func writeFile(draft, path string, data []byte) error {
+	lock, err := take(context.Background(), draft, unix.F_OFD_SETLKW)
+	if err != nil {
+		return err
+	}
+	if err := fill(lock.file, modeOf(path), data); err != nil {
+		lock.Remove()
+		return err
+	}
+	if err := os.Rename(draft, path); err != nil {
+		lock.Remove()
+		return err
+	}
+	lock.Release()
+	return flush(filepath.Dir(path))
+}
+
+func modeOf(path string) fs.FileMode {
 	if before, err := os.Stat(path); err == nil {
-		if err := f.Chmod(before.Mode().Perm()); err != nil {
-			return err
-		}
+		return before.Mode().Perm()
+	}
+	return 0o600
+}
+
+// fill makes data all of f, on the disk too.
+func fill(f *os.File, mode fs.FileMode, data []byte) error {
+	if err := errors.Join(f.Chmod(mode), f.Truncate(0)); err != nil {
+		return err
 	}
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncPath(filepath.Dir(path))
+	return flushFile(f)
 }
 
 // ReadJSON fills v from the file at path.

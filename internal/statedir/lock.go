@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -51,7 +52,26 @@ func WaitLock(ctx context.Context, path string) (*Lock, error) {
 	}
 }
 
-// Locked tells whether a living process holds the lock at path.
+// aMoment is how long a lock is waited for that is held for less than that, or
+// for long.
+const aMoment = 2 * time.Second
+
+// LockSoon takes the lock at path from who holds it for a moment, such as to
+// sweep up. The error is ErrLocked where it is held for longer.
+func LockSoon(ctx context.Context, path string) (*Lock, error) {
+	if lock, err := TryLock(path); !errors.Is(err, ErrLocked) {
+		return lock, err
+	}
+	moment, cancel := context.WithTimeout(ctx, aMoment)
+	defer cancel()
+	lock, err := WaitLock(moment, path)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		err = ErrLocked
+	}
+	return lock, err
+}
+
+// Locked reports whether a living process holds the lock at path.
 func Locked(path string) bool {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -62,9 +82,9 @@ func Locked(path string) bool {
 	return unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &lk) == nil && lk.Type != unix.F_UNLCK
 }
 
-// Release lets the lock go and leaves its file.
+// Release lets the lock go and leaves its file. There need not be one.
 func (l *Lock) Release() {
-	if l.file != nil {
+	if l != nil && l.file != nil {
 		l.file.Close()
 		l.file = nil
 	}

@@ -30,8 +30,24 @@ func ListenSocket(path string) (net.Listener, error) {
 		listener.Close()
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	return listener, nil
+	return &socket{listener, path}, nil
 }
+
+// socket is a listener that takes its file away when it is closed: the path that
+// it knows of itself does not last.
+type socket struct {
+	net.Listener
+	path string
+}
+
+func (s *socket) Close() error {
+	os.Remove(s.path)
+	return s.Listener.Close()
+}
+
+// RemoveSocket deletes what a dead process left of the socket at path. The caller
+// holds the lock beside it.
+func RemoveSocket(path string) { os.Remove(path) }
 
 // DialSocket connects to the socket at path.
 func DialSocket(ctx context.Context, path string) (net.Conn, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,10 +26,10 @@ type Stage struct {
 // Stage makes a staging directory beside the tree's entries and sweeps up
 // those that dead processes left. The caller must Publish, Replace or Discard.
 func (t Tree) Stage() (*Stage, error) {
-	if err := os.MkdirAll(t.Dir, 0o700); err != nil {
+	if err := MakeDir(t.Dir); err != nil {
 		return nil, fmt.Errorf("stage %s: %w", t.Kind, err)
 	}
-	t.sweep()
+	t.Sweep()
 	lockFile, err := os.CreateTemp(t.Dir, stagePrefix+"*"+lockSuffix)
 	if err != nil {
 		return nil, fmt.Errorf("stage %s: %w", t.Kind, err)
@@ -57,7 +56,7 @@ func (s *Stage) Path(elem ...string) string {
 // Publish flushes the staged files to disk and gives them their name. The
 // error is ErrExist where the name is taken; the stage is then still there.
 func (s *Stage) Publish(name string) error {
-	if err := syncTree(s.Dir); err != nil {
+	if err := flushTree(s.Dir); err != nil {
 		return fmt.Errorf("publish %s %q: %w", s.tree.Kind, name, err)
 	}
 	if err := s.tree.moveTo(s.Dir, name, unix.RENAME_NOREPLACE); err != nil {
@@ -68,7 +67,8 @@ func (s *Stage) Publish(name string) error {
 }
 
 // Replace is Publish for a name that may be taken: the old entry is exchanged
-// for the new one in one step, then deleted.
+// for the new one in one step, then deleted. Also after a crash there is the old
+// one or the new one, whole.
 func (s *Stage) Replace(name string) error {
 	err := s.Publish(name)
 	if !errors.Is(err, ErrExist) {
@@ -89,43 +89,4 @@ func (s *Stage) Discard() {
 	}
 	os.RemoveAll(s.Dir)
 	s.lock.Remove()
-}
-
-// sweep deletes what processes that are gone left staged or half deleted.
-func (t Tree) sweep() {
-	trash, _ := filepath.Glob(filepath.Join(t.Dir, trashPrefix+"*"))
-	for _, dir := range trash {
-		os.RemoveAll(dir)
-	}
-	locks, _ := filepath.Glob(filepath.Join(t.Dir, stagePrefix+"*"+lockSuffix))
-	for _, path := range locks {
-		lock, err := TryLock(path)
-		if err != nil {
-			continue // its maker lives
-		}
-		os.RemoveAll(strings.TrimSuffix(path, lockSuffix))
-		lock.Remove()
-	}
-}
-
-// syncTree flushes every file and directory below dir.
-func syncTree(dir string) error {
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.Type().IsRegular() || d.IsDir() {
-			return syncPath(path)
-		}
-		return nil
-	})
-}
-
-func syncPath(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
 }

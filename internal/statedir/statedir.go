@@ -31,6 +31,7 @@ const (
 	SupervisorLog = "supervisor.log"
 	Socket        = "banger.sock"
 	LockFile      = "lock"
+	Claim         = "claim"        // locked by the run of an ephemeral VM
 	ClientKey     = "id_ed25519"   // logs in to the guest
 	HostKey       = "host_ed25519" // the guest's own, private
 	KnownHosts    = "known_hosts"  // the same, public, for OpenSSH
@@ -89,6 +90,9 @@ func (d Dirs) BlobTree() Tree {
 
 // BinDir is where users may put VMMs of their own.
 func (d Dirs) BinDir() string { return filepath.Join(d.Data, "bin") }
+
+// BuildTree holds what is being made of a Dockerfile, and nothing else for long.
+func (d Dirs) BuildTree() Tree { return Tree{Kind: "build", Dir: filepath.Join(d.Cache, "builds")} }
 
 // AptDir is the cache for apt's lists and downloads.
 func (d Dirs) AptDir() string { return filepath.Join(d.Cache, "apt") }

@@ -3,6 +3,7 @@ package statedir
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -149,17 +150,112 @@ func TestSweep(t *testing.T) {
 	abandoned := stageWith(t, tree, "dead")
 	abandoned.lock.Release() // as the kernel does when its process dies
 	living := stageWith(t, tree, "alive")
-	if err := os.Mkdir(tree.Path(trashPrefix+"x"), 0o700); err != nil {
+	halfMade := tree.Path(stagePrefix + "without-lock") // as a power cut can leave it
+	for _, dir := range []string{tree.Path(trashPrefix + "x"), halfMade} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dead, err := tree.Lock(t.Context(), "dead")
+	if err != nil {
 		t.Fatal(err)
 	}
-	stageWith(t, tree, "next").Discard()
+	dead.Release()
+	held, err := tree.Lock(t.Context(), "held")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(tree.Path(newPrefix+"file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tree.Sweep()
+	wantOnly(t, tree, ".lock-held", filepath.Base(living.Dir), filepath.Base(living.Dir)+lockSuffix)
 	if _, err := os.Stat(abandoned.Dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("an abandoned stage is still there: %v", err)
 	}
 	if err := living.Publish("a"); err != nil {
 		t.Errorf("a living stage was swept up: %v", err)
 	}
+	held.Remove()
 	wantOnly(t, tree, "a")
+}
+
+// Every root is swept, and none is made for it.
+func TestSweepDirs(t *testing.T) {
+	top := t.TempDir()
+	d := Dirs{
+		State: filepath.Join(top, "state"), Cache: filepath.Join(top, "cache"),
+		Config: filepath.Join(top, "config"), Kernels: filepath.Join(top, "kernels"),
+	}
+	d.Sweep()
+	if entries, _ := os.ReadDir(top); len(entries) > 0 {
+		t.Errorf("sweeping made %v", entries)
+	}
+	dirs := []string{d.Kernels, d.ImageTree().Dir, d.VMTree().Dir, d.BlobTree().Dir, d.CatalogTree().Dir, d.BuildTree().Dir, d.AptDir(), d.Config}
+	for _, dir := range dirs {
+		if err := MakeDir(dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, newPrefix+"x"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.Sweep()
+	for _, dir := range dirs {
+		wantOnly(t, Tree{Dir: dir})
+	}
+}
+
+// Makers and sweepers at once: none takes from another what it makes.
+func TestSweepBesideMakers(t *testing.T) {
+	tree := testTree(t)
+	var makers, sweepers sync.WaitGroup
+	done := make(chan struct{})
+	for range 4 {
+		sweepers.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					tree.Sweep()
+				}
+			}
+		})
+	}
+	for i := range 8 {
+		makers.Go(func() {
+			for j := range 20 {
+				makeAndRemove(t, tree, fmt.Sprintf("%d-%d", i, j))
+			}
+		})
+	}
+	makers.Wait()
+	close(done)
+	sweepers.Wait()
+	tree.Sweep()
+	wantOnly(t, tree, "file")
+}
+
+func makeAndRemove(t *testing.T, tree Tree, name string) {
+	lock, err := tree.Lock(t.Context(), name)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer lock.Remove()
+	stage, err := tree.Stage()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer stage.Discard()
+	if err := os.WriteFile(stage.Path("file"), []byte(name), 0o600); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(stage.Publish(name), WriteJSON(filepath.Join(tree.Dir, "file"), name), tree.Remove(name)); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestStagesInParallel(t *testing.T) {

@@ -14,8 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrExist says that a name is taken.
-var ErrExist = errors.New("already exists")
+// ErrExist says that a name is taken, ErrAbsent that there is nothing of it.
+var (
+	ErrExist  = errors.New("already exists")
+	ErrAbsent = errors.New("does not exist")
+)
 
 const (
 	trashPrefix = ".trash-"
@@ -56,13 +59,13 @@ func (t Tree) Names() ([]string, error) {
 	return names, nil
 }
 
-// Remove takes the named entry away: it vanishes at once and whole, its files
-// are deleted after that.
+// Remove takes the named entry away: it vanishes at once, whole and for good, its
+// files are deleted after that.
 func (t Tree) Remove(name string) error {
 	trash := t.Path(trashPrefix + rand.Text())
 	err := os.Rename(t.Path(name), trash)
 	if err == nil {
-		err = os.RemoveAll(trash)
+		err = errors.Join(flush(t.Dir), os.RemoveAll(trash))
 	}
 	if err != nil {
 		return fmt.Errorf("remove %s %q: %w", t.Kind, name, err)
@@ -78,10 +81,37 @@ func (t Tree) Rename(from, to string) error {
 // Lock waits for the right to make the named entry, which is nobody else's
 // until the lock is removed. It binds only those who ask for it.
 func (t Tree) Lock(ctx context.Context, name string) (*Lock, error) {
-	if err := os.MkdirAll(t.Dir, 0o700); err != nil {
+	if err := MakeDir(t.Dir); err != nil {
 		return nil, fmt.Errorf("lock %s %q: %w", t.Kind, name, err)
 	}
 	return WaitLock(ctx, t.Path(lockPrefix+name))
+}
+
+// Watch calls look, which reads the named entry, until what look found is true of
+// one entry: what another process removes or replaces meanwhile is neither whole
+// nor damaged. The error is ErrAbsent where there is none.
+func (t Tree) Watch(name string, look func() error) error {
+	for {
+		dir, err := os.Open(t.Path(name))
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s %q %w", t.Kind, name, ErrAbsent)
+		}
+		if err != nil {
+			return err
+		}
+		err = look()
+		same, _ := isAt(dir, t.Path(name)) // it is open: no other gets its inode
+		dir.Close()
+		if err == nil || same {
+			return err
+		}
+	}
+}
+
+// ReadJSON fills v from a file of the named entry. The error is ErrAbsent where
+// there is no such entry.
+func (t Tree) ReadJSON(name, file string, v any) error {
+	return t.Watch(name, func() error { return ReadJSON(t.Path(name, file), v) })
 }
 
 // moveTo renames path to the entry's name; flags are renameat2's.
@@ -93,5 +123,5 @@ func (t Tree) moveTo(path, name string, flags uint) error {
 	case err != nil:
 		return fmt.Errorf("publish %s %q: %w", t.Kind, name, err)
 	}
-	return syncPath(t.Dir)
+	return flush(t.Dir)
 }
