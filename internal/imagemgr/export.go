@@ -32,15 +32,14 @@ type ExportOptions struct {
 // Export writes an image in a format that others read. It is checked before:
 // a damaged one is not given away. At Path is all of it or nothing.
 func (s *Store) Export(ctx context.Context, o ExportOptions) error {
-	i, err := s.Get(o.Name)
-	if err != nil {
+	if _, err := s.Get(o.Name); err != nil {
 		return err
 	}
 	write, err := exporter(o)
 	if err != nil {
 		return err
 	}
-	src, err := s.openWhole(ctx, i)
+	src, i, err := s.getWhole(ctx, o.Name)
 	if err != nil {
 		return err
 	}

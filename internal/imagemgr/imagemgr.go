@@ -12,7 +12,6 @@ package imagemgr
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"banger/internal/ref"
@@ -78,8 +77,8 @@ func (s *Store) Get(name string) (Image, error) {
 		return Image{}, err
 	}
 	var i Image
-	err := statedir.ReadJSON(s.tree.Path(name, statedir.Manifest), &i)
-	if errors.Is(err, fs.ErrNotExist) && !s.tree.Exists(name) {
+	err := s.tree.ReadJSON(name, statedir.Manifest, &i)
+	if errors.Is(err, statedir.ErrAbsent) {
 		return Image{}, s.notFound(name)
 	}
 	i.Name = name

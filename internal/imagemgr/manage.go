@@ -2,6 +2,7 @@ package imagemgr
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -23,15 +24,28 @@ func (e *DamagedError) Unwrap() error { return e.Err }
 // Verify reads the named image's file system again and compares it with its
 // manifest. The error is a *DamagedError where they differ.
 func (s *Store) Verify(ctx context.Context, name string) error {
-	i, err := s.Get(name)
-	if err != nil {
-		return err
-	}
-	f, err := s.openWhole(ctx, i)
+	f, _, err := s.getWhole(ctx, name)
 	if err != nil {
 		return err
 	}
 	return f.Close()
+}
+
+// getWhole returns the named image and its file system, all of it checked.
+func (s *Store) getWhole(ctx context.Context, name string) (f *os.File, i Image, err error) {
+	if err := ref.CheckName("image", name); err != nil {
+		return nil, i, err
+	}
+	err = s.tree.Watch(name, func() (err error) {
+		if i, err = s.Get(name); err == nil {
+			f, err = s.openWhole(ctx, i)
+		}
+		return err
+	})
+	if errors.Is(err, statedir.ErrAbsent) {
+		err = s.notFound(name)
+	}
+	return f, i, err
 }
 
 // openWhole opens an image's file system and checks all of it. What cannot be

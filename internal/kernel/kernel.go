@@ -104,16 +104,20 @@ func (s *Store) Get(name string) (Kernel, error) {
 		return Kernel{}, err
 	}
 	k := Kernel{Dir: s.tree.Path(name)}
-	err := statedir.ReadJSON(s.tree.Path(name, statedir.Manifest), &k.Manifest)
-	if errors.Is(err, fs.ErrNotExist) && !s.tree.Exists(name) {
-		names, _ := s.tree.Names()
-		return Kernel{}, &NotFoundError{Name: name, Nearest: ref.Nearest(name, names)}
+	err := s.tree.ReadJSON(name, statedir.Manifest, &k.Manifest)
+	if errors.Is(err, statedir.ErrAbsent) {
+		return Kernel{}, s.notFound(name)
 	}
 	if err != nil {
 		return Kernel{}, fmt.Errorf("open kernel %q: %w", name, err)
 	}
 	k.Name = name
 	return k, nil
+}
+
+func (s *Store) notFound(name string) error {
+	names, _ := s.tree.Names()
+	return &NotFoundError{Name: name, Nearest: ref.Nearest(name, names)}
 }
 
 // List returns all kernels, sorted by name. Directories that are no kernels are
@@ -147,20 +151,43 @@ func (s *Store) Remove(name string) error {
 	return s.tree.Remove(name) // a damaged one too
 }
 
+// DamagedError says that a kernel is not what its manifest says.
+type DamagedError struct {
+	Name string
+	Err  error
+}
+
+func (e *DamagedError) Error() string { return fmt.Sprintf("kernel %q is damaged: %v", e.Name, e.Err) }
+func (e *DamagedError) Unwrap() error { return e.Err }
+
 // Verify hashes the named kernel's files again and compares them with its
-// manifest.
+// manifest. The error is a *DamagedError where they differ.
 func (s *Store) Verify(ctx context.Context, name string) error {
+	if err := ref.CheckName("kernel", name); err != nil {
+		return err
+	}
+	err := s.tree.Watch(name, func() error { return s.verify(ctx, name) })
+	if errors.Is(err, statedir.ErrAbsent) {
+		err = s.notFound(name)
+	}
+	return err
+}
+
+func (s *Store) verify(ctx context.Context, name string) error {
 	k, err := s.Get(name)
 	if err != nil {
 		return err
 	}
 	for _, want := range k.Files {
 		got, err := hashFile(ctx, k.Dir, want.Path)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err != nil {
-			return fmt.Errorf("verify kernel %q: %w", name, err)
+			return &DamagedError{name, err}
 		}
 		if got != want {
-			return fmt.Errorf("kernel %q is damaged: %s is not what its manifest says", name, want.Path)
+			return &DamagedError{name, fmt.Errorf("%s is not what its manifest says", want.Path)}
 		}
 	}
 	return nil
