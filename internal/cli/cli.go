@@ -60,10 +60,10 @@ func Main(args []string, streams Streams) int {
 		raw:        streams,
 		interrupts: catchInterrupts(cancel),
 	}
+	a.engine, a.unusable = open()
 	if err := process.CloseOnExec(); err != nil {
 		return a.report(ctx, err)
 	}
-	a.engine, a.unusable = open()
 	root := a.rootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -135,11 +135,21 @@ func short(c *cobra.Command) *cobra.Command {
 	return c
 }
 
+// sweep clears up after those that were killed, before a command of the user's.
+func (a *app) sweep() {
+	for _, name := range a.engine.Sweep() {
+		a.say("vm %s, of a run or a build that was killed, has been removed", name)
+	}
+}
+
 // run makes a command's RunE of a function that needs the state.
 func (a *app) run(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
 		if a.unusable != nil {
 			return a.unusable
+		}
+		if !c.Hidden {
+			a.sweep()
 		}
 		return f(c.Context(), args)
 	}

@@ -80,6 +80,10 @@ func conflictHint(err error) string {
 		return "--force replaces it, or remove it first"
 	case errors.As(err, &phase):
 		return phaseHint(phase)
+	case errors.As(err, new(*vm.EphemeralError)):
+		return "banger vm run without --rm makes one that stays"
+	case errors.As(err, new(*vm.DiedError)):
+		return "nothing of it was left behind"
 	case errors.As(err, new(*imagebuild.OtherInputsError)):
 		return "choose another name, or replace it by --force"
 	case errors.Is(err, statedir.ErrExist):

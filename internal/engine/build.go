@@ -7,6 +7,7 @@ import (
 
 	"banger/internal/imagebuild"
 	"banger/internal/imagemgr"
+	"banger/internal/statedir"
 	"banger/internal/vm"
 )
 
@@ -85,7 +86,12 @@ func (e *Engine) BuildDockerfile(ctx context.Context, d imagebuild.Dockerfile, e
 		return pull, err
 	}
 	events = events.serial()
-	d.TempDir, d.Progress = e.Dirs.Cache, events.progress
+	stage, err := e.Dirs.BuildTree().Stage()
+	if err != nil {
+		return pull, err
+	}
+	defer stage.Discard()
+	d.TempDir, d.Progress = stage.Dir, events.progress
 	pull.Image, err = e.builder(events).FromDockerfile(ctx, d)
 	return pull, err
 }
@@ -96,17 +102,18 @@ type buildVM struct {
 	engine *Engine
 	name   string
 	events Events
+	claim  *statedir.Lock
 	lease  *vm.Lease // while it runs
 }
 
 func (e *Engine) createBuildVM(ctx context.Context, o BuildOptions, events Events) (*buildVM, error) {
 	spec := o.VM
 	spec.Name, spec.Image, spec.Ephemeral = "build-"+madeUpName(o.Name), o.From, true
-	v, err := e.CreateVM(ctx, spec, nil, events)
+	v, claim, err := e.createVM(ctx, spec, nil, events)
 	if err != nil {
 		return nil, err
 	}
-	return &buildVM{engine: e, name: v.Name, events: events}, nil
+	return &buildVM{engine: e, name: v.Name, events: events, claim: claim}, nil
 }
 
 // Boot boots the VM. The supervisor of the last boot removes it.
@@ -134,10 +141,11 @@ func (b *buildVM) Stop(ctx context.Context) error {
 
 // remove removes the VM, pulling its plug where it runs.
 func (b *buildVM) remove() error {
+	defer b.claim.Release()
 	if b.lease != nil {
 		if err := b.lease.End(); err != nil {
 			return err
 		}
 	}
-	return b.engine.removeIfThere(b.name)
+	return b.engine.removeIfThere(context.Background(), b.name)
 }

@@ -11,6 +11,7 @@ import (
 	"banger/internal/agent"
 	"banger/internal/imagemgr"
 	"banger/internal/project"
+	"banger/internal/statedir"
 	"banger/internal/vm"
 )
 
@@ -41,18 +42,27 @@ func (e *Engine) RunVM(ctx context.Context, o RunOptions) (Run, error) {
 	if o.VM.Name == "" {
 		o.VM.Name = madeUpName(cmp.Or(copied.dir, o.VM.Image, e.Config.Image))
 	}
-	v, err := e.CreateVM(ctx, o.VM, o.Agree, o.Events)
+	v, claim, err := e.createVM(ctx, o.VM, o.Agree, o.Events)
 	if err != nil {
 		return Run{}, err
 	}
+	defer claim.Release()
 	lease, err := e.start(ctx, SuperviseOptions{Name: v.Name}, o.Events)
 	if err != nil {
-		o.Events.warn(e.removeIfThere(v.Name))
+		o.Events.warn(e.removeIfThere(ctx, v.Name))
 		return Run{}, err
 	}
 	status, err := e.runIn(ctx, v.Name, copied, o.Program)
 	o.Events.warn(lease.End())
+	if v.Ephemeral && e.vms.Exists(v.Name) {
+		err = e.clearUp(ctx, v.Name)
+	}
 	return Run{VM: v, Kept: !v.Ephemeral, Status: status}, err
+}
+
+// clearUp removes an ephemeral VM whose supervisor ended without doing so.
+func (e *Engine) clearUp(ctx context.Context, name string) error {
+	return errors.Join(&vm.DiedError{Name: name}, e.removeIfThere(ctx, name))
 }
 
 // runIn copies a project into a VM that has just come up, and runs the program.
@@ -108,9 +118,29 @@ func projectAt(ctx context.Context, dir string) (c copiedDir, err error) {
 	return c, err
 }
 
-// CreateVM makes a VM that is stopped, and before that the configured image,
-// where that is the one asked for and is not there yet.
+// CreateVM makes a VM that is stopped and stays, and before that the configured
+// image, where that is the one asked for and is not there yet.
 func (e *Engine) CreateVM(ctx context.Context, o VMOptions, agree Agree, events Events) (vm.VM, error) {
+	o.Ephemeral = false // who would remove it?
+	v, _, err := e.createVM(ctx, o, agree, events)
+	return v, err
+}
+
+// createVM is CreateVM for an ephemeral VM too, which comes with a claim.
+func (e *Engine) createVM(ctx context.Context, o VMOptions, agree Agree, events Events) (v vm.VM, claim *statedir.Lock, err error) {
+	if v, err = e.specify(ctx, o, agree, events); err != nil {
+		return v, nil, err
+	}
+	if o.Ephemeral {
+		return e.vms.CreateEphemeral(ctx, v)
+	}
+	v, err = e.vms.Create(ctx, v)
+	return v, nil, err
+}
+
+// specify fills in what a VM's options leave open. The image and the kernel are
+// there then.
+func (e *Engine) specify(ctx context.Context, o VMOptions, agree Agree, events Events) (vm.VM, error) {
 	if _, err := e.backend(o.VMM); err != nil {
 		return vm.VM{}, err
 	}
@@ -124,14 +154,11 @@ func (e *Engine) CreateVM(ctx context.Context, o VMOptions, agree Agree, events 
 		o.Name = madeUpName(o.Image)
 	}
 	kernel, err := e.kernelFor(o)
-	if err != nil {
-		return vm.VM{}, err
-	}
-	return e.vms.Create(ctx, vm.VM{
+	return vm.VM{
 		Name: o.Name, Image: o.Image, Kernel: kernel, CPUs: o.CPUs,
 		MemoryMiB: int(o.Memory >> 20), DiskBytes: int64(o.Disk),
-		Ephemeral: o.Ephemeral, HostLoopback: o.HostLoopback, VMM: o.VMM,
-	})
+		HostLoopback: o.HostLoopback, VMM: o.VMM,
+	}, err
 }
 
 // NoKernelError says that nothing says which kernel a VM is to boot.

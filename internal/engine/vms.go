@@ -21,8 +21,25 @@ func (e *Engine) ListVMs() ([]vm.VM, error) { return e.vms.List() }
 // VM returns the named VM as it is now.
 func (e *Engine) VM(name string) (vm.VM, error) { return e.vms.Get(name) }
 
-// StartVM boots a VM that is stopped.
+// Sweep clears up what processes that were killed have left, in the whole state
+// tree. It is quick. It returns the names of the VMs that it removed: ephemeral
+// ones whose run or build is gone.
+func (e *Engine) Sweep() (removed []string) {
+	removed = e.vms.Sweep()
+	e.Dirs.Sweep()
+	return removed
+}
+
+// StartVM boots a VM that is stopped. The error is a *vm.EphemeralError where it
+// belongs to a run or a build.
 func (e *Engine) StartVM(ctx context.Context, name string, events Events) error {
+	v, err := e.vms.Get(name)
+	if err == nil && v.Ephemeral {
+		err = &vm.EphemeralError{Name: name}
+	}
+	if err != nil {
+		return err
+	}
 	lease, err := e.start(ctx, SuperviseOptions{Name: name}, events)
 	if err != nil {
 		return err
@@ -62,20 +79,20 @@ func (e *Engine) ResumeVM(ctx context.Context, name string) error { return e.vms
 // RemoveVM removes a VM and its disk. One that runs is an error, a
 // *vm.PhaseError, or is killed before where force says so.
 func (e *Engine) RemoveVM(ctx context.Context, name string, force bool) error {
-	err := e.vms.Remove(name)
+	err := e.vms.Remove(ctx, name)
 	if !force || !errors.As(err, new(*vm.PhaseError)) {
 		return err
 	}
 	if err := e.vms.Kill(ctx, name); err != nil {
 		return err
 	}
-	return e.removeIfThere(name)
+	return e.removeIfThere(ctx, name)
 }
 
-// removeIfThere removes a VM that is not running. An ephemeral one has been
-// removed by its supervisor already.
-func (e *Engine) removeIfThere(name string) error {
-	err := e.vms.Remove(name)
+// removeIfThere removes a VM that is not running, also where the user has given
+// up. An ephemeral one has been removed by its supervisor already.
+func (e *Engine) removeIfThere(ctx context.Context, name string) error {
+	err := e.vms.Remove(context.WithoutCancel(ctx), name)
 	if errors.As(err, new(*vm.NotFoundError)) {
 		return nil
 	}

@@ -23,7 +23,7 @@ type Dockerfile struct {
 	Context   string   // a directory
 	Args      []string // KEY=VALUE
 	Replace   bool     // an image of that name gives way
-	TempDir   string   // for the image on its way
+	TempDir   string   // an empty directory, for the image on its way
 	Progress  imagemgr.Progress
 }
 
@@ -101,15 +101,8 @@ func (b *Builder) FromDockerfile(ctx context.Context, d Dockerfile) (imagemgr.Im
 	if err != nil {
 		return imagemgr.Image{}, err
 	}
-	if err := os.MkdirAll(d.TempDir, 0o700); err != nil {
-		return imagemgr.Image{}, err
-	}
-	dir, err := os.MkdirTemp(d.TempDir, "build-")
-	if err != nil {
-		return imagemgr.Image{}, err
-	}
-	defer os.RemoveAll(dir)
-	file := filepath.Join(dir, "image.tar")
+	file := filepath.Join(d.TempDir, "image.tar")
+	defer os.Remove(file)
 	if err := b.buildInto(ctx, t, d, file); err != nil {
 		return imagemgr.Image{}, err
 	}

@@ -57,7 +57,7 @@ func TestFromDockerfile(t *testing.T) {
 			dir := t.TempDir()
 			write(t, dir, map[string]string{"ctx/Dockerfile": "FROM scratch\n"})
 			t.Chdir(dir)
-			temp := filepath.Join(dir, "temp")
+			temp := t.TempDir()
 			_, err := b.FromDockerfile(t.Context(), Dockerfile{Name: "new", Context: "ctx", Args: []string{"A=1 2"}, TempDir: temp})
 			if err == nil || !strings.Contains(err.Error(), "not a tar") {
 				t.Errorf("what was saved is not looked at: %v", err)

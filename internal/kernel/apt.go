@@ -20,6 +20,7 @@ import (
 // host's.
 type apt struct {
 	dir   string
+	debs  *statedir.Stage // what is being unpacked
 	say   func(string)
 	fault string // what kept lists from being updated, or ""
 }
@@ -30,7 +31,6 @@ const (
 	aptLists    = "state/lists"
 	aptStatus   = "state/status" // what is installed: nothing
 	aptArchives = "cache/archives"
-	aptDebs     = "debs" // what is being unpacked
 )
 
 // aptConfig undoes what the host's configuration asks for and is not for us:
@@ -62,7 +62,10 @@ func withApt(ctx context.Context, dir string, say func(string), f func(*apt) err
 		return err
 	}
 	defer lock.Release()
-	defer os.RemoveAll(a.path(aptDebs))
+	if a.debs, err = (statedir.Tree{Kind: "package", Dir: dir}).Stage(); err != nil {
+		return err
+	}
+	defer a.debs.Discard()
 	return f(a)
 }
 
@@ -208,7 +211,7 @@ func (a *apt) resolve(ctx context.Context, pkg string) (string, fields, error) {
 
 // download gets a package, which apt checks, and returns its file.
 func (a *apt) download(ctx context.Context, pkg string) (string, error) {
-	dir := a.path(aptDebs)
+	dir := a.debs.Path("debs")
 	if err := os.RemoveAll(dir); err != nil {
 		return "", err
 	}

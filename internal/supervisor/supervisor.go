@@ -7,7 +7,6 @@ package supervisor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -56,10 +55,7 @@ type supervisor struct {
 // What keeps the VM from starting is told to the starter.
 func Run(ctx context.Context, o Options) error {
 	defer o.Starter.Close()
-	lock, err := o.VMs.Lock(o.Name)
-	if errors.Is(err, statedir.ErrLocked) {
-		err = &vm.PhaseError{Name: o.Name, Phase: vm.Running}
-	}
+	lock, err := o.VMs.Lock(ctx, o.Name)
 	if err == nil {
 		defer lock.Release()
 		err = runLocked(ctx, o)

@@ -26,6 +26,27 @@ const (
 // same time and disk whatever the image's size, and v.DiskBytes too. Nothing
 // is left where it fails.
 func (s *Store) Create(ctx context.Context, v VM) (VM, error) {
+	return s.create(ctx, v, func(*statedir.Stage) error { return nil })
+}
+
+// CreateEphemeral is Create for a VM that is to be removed with its run or build:
+// by its supervisor, by who made it, or, once the claim that comes with it is held
+// no more, by Sweep. It is claimed before it can be seen.
+func (s *Store) CreateEphemeral(ctx context.Context, v VM) (_ VM, claim *statedir.Lock, err error) {
+	v.Ephemeral = true
+	v, err = s.create(ctx, v, func(stage *statedir.Stage) (err error) {
+		claim, err = statedir.TryLock(stage.Path(statedir.Claim))
+		return err
+	})
+	if err != nil {
+		claim.Release()
+		return VM{}, nil, err
+	}
+	return v, claim, nil
+}
+
+// create makes a VM that has in it what prepare adds.
+func (s *Store) create(ctx context.Context, v VM, prepare func(*statedir.Stage) error) (VM, error) {
 	if err := check(v); err != nil {
 		return VM{}, err
 	}
@@ -49,7 +70,7 @@ func (s *Store) Create(ctx context.Context, v VM) (VM, error) {
 	if err := statedir.WriteJSON(stage.Path(statedir.VMState), v); err != nil {
 		return VM{}, err
 	}
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(prepare(stage), ctx.Err()); err != nil {
 		return VM{}, err
 	}
 	return v, stage.Publish(v.Name)

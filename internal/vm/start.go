@@ -80,6 +80,9 @@ func (s *Store) Start(ctx context.Context, name string, supervisor []string, sta
 
 func (s *Store) launch(name string, supervisor []string, report *os.File) (ended <-chan struct{}, err error) {
 	log, err := os.OpenFile(s.Path(name, statedir.SupervisorLog), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if errors.Is(err, os.ErrNotExist) && !s.tree.Exists(name) {
+		return nil, s.notFound(name) // removed meanwhile
+	}
 	if err != nil {
 		return nil, fmt.Errorf("start vm %q: %w", name, err)
 	}

@@ -1,14 +1,11 @@
 package vm
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"banger/internal/ref"
-	"banger/internal/statedir"
 )
 
 // Stop shuts the named VM down and returns when it is down. Where the guest
@@ -56,21 +53,13 @@ func (s *Store) order(ctx context.Context, name, op string) error {
 
 // Remove deletes a VM that is not running, with its disk. The error is a
 // *PhaseError where it runs.
-func (s *Store) Remove(name string) error {
+func (s *Store) Remove(ctx context.Context, name string) error {
 	if err := ref.CheckName("vm", name); err != nil {
 		return err
 	}
-	if !s.tree.Exists(name) {
-		_, err := s.Get(name)
-		return err
-	}
-	lock, err := s.Lock(name)
-	if errors.Is(err, statedir.ErrLocked) {
-		v, _ := s.Get(name) // whose vm.json may be damaged
-		return &PhaseError{Name: name, Phase: cmp.Or(v.State.Phase, Running)}
-	}
+	lock, err := s.Lock(ctx, name)
 	if err != nil {
-		return fmt.Errorf("remove vm %q: %w", name, err)
+		return err
 	}
 	defer lock.Release()
 	return s.RemoveLocked(name)

@@ -8,6 +8,7 @@
 package vm
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -109,11 +110,15 @@ func (s *Store) Get(name string) (VM, error) {
 		return VM{}, err
 	}
 	v, err := s.read(name)
-	if errors.Is(err, fs.ErrNotExist) && !s.tree.Exists(name) {
-		names, _ := s.tree.Names()
-		return VM{}, &NotFoundError{Name: name, Nearest: ref.Nearest(name, names)}
+	if errors.Is(err, statedir.ErrAbsent) {
+		return VM{}, s.notFound(name)
 	}
 	return v, err
+}
+
+func (s *Store) notFound(name string) error {
+	names, _ := s.tree.Names()
+	return &NotFoundError{Name: name, Nearest: ref.Nearest(name, names)}
 }
 
 // List returns all VMs, sorted by name. One whose vm.json is damaged is listed
@@ -127,7 +132,7 @@ func (s *Store) List() ([]VM, error) {
 	for _, name := range names {
 		v, err := s.read(name)
 		switch {
-		case errors.Is(err, fs.ErrNotExist) && !s.tree.Exists(name):
+		case errors.Is(err, statedir.ErrAbsent):
 			continue // removed meanwhile
 		case err != nil:
 			v = VM{Name: name, State: State{Phase: Stopped, Reason: "its vm.json cannot be read: " + err.Error()}}
@@ -140,15 +145,23 @@ func (s *Store) List() ([]VM, error) {
 // read loads vm.json. The lock outranks what it says: without a supervisor
 // nothing is alive.
 func (s *Store) read(name string) (VM, error) {
-	var v VM
 	locked := statedir.Locked(s.lockPath(name))
-	if err := statedir.ReadJSON(s.Path(name, statedir.VMState), &v); err != nil {
+	v, err := s.load(name)
+	if err == nil && v.State.Phase.Alive() && !locked {
+		v.State.Phase, v.State.Reason = Stopped, supervisorDied
+	}
+	return v, err
+}
+
+const supervisorDied = "its supervisor died"
+
+// load reads vm.json as it is.
+func (s *Store) load(name string) (VM, error) {
+	var v VM
+	if err := s.tree.ReadJSON(name, statedir.VMState, &v); err != nil {
 		return VM{}, err
 	}
 	v.Name = name
-	if v.State.Phase.Alive() && !locked {
-		v.State.Phase, v.State.Reason = Stopped, "its supervisor died"
-	}
 	return v, nil
 }
 
@@ -157,10 +170,33 @@ func (s *Store) Save(v VM) error {
 	return statedir.WriteJSON(s.Path(v.Name, statedir.VMState), v)
 }
 
-// Lock takes the named VM for its supervisor, or for its removal. The error is
-// statedir.ErrLocked where a supervisor has it.
-func (s *Store) Lock(name string) (*statedir.Lock, error) {
-	return statedir.TryLock(s.lockPath(name))
+// Lock takes the named VM for its supervisor, or for its removal. The error is a
+// *PhaseError where a supervisor has it, and a *NotFoundError where it is gone.
+func (s *Store) Lock(ctx context.Context, name string) (*statedir.Lock, error) {
+	v, err := s.Get(name) // whose vm.json may be damaged
+	if errors.As(err, new(*NotFoundError)) {
+		return nil, err
+	}
+	if err == nil && v.State.Phase.Alive() {
+		return nil, &PhaseError{Name: name, Phase: v.State.Phase}
+	}
+	lock, err := statedir.LockSoon(ctx, s.lockPath(name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !s.tree.Exists(name):
+		return nil, s.notFound(name)
+	case errors.Is(err, statedir.ErrLocked):
+		return nil, s.taken(name)
+	}
+	return lock, err
+}
+
+// taken says what a VM does whose lock another has.
+func (s *Store) taken(name string) error {
+	v, _ := s.Get(name)
+	if !v.State.Phase.Alive() {
+		v.State.Phase = Running
+	}
+	return &PhaseError{Name: name, Phase: v.State.Phase}
 }
 
 func (s *Store) lockPath(name string) string { return s.Path(name, statedir.LockFile) }

@@ -40,7 +40,7 @@ func supervise(behaviour, name string) {
 		starter.Send(Report{Failure: &StartError{Message: "is running"}})
 		return
 	}
-	if _, err := store.Lock(name); err != nil {
+	if _, err := store.Lock(context.Background(), name); err != nil {
 		panic(err)
 	}
 	v, err := store.Get(name)
@@ -218,10 +218,10 @@ func TestGetAndList(t *testing.T) {
 	if err != nil || len(all) != 2 || all[0].Name != "damaged" || all[0].State.Reason == "" {
 		t.Errorf("got %+v, %v", all, err)
 	}
-	if err := s.Remove("damaged"); err != nil {
+	if err := s.Remove(t.Context(), "damaged"); err != nil {
 		t.Errorf("a damaged VM cannot be removed: %v", err)
 	}
-	if err := s.Remove("damaged"); !errors.As(err, &missing) {
+	if err := s.Remove(t.Context(), "damaged"); !errors.As(err, &missing) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -241,7 +241,7 @@ func TestDeadSupervisorIsSeen(t *testing.T) {
 	if _, err := s.Dial(context.Background(), "a", 1); !errors.As(err, &phase) || phase.Phase != Stopped {
 		t.Errorf("dialled: %v", err)
 	}
-	if err := s.Remove("a"); err != nil {
+	if err := s.Remove(t.Context(), "a"); err != nil {
 		t.Error(err)
 	}
 }
@@ -260,7 +260,7 @@ func TestStartTalkStop(t *testing.T) {
 	if _, err := start(t, ctx, s, "ready"); !errors.As(err, &phase) || phase.Phase != Running {
 		t.Errorf("started twice: %v", err)
 	}
-	if err := s.Remove("a"); !errors.As(err, &phase) {
+	if err := s.Remove(t.Context(), "a"); !errors.As(err, &phase) {
 		t.Errorf("removed while it runs: %v", err)
 	}
 	conn, err := s.Dial(ctx, "a", 22)
@@ -280,7 +280,7 @@ func TestStartTalkStop(t *testing.T) {
 	if err := s.Kill(ctx, "a"); err != nil && !errors.As(err, &phase) {
 		t.Error(err)
 	}
-	if err := s.Remove("a"); err != nil {
+	if err := s.Remove(t.Context(), "a"); err != nil {
 		t.Error(err)
 	}
 }
@@ -323,7 +323,7 @@ func TestStartFailures(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	if err := s.Remove("a"); err != nil {
+	if err := s.Remove(t.Context(), "a"); err != nil {
 		t.Errorf("a supervisor is left: %v", err)
 	}
 }
@@ -333,7 +333,7 @@ func TestStartFailures(t *testing.T) {
 func TestStartComesSecond(t *testing.T) {
 	s := testStore(t)
 	create(t, s, testSpec("a"))
-	lock, err := s.Lock("a")
+	lock, err := s.Lock(t.Context(), "a")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,7 +365,7 @@ func TestRemoveTakesNoPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"../project", "..", ".", "", outside} {
-		if err := s.Remove(name); err == nil {
+		if err := s.Remove(t.Context(), name); err == nil {
 			t.Errorf("%q was removed", name)
 		}
 	}

@@ -149,6 +149,56 @@ func TestKilledClientTakesEphemeralVMAlong(t *testing.T) {
 	h.wantNothingLeft()
 }
 
+// ephemeral starts a run whose VM goes with it, and returns its command and its
+// supervisor.
+func (h *host) ephemeral(stderr io.Writer) (cmd *exec.Cmd, supervisor int) {
+	h.t.Helper()
+	cmd = h.command(h.t.Context(), "vm", "run", "--rm", "--name", "box", "--image", "debian", "--", "sh", "-c", "echo running; exec sleep 1000")
+	stdout, err := cmd.StdoutPipe()
+	h.must(err)
+	cmd.Stderr = stderr
+	h.must(cmd.Start())
+	awaitText(h.t, stdout, "running")
+	return cmd, h.supervisorPID()
+}
+
+// The run that lives on when its supervisor is killed says so, and clears up.
+func TestSupervisorOfRunKilled(t *testing.T) {
+	h := newHost(t)
+	var said strings.Builder
+	cmd, supervisor := h.ephemeral(&said)
+	h.must(syscall.Kill(supervisor, syscall.SIGKILL))
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 125 || !strings.Contains(said.String(), "the supervisor of vm \"box\" died") {
+		t.Errorf("exit %d, said %q", code, said.String())
+	}
+	h.wantNothingLeft()
+}
+
+// What a run and its supervisor leave that are both killed goes with the next
+// command, and is not started.
+func TestRunKilledWithItsSupervisor(t *testing.T) {
+	h := newHost(t)
+	cmd, supervisor := h.ephemeral(io.Discard)
+	vmm, err := pidfd(h.show("box").State.VMMPID)
+	h.must(err)
+	h.must(cmd.Process.Signal(syscall.SIGSTOP))
+	h.must(syscall.Kill(supervisor, syscall.SIGKILL))
+	h.ok("vm", "list")
+	if len(h.vmFiles()) != 1 {
+		t.Error("a run that lives lost its VM")
+	}
+	h.fails("is part of a run", "vm", "start", "box")
+	h.must(cmd.Process.Kill())
+	cmd.Wait()
+	awaitEnd(t, vmm)
+	if len(h.vmFiles()) != 1 {
+		t.Fatal("there is nothing to clear up")
+	}
+	h.fails("no vm is called", "vm", "start", "box")
+	h.wantNothingLeft()
+}
+
 func TestRemoveEphemeralVMByForce(t *testing.T) {
 	h := newHost(t)
 	cmd := h.command(t.Context(), "vm", "run", "--rm", "--name", "box", "--image", "debian", "--", "sh", "-c", "echo running >&2; exec sleep 1000")

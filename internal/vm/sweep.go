@@ -1,0 +1,78 @@
+package vm
+
+import (
+	"fmt"
+
+	"banger/internal/statedir"
+)
+
+// EphemeralError says that a VM is its run's or its build's alone.
+type EphemeralError struct{ Name string }
+
+func (e *EphemeralError) Error() string {
+	return fmt.Sprintf("vm %q is part of a run or a build, and is removed when that ends", e.Name)
+}
+
+// DiedError says that a VM's supervisor, and with it the VM, died.
+type DiedError struct{ Name string }
+
+func (e *DiedError) Error() string {
+	return fmt.Sprintf("the supervisor of vm %q died, and the vm with it", e.Name)
+}
+
+// Sweep clears up after supervisors that died, and removes the ephemeral VMs of
+// runs that did. It returns the names of those that it removed.
+func (s *Store) Sweep() (removed []string) {
+	names, _ := s.tree.Names()
+	for _, name := range names {
+		if s.abandoned(name) && s.sweep(name) {
+			removed = append(removed, name)
+		}
+	}
+	return removed
+}
+
+// abandoned reports whether a VM may be one to sweep up. It takes no lock, which
+// could be in a starting supervisor's way.
+func (s *Store) abandoned(name string) bool {
+	if statedir.Locked(s.lockPath(name)) {
+		return false
+	}
+	v, err := s.load(name)
+	if err == nil && v.Ephemeral {
+		return !statedir.Locked(s.Path(name, statedir.Claim))
+	}
+	return err == nil && v.State.Phase.Alive()
+}
+
+// sweep looks again once it holds all that a living run or supervisor would.
+func (s *Store) sweep(name string) (removed bool) {
+	lock, err := statedir.TryLock(s.lockPath(name))
+	if err != nil {
+		return false
+	}
+	defer lock.Release()
+	v, err := s.load(name)
+	switch {
+	case err != nil:
+		return false
+	case v.Ephemeral:
+		claim, err := statedir.TryLock(s.Path(name, statedir.Claim))
+		if err != nil {
+			return false // its run lives
+		}
+		defer claim.Release()
+		return s.RemoveLocked(name) == nil
+	case v.State.Phase.Alive():
+		s.tidy(v)
+	}
+	return false
+}
+
+// tidy takes away what a supervisor left that died.
+func (s *Store) tidy(v VM) {
+	statedir.RemoveSocket(s.Path(v.Name, statedir.Socket))
+	statedir.Tree{Dir: s.Path(v.Name, "")}.Sweep()
+	v.State.Phase, v.State.Reason, v.State.VMMPID = Stopped, supervisorDied, 0
+	s.Save(v) // which did not change what anybody sees
+}
