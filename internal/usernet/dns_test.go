@@ -48,6 +48,10 @@ func TestResolve(t *testing.T) {
 		switch {
 		case server == "dead:53":
 			return nil, errors.New("no answer")
+		case server == "refuses:53":
+			return answer(q, question, refused), nil
+		case server == "fails:53":
+			return answer(q, question, serverFailure), nil
 		case question.name == "absent.test":
 			return answer(q, question, nameError), nil
 		case question.kind == typeAAAA:
@@ -64,6 +68,11 @@ func TestResolve(t *testing.T) {
 		"any type goes through":  {query("txt.test", 16), []string{"ok:53"}, false, func(q []byte) []byte { return withRecord(q, text) }},
 		"the next server":        {query("txt.test", 16), []string{"dead:53", "ok:53"}, false, func(q []byte) []byte { return withRecord(q, text) }},
 		"no server":              {query("txt.test", 16), []string{"dead:53"}, false, empty(serverFailure)},
+		"a server that refuses":  {query("txt.test", 16), []string{"refuses:53", "ok:53"}, false, func(q []byte) []byte { return withRecord(q, text) }},
+		"a server that fails":    {query("txt.test", 16), []string{"fails:53", "dead:53", "ok:53"}, false, func(q []byte) []byte { return withRecord(q, text) }},
+		"all refuse":             {query("txt.test", 16), []string{"fails:53", "refuses:53", "dead:53"}, false, empty(refused)},
+		"all refuse IPv6":        {query("txt.test", typeAAAA), []string{"refuses:53"}, false, empty(refused)},
+		"an absent name":         {query("absent.test", 16), []string{"ok:53", "refuses:53"}, false, empty(nameError)},
 		"no address of IPv6":     {query("v6.test", typeAAAA), []string{"ok:53"}, false, empty(noError)},
 		"no name":                {query("absent.test", typeAAAA), []string{"ok:53"}, false, empty(nameError)},
 		"the host":               {query("HOST.banger.internal", typeA), nil, true, func(q []byte) []byte { return withHost(q) }},

@@ -16,8 +16,10 @@ const (
 	flagRecursion        = 0x80 // in byte 3
 	rcodeMask            = 0x0f // in byte 3
 
-	noError       = 0
-	serverFailure = 2
+	noError        = 0
+	serverFailure  = 2
+	notImplemented = 4
+	refused        = 5
 
 	typeA    = 1
 	typeAAAA = 28

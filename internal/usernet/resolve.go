@@ -18,20 +18,35 @@ func (n *Network) resolve(query []byte, ask exchange) []byte {
 	if n.options.HostLoopback && strings.EqualFold(q.name, HostName) {
 		return n.answerHost(query, q)
 	}
+	reply := n.askServers(query, ask)
+	switch {
+	case reply == nil && n.ctx.Err() == nil:
+		n.logf("no name server of the host answers for %q", q.name)
+		fallthrough
+	case reply == nil:
+		return answer(query, q, serverFailure)
+	case q.kind == typeAAAA:
+		return answer(query, q, reply[3]&rcodeMask)
+	}
+	return reply
+}
+
+// askServers returns the first answer of the host's name servers, of those that
+// do not know or do not want the last; nil is none.
+func (n *Network) askServers(query []byte, ask exchange) (reply []byte) {
 	for _, server := range n.servers() {
-		reply, err := ask(n.ctx, server, query)
+		next, err := ask(n.ctx, server, query)
 		if err != nil {
 			continue
 		}
-		if q.kind == typeAAAA {
-			return answer(query, q, reply[3]&rcodeMask)
+		reply = next
+		switch reply[3] & rcodeMask {
+		case serverFailure, notImplemented, refused: // as glibc's res_send does
+		default:
+			return reply
 		}
-		return reply
 	}
-	if n.ctx.Err() == nil {
-		n.logf("no name server of the host answers for %q", q.name)
-	}
-	return answer(query, q, serverFailure)
+	return reply
 }
 
 // answerHost gives the host's address in the guest's network.

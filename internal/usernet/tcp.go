@@ -10,6 +10,7 @@ import (
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
+	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 	"gvisor.dev/gvisor/pkg/waiter"
@@ -21,17 +22,24 @@ const maxConnecting = 1024
 
 // forwardTCP carries the guest's connections to the outside.
 func (n *Network) forwardTCP() {
-	forwarder := tcp.NewForwarder(n.stack, 0, maxConnecting, n.connect)
+	started := newStarts()
+	forwarder := tcp.NewForwarder(n.stack, 0, maxConnecting, func(request *tcp.ForwarderRequest) {
+		n.connect(request, started.take(request.ID()))
+	})
 	n.stack.SetTransportProtocolHandler(tcp.ProtocolNumber,
 		func(id stack.TransportEndpointID, pkt *stack.PacketBuffer) bool {
-			_, ok := n.outside(fromStack(id.LocalAddress))
-			return ok && forwarder.HandlePacket(id, pkt) // a reset answers what is not handled
+			if _, ok := n.outside(fromStack(id.LocalAddress)); !ok {
+				return false // a reset answers what is not handled
+			}
+			started.note(id, pkt.TransportHeader().Slice())
+			return forwarder.HandlePacket(id, pkt)
 		})
 }
 
 // connect connects to the outside first, so that the guest's connection
-// succeeds where that does, and only then.
-func (n *Network) connect(request *tcp.ForwarderRequest) {
+// succeeds where that does, and only then. Where it fails, the guest hears the
+// same as the host; quote is the start of its segment.
+func (n *Network) connect(request *tcp.ForwarderRequest, quote []byte) {
 	if !n.begin() {
 		request.Complete(false)
 		return
@@ -41,7 +49,12 @@ func (n *Network) connect(request *tcp.ForwarderRequest) {
 	address, _ := n.outside(fromStack(id.LocalAddress))
 	outside, err := n.dialTCP(netip.AddrPortFrom(address, id.LocalPort))
 	if err != nil {
-		request.Complete(true)
+		code, ok := unreachableCode(err)
+		ok = ok && code != header.ICMPv4PortUnreachable && quote != nil
+		if ok {
+			n.unreachable(id, tcp.ProtocolNumber, code, quote)
+		}
+		request.Complete(!ok)
 		return
 	}
 	defer outside.Close()

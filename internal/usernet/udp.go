@@ -44,7 +44,13 @@ func (n *Network) flow(request *udp.ForwarderRequest, end func()) bool {
 	id := request.ID()
 	address, _ := n.outside(fromStack(id.LocalAddress))
 	outside, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(address, id.LocalPort)))
+	unreachable := func(err error) {
+		if code, ok := unreachableCode(err); ok {
+			n.unreachable(id, udp.ProtocolNumber, code, udpQuote(id))
+		}
+	}
 	if err != nil {
+		unreachable(err)
 		return false
 	}
 	queue := new(waiter.Queue)
@@ -53,7 +59,7 @@ func (n *Network) flow(request *udp.ForwarderRequest, end func()) bool {
 		outside.Close()
 		return false
 	}
-	f := &flow{inside: endpoint, source: newGuestSocket(endpoint, queue), outside: outside}
+	f := &flow{inside: endpoint, source: newGuestSocket(endpoint, queue), outside: outside, refused: unreachable}
 	if n.spawn(func() { f.run(n.ctx); end() }) {
 		return true
 	}
@@ -66,6 +72,7 @@ type flow struct {
 	inside  tcpip.Endpoint
 	source  *guestSocket // inside's
 	outside *net.UDPConn
+	refused func(error)  // tells the guest what the outside says
 	used    atomic.Int64 // when, in Unix nanoseconds
 }
 
@@ -100,14 +107,20 @@ func (f *flow) inward(ctx context.Context) {
 			return
 		}
 		f.outside.SetReadDeadline(expires)
-		// An error may be the outside's "port unreachable": others may follow.
-		receiveFromHost(f.outside, readDatagram, f.toGuest)
+		// After the outside's "port unreachable" others may follow.
+		f.refused(receiveFromHost(f.outside, readDatagram, f.toGuest))
 	}
 }
 
 func (f *flow) toOutside(datagram []byte) error {
 	f.touch()
-	f.outside.Write(datagram)
+	for range 2 { // the first may only meet what became of an earlier one
+		_, err := f.outside.Write(datagram)
+		if err == nil {
+			break
+		}
+		f.refused(err)
+	}
 	return nil
 }
 
