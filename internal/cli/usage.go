@@ -31,33 +31,37 @@ func knownCommand(c *cobra.Command, args []string) error {
 }
 
 // nearestCommand says what may be meant by a command that is not below c: one
-// that is elsewhere by that name, or one of c's.
+// that is, or else one that is elsewhere.
 func nearestCommand(c *cobra.Command, name string) string {
-	if elsewhere := commandsNamed(c.Root(), name); len(elsewhere) > 0 {
-		return "did you mean " + strings.Join(elsewhere, ", or ") + "?"
-	}
-	var known []string
-	for _, below := range c.Commands() {
-		if below.IsAvailableCommand() {
-			known = append(known, below.Name())
+	var here, elsewhere []string
+	paths := map[string][]string{} // by name and alias
+	walk(c.Root(), func(known *cobra.Command) {
+		if known.Parent() == c {
+			here = append(here, known.Name())
 		}
+		for _, called := range append(known.Aliases, known.Name()) {
+			elsewhere = append(elsewhere, called)
+			paths[called] = append(paths[called], known.CommandPath())
+		}
+	})
+	meant := ref.Nearest(name, append(here, elsewhere...))
+	switch {
+	case slices.Contains(here, meant):
+		return nearest(meant, "")
+	case meant != "":
+		return "did you mean " + strings.Join(paths[meant], ", or ") + "?"
 	}
-	return nearest(ref.Nearest(name, known), c.CommandPath()+" --help shows those there are")
+	return c.CommandPath() + " --help shows those there are"
 }
 
-// commandsNamed returns the paths of all commands of a name, or an alias.
-func commandsNamed(c *cobra.Command, name string) []string {
-	var paths []string
+// walk calls f for all commands below c that users know.
+func walk(c *cobra.Command, f func(*cobra.Command)) {
 	for _, below := range c.Commands() {
-		if !below.IsAvailableCommand() {
-			continue
+		if below.IsAvailableCommand() {
+			f(below)
+			walk(below, f)
 		}
-		if below.Name() == name || below.HasAlias(name) {
-			paths = append(paths, below.CommandPath())
-		}
-		paths = append(paths, commandsNamed(below, name)...)
 	}
-	return paths
 }
 
 // noArgs is the arguments' check of a command that takes none.
