@@ -3,10 +3,13 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"banger/internal/vm"
 )
 
 // hostile are texts that do something to a terminal or to its reader, and how
@@ -99,6 +102,25 @@ func TestPrintableJSON(t *testing.T) {
 		err := json.Unmarshal(out.Bytes(), &back)
 		if want := strings.ToValidUTF8(tt.text, ""); err != nil || strings.ReplaceAll(back["text"], "\ufffd", "") != strings.ReplaceAll(want, "\ufffd", "") {
 			t.Errorf("%s: read back %q, %v", tt.name, back["text"], err)
+		}
+	}
+}
+
+// A guest that does not come up has the last word, and a tag or an architecture
+// comes back in what is wrong with it.
+func TestReportIsPrintable(t *testing.T) {
+	for _, tt := range hostile {
+		var printed bytes.Buffer
+		a := &app{Streams: Streams{Err: newFilter(&printed)}}
+		err := fmt.Errorf("start: %w", &vm.StartError{
+			Message: "one\nbanger: " + tt.text, Hint: tt.text, Console: []string{tt.text + "\nbanger: forged"},
+		})
+		if code := a.report(t.Context(), err); code != exitFailure {
+			t.Errorf("%s: exit code %d", tt.name, code)
+		}
+		want := "  | " + tt.want + "\\nbanger: forged\nbanger: start: one; banger: " + tt.want + " (" + tt.want + ")\n"
+		if printed.String() != want {
+			t.Errorf("%s: got %q", tt.name, printed.String())
 		}
 	}
 }
