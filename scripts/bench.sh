@@ -2,7 +2,8 @@
 # Runs the benchmarks on the kernel and the image of the tests, and boots also
 # the generic kernel where make kernel has left one. Firecracker is measured in
 # a VM where there is no KVM.
-set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 bench=$root/build/bin/bench
@@ -10,14 +11,18 @@ cd "$root"
 scripts/go.sh build -o "$bench" ./test/bench
 user=$HOME
 export HOME=$root/build/test/home PATH=$PATH:/usr/sbin:/sbin
-banger=$(realpath "$1")
-built=$(find build/manual -maxdepth 1 -name 'generic-*' 2>/dev/null | sort -V | tail -1)
+banger=$(realpath "${1:?which banger is to be used?}")
+status=0 # what cannot be measured does not end the rest
+built=$(built_kernel)
 if [[ -n $built ]]; then
 	"$banger" kernel rm --force generic 2>/dev/null || true # that of an earlier build
 	"$banger" kernel import generic --from "$built" --distro generic >/dev/null
-	"$bench" -banger "$banger" -kernel generic -only boot,network,vmms
+	"$bench" -banger "$banger" -kernel generic -only boot,network,qemu || status=1
 fi
-"$bench" -banger "$banger"
+"$bench" -banger "$banger" -only boot,create,qemu,pull,list,image || status=1
 if ! "$banger" doctor --json | jq -e '.[] | select(.name == "kvm") | .ok' >/dev/null; then
-	HOME=$user FIGURES=1 scripts/e2e-firecracker.sh "$banger"
+	HOME=$user FIGURES=1 scripts/e2e-firecracker.sh "$banger" || status=1
+else
+	"$bench" -banger "$banger" -only firecracker || status=1
 fi
+[[ $status -eq 0 ]] || die "not all could be measured"

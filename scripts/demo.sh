@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # The main job on this machine: a command in a microVM. The first time a kernel
 # and an image are made; they stay, where banger looks for them.
-set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
 
-banger=$1
+banger=${1:?which banger is to be used?}
 
 step() { printf '\n\033[1m$ banger %s\033[0m\n' "$*"; "$banger" "$@"; }
 

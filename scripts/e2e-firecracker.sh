@@ -7,11 +7,12 @@
 #   scripts/e2e-firecracker.sh BANGER [TEST...]     tests of test/vm, all if none
 #
 # With FIGURES set, it measures Firecracker in place of testing.
-set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
-banger=$(realpath "$1")
+banger=$(realpath "${1:?which banger is to be used?}")
 shift
 tests=${*:-.}
 firecracker=${FIRECRACKER_BIN:-$(command -v firecracker || true)}
@@ -23,7 +24,6 @@ lost=125     # banger's, where the VM does not answer any more
 outer=$root/build/test/outer.tar
 packages=systemd-sysv,udev,dbus,iproute2,kmod,procps,e2fsprogs,openssh-client,git,busybox-static
 
-say() { printf 'banger: %s\n' "$*" >&2; }
 
 if [[ -z $firecracker ]]; then
 	say "skipped, nothing was tested: there is no firecracker on PATH, and FIRECRACKER_BIN names none"
@@ -56,7 +56,7 @@ payload() {
 	cp -a --sparse=always "$home/.local/state/banger/images/debian" "$1/home/.local/state/banger/images/"
 	# Guests of an emulated machine are quicker without modules to load.
 	local built
-	built=$(find build/manual -maxdepth 1 -name 'generic-*' 2>/dev/null | sort -V | tail -1)
+	built=$(built_kernel)
 	if [[ -n $built ]]; then
 		env HOME="$1/home" "$banger" kernel import debian --from "$built" --distro generic >/dev/null
 	else

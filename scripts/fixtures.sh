@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Gets what the tests boot into build/test: Debian's kernel and a Debian image,
 # in a home directory of their own. Quick the second time.
-set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
 
-banger=$(realpath "$1")
+banger=$(realpath "${1:?which banger is to be used?}")
 root=$(cd "$(dirname "$0")/.." && pwd)
 export HOME=$root/build/test/home
 unset XDG_STATE_HOME XDG_CACHE_HOME XDG_CONFIG_HOME BANGER_KERNELS_DIR BANGER_KERNEL BANGER_IMAGE

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Runs every fuzz target below the directories given, internal if none, for the
 # time given, such as 60s. As many run at once as there are CPUs.
-set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
 
 cd "$(dirname "$0")/.."
-time=$1
+time=${1:?for how long, such as 60s?}
 shift
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT

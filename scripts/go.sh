@@ -2,7 +2,8 @@
 # Runs a Go that is new enough for this project: the one on PATH where it can
 # fetch newer toolchains itself (1.21 and up), else one that an older Go, such
 # as Debian 12's, fetches as a module, checked against Go's checksum database.
-set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 wanted=$(awk '$1 == "go" {print $2}' "$root/go.mod")

@@ -14,7 +14,8 @@
 #                   Web Key Directory; only pinned ones count in either case
 #   OUT, WORK       where the result and the work go: build/manual, build/kernel
 #   JOBS            how many compilers run at once: as many as CPUs
-set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
 
 # The pins. A patch bump changes the first line only.
 version=6.12.117
@@ -38,11 +39,6 @@ work=$(realpath -m "${WORK:-$root/build/kernel}")
 source=$work/source
 log=$work/build.log
 
-say() { printf 'banger: %s\n' "$*" >&2; }
-die() {
-	say "$*"
-	exit 1
-}
 
 # fetch URL FILE: nothing has the name FILE before it is whole.
 fetch() {

@@ -11,7 +11,8 @@
 #   RCLONE_BUCKET       its bucket: banger-kernels
 #   BASE_URL            the bucket's public URL: https://kernels.thaloco.com
 #   BANGER, CATALOG     the program and the catalog: those of this tree
-set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/lib/publish.sh

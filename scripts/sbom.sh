@@ -2,13 +2,14 @@
 # Prints the packages of an image of Debian or Ubuntu as an SPDX document, from
 # dpkg's own list in its file system: sbom.sh ROOTFS.ext4 NAME
 # The same image gives the same document.
-set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
 
-rootfs=$1 name=$2
+rootfs=${1:?of which rootfs.ext4?} name=${2:?what is it called?}
 export PATH=$PATH:/usr/sbin:/sbin
 
 status=$(debugfs -R 'cat /var/lib/dpkg/status' "$rootfs" 2>/dev/null)
-[[ -n $status ]] || { echo "sbom.sh: $rootfs has no list of packages" >&2; exit 1; }
+[[ -n $status ]] || die "$rootfs has no list of packages"
 sum=$(sha256sum <"$rootfs" | cut -c1-64)
 distro=$(debugfs -R 'cat /usr/lib/os-release' "$rootfs" 2>/dev/null | sed -n 's/^ID=//p')
 when=$(debugfs -R 'stat /var/lib/dpkg/status' "$rootfs" 2>/dev/null | sed -n 's/.*mtime: 0x\([0-9a-f]*\).*/\1/p')

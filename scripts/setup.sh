@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs from Debian's packages what this machine lacks for the tasks named:
 # build, run, test, lint, bench, kernel, publish. Says what and why before.
-set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
 
 # needs TASK: prints "<program or file> <package> <why>" for each need.
 needs() {
@@ -63,8 +64,7 @@ needs() {
 		echo "openssl openssl a rival for pulling bundles"
 		;;
 	*)
-		echo "setup.sh: unknown task $1" >&2
-		exit 2
+		die "setup.sh: unknown task $1"
 		;;
 	esac
 }
@@ -80,25 +80,24 @@ as_root() {
 	elif command -v sudo >/dev/null; then
 		sudo "$@"
 	else
-		echo "banger: these packages have to be installed by root, and sudo is not here: $*" >&2
-		exit 1
+		die "these packages have to be installed by root, and sudo is not here: $*"
 	fi
 }
 
 main() {
-	local missing=() task program package why
+	local missing=() task all program package why
 	for task in "$@"; do
+		all=$(needs "$task")
 		while read -r program package why; do
-			present "$program" && continue
+			[[ -z $program ]] || present "$program" && continue
 			[[ " ${missing[*]} " == *" $package "* ]] && continue
 			missing+=("$package")
 			echo "banger: $package is missing: $why" >&2
-		done < <(needs "$task")
+		done <<<"$all"
 	done
 	[[ ${#missing[@]} -eq 0 ]] && return
 	if ! command -v apt-get >/dev/null; then
-		echo "banger: install these by hand, as this is not Debian or Ubuntu: ${missing[*]}" >&2
-		exit 1
+		die "install these by hand, as this is not Debian or Ubuntu: ${missing[*]}"
 	fi
 	echo "banger: installing ${missing[*]} from your distribution's archive" >&2
 	as_root apt-get update -qq

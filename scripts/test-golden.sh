@@ -5,7 +5,8 @@
 #
 #   scripts/test-golden.sh [KERNEL]    a directory with a vmlinux; the kernel of
 #                                      the test fixtures
-set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 export PATH=$PATH:/usr/sbin:/sbin BANGER=$root/build/bin/banger

@@ -2,7 +2,8 @@
 # Builds the generic kernel twice, in directories whose names differ in length,
 # and fails unless both are the same bytes. Takes twice as long as one build;
 # the environment is make-generic-kernel.sh's.
-set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 kernel=$("$root/scripts/make-generic-kernel.sh" --name)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests named with the race detector, prints the packages' results and
 # what was skipped and why, and fails where a test did.
-set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -13,6 +14,7 @@ export BANGER_TEST_MODULES=$BANGER_TEST_HOME/.local/state/banger/kernels/debian/
 # a guest, see the README: the tests that do not ask for more have one.
 export BANGER_CPUS=1
 log=build/test/go-test.log
+mkdir -p build/test
 
 status=0
 scripts/go.sh test -race -timeout 20m -v "$@" >"$log" 2>&1 || status=$?

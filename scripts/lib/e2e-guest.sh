@@ -2,7 +2,8 @@
 # The part of e2e-firecracker.sh that runs where KVM works: as root of a VM that
 # was made for it, or as whoever runs the tests. With a second argument it takes
 # figures in place of testing.
-set -euo pipefail
+set -Eeuo pipefail
+trap 'echo "e2e: line $LINENO: status $? of: $BASH_COMMAND" >&2' ERR # it is alone there, without lib.sh
 
 dir=${E2E:-/e2e}
 tests=$1
@@ -27,7 +28,7 @@ if [[ -z ${E2E:-} ]]; then
 	as=(runuser -u tester --)
 fi
 if [[ -n ${2:-} ]]; then
-	exec "${as[@]}" env HOME="$BANGER_TEST_HOME" "$dir/bench" -banger "$dir/banger" -only vmms -pairs 3
+	exec "${as[@]}" env HOME="$BANGER_TEST_HOME" "$dir/bench" -banger "$dir/banger" -only qemu,firecracker -pairs 3
 fi
 if [[ -z ${E2E:-} ]]; then
 	(cd "$dir" && "$dir/jail.test" -test.v) # some of which wants root

@@ -1,15 +1,10 @@
 # shellcheck shell=bash
-# What publishing a kernel and publishing an image have in common; sourced.
+# What publishing a kernel and publishing an image have in common; sourced
+# after lib.sh.
 # A bundle goes to an rclone remote under two names and is read back through
 # its public URL. The caller patches the catalog after that, and only then.
 #
 # Set by the caller: RCLONE_REMOTE, RCLONE_BUCKET, BASE_URL.
-
-say() { printf 'banger: %s\n' "$*" >&2; }
-die() {
-	say "$*"
-	exit 1
-}
 
 # need PROGRAM...: fails if one is not there.
 need() {
