@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -33,6 +34,7 @@ type Login struct {
 func Dial(ctx context.Context, conn net.Conn, l Login) (*Client, error) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
+	conn.SetDeadline(time.Now().Add(loginTime))
 	c, channels, requests, err := ssh.NewClientConn(conn, "guest", &ssh.ClientConfig{
 		User:              l.User,
 		Auth:              []ssh.AuthMethod{ssh.PublicKeys(l.Keys.Client)},
@@ -47,8 +49,13 @@ func Dial(ctx context.Context, conn net.Conn, l Login) (*Client, error) {
 		}
 		return nil, fmt.Errorf("log in to the guest: %w", err)
 	}
+	conn.SetDeadline(time.Time{})
 	return &Client{ssh.NewClient(c, channels, requests)}, nil
 }
+
+// loginTime is for a guest that says nothing, or never the end. Emulated
+// processors need a while for their part.
+const loginTime = 2 * time.Minute
 
 // ciphers are those that the agent has, the best one first: emulating AES
 // instructions takes three times as long as doing without.
@@ -61,6 +68,30 @@ func (l Login) ciphers() []string {
 
 // Close ends the connection and what runs over it.
 func (c *Client) Close() error { return c.ssh.Close() }
+
+// await waits for an exchange with the guest for as long as ctx lasts. Then it
+// closes the connection, which ends the exchange as a rule, but waits for nothing
+// that a guest could hold up.
+func (c *Client) await(ctx context.Context, exchange func() (int, error)) (int, error) {
+	type end struct {
+		status int
+		err    error
+	}
+	ended := make(chan end, 1)
+	go func() {
+		status, err := exchange()
+		ended <- end{status, err}
+	}()
+	select {
+	case e := <-ended:
+		if ctx.Err() == nil {
+			return e.status, e.err
+		}
+	case <-ctx.Done():
+	}
+	c.Close()
+	return 0, context.Cause(ctx)
+}
 
 // open opens a session channel, sends the requests that prepare it and then
 // start, which starts a program.
@@ -99,42 +130,3 @@ func jsonRequest(name string, payload any) (request, error) {
 	data, err := json.Marshal(payload)
 	return request{name, data}, err
 }
-
-// signals are SSH's names of those that are passed on, RFC 4254 section 6.10,
-// with their numbers on Linux.
-var signals = map[string]int{
-	"HUP": 1, "INT": 2, "QUIT": 3, "ILL": 4, "ABRT": 6, "FPE": 8, "KILL": 9,
-	"USR1": 10, "SEGV": 11, "USR2": 12, "PIPE": 13, "ALRM": 14, "TERM": 15,
-}
-
-// awaitExit returns the exit status that the guest reports, as a shell would
-// give it: 128 and the signal's number where one ended the program.
-func awaitExit(requests <-chan *ssh.Request) (int, error) {
-	for r := range requests {
-		if r.WantReply {
-			r.Reply(false, nil)
-		}
-		switch r.Type {
-		case "exit-status":
-			var m struct{ Status uint32 }
-			if err := ssh.Unmarshal(r.Payload, &m); err != nil {
-				return 0, fmt.Errorf("read the exit status: %w", err)
-			}
-			return int(m.Status), nil
-		case "exit-signal":
-			var m struct {
-				Name          string
-				Core          bool
-				Message, Lang string
-			}
-			if err := ssh.Unmarshal(r.Payload, &m); err != nil {
-				return 0, fmt.Errorf("read the exit status: %w", err)
-			}
-			return 128 + signals[m.Name], nil
-		}
-	}
-	return 0, ErrLost
-}
-
-// ErrLost says that the guest went away before its program ended.
-var ErrLost = errors.New("the connection to the guest was lost before its command ended")

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"archive/tar"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -100,25 +99,20 @@ func (c *Client) ReadRoot(ctx context.Context, w io.Writer) error {
 
 // serve has the agent itself do something, and fails with what it says.
 func (c *Client) serve(ctx context.Context, start request, streams Streams) error {
-	channel, requests, err := c.open(start)
-	if err != nil {
-		return err
+	var words said
+	streams.Stderr = &words
+	status, err := c.await(ctx, func() (int, error) {
+		channel, requests, err := c.open(start)
+		if err != nil {
+			return 0, err
+		}
+		defer channel.Close()
+		return transfer(channel, requests, streams)
+	})
+	if err == nil && status != 0 {
+		err = fmt.Errorf("in the guest: %s", strings.TrimPrefix(words.String(), "banger: "))
 	}
-	defer channel.Close()
-	stop := context.AfterFunc(ctx, func() { channel.Close() })
-	defer stop()
-	var said bytes.Buffer
-	streams.Stderr = &said
-	status, err := transfer(channel, requests, streams)
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case err != nil:
-		return err
-	case status != 0:
-		return fmt.Errorf("in the guest: %s", strings.TrimPrefix(strings.TrimSpace(said.String()), "banger: "))
-	}
-	return nil
+	return err
 }
 
 // pack writes files as a tar; those below root where they do not say otherwise.

@@ -34,28 +34,34 @@ type Program struct {
 	Signals  <-chan string // to be passed on: SSH's names, without SIG
 }
 
-// Run runs a program in the guest and returns its exit status. Ending ctx
-// hangs up.
+// Run runs a program in the guest and returns its exit status. Ending ctx hangs
+// up and closes the connection. So does a signal that comes within two seconds
+// after another, or that the guest does not take within one: the error is
+// ErrInterrupted then.
 func (c *Client) Run(ctx context.Context, p Program, streams Streams) (int, error) {
 	start, err := jsonRequest(agentapi.RequestExec, p.Exec)
 	if err != nil {
 		return 0, err
 	}
-	channel, requests, err := c.open(start, p.Terminal.request()...)
-	if err != nil {
-		return 0, err
+	ctx, hangUp := context.WithCancelCause(ctx)
+	defer hangUp(nil)
+	started := make(chan ssh.Channel, 1)
+	heed := attention{signals: p.Signals, started: started, hangUp: func() { hangUp(ErrInterrupted) }}
+	if p.Terminal != nil && streams.Stdin != nil {
+		typed := newKeyboard(ctx, streams.Stdin)
+		streams.Stdin, heed.pressed = typed, typed.pressed
 	}
-	defer channel.Close()
-	stop := context.AfterFunc(ctx, func() { channel.Close() })
-	defer stop()
-	done := make(chan struct{})
-	defer close(done)
-	go p.forward(channel, done)
-	status, err := transfer(channel, requests, streams)
-	if ctx.Err() != nil {
-		return 0, ctx.Err()
-	}
-	return status, err
+	go heed.pay(ctx)
+	return c.await(ctx, func() (int, error) {
+		channel, requests, err := c.open(start, p.Terminal.request()...)
+		if err != nil {
+			return 0, err
+		}
+		defer channel.Close()
+		started <- channel
+		go p.Terminal.follow(ctx, channel)
+		return transfer(channel, requests, streams)
+	})
 }
 
 // transfer copies the streams until the program has ended and all that it
@@ -86,19 +92,16 @@ func transfer(channel ssh.Channel, requests <-chan *ssh.Request, streams Streams
 	return status, err
 }
 
-// forward passes signals and window sizes on until done is closed.
-func (p Program) forward(channel ssh.Channel, done <-chan struct{}) {
-	var resized <-chan Size
-	if p.Terminal != nil {
-		resized = p.Terminal.Resized
+// follow passes the terminal's sizes on until ctx ends.
+func (t *Terminal) follow(ctx context.Context, channel ssh.Channel) {
+	if t == nil {
+		return
 	}
 	for {
 		select {
-		case name := <-p.Signals:
-			channel.SendRequest("signal", false, ssh.Marshal(struct{ Name string }{name}))
-		case size := <-resized:
+		case size := <-t.Resized:
 			channel.SendRequest("window-change", false, ssh.Marshal(window(size)))
-		case <-done:
+		case <-ctx.Done():
 			return
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"banger/internal/agent"
 	"banger/internal/vm"
 )
 
@@ -49,7 +50,7 @@ func (a *app) report(ctx context.Context, err error) int {
 		return 0
 	case errors.As(err, &status):
 		return status.code()
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+	case errors.Is(err, agent.ErrInterrupted), ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(a.Err, "banger: interrupted")
 		return exitInterrupted
 	}

@@ -11,15 +11,14 @@ import (
 // interrupts decides what becomes of the signals that this process gets: they
 // end what banger does, or go to the guest's command while one runs.
 type interrupts struct {
-	mu      sync.Mutex
-	cancel  context.CancelFunc
-	guest   chan string
-	ignored int
+	mu     sync.Mutex
+	cancel context.CancelFunc
+	guest  chan string
 }
 
-// patienceWithGuest is how many signals the guest's command may ignore before
-// banger gives up on it.
-const patienceWithGuest = 3
+// waitingSignals is how many signals may wait for the guest's command. Package
+// agent takes them at once and knows what to do with a guest that does not.
+const waitingSignals = 3
 
 // signalNames are SSH's names, RFC 4254 section 6.10.
 var signalNames = map[os.Signal]string{
@@ -53,8 +52,6 @@ func (i *interrupts) hear(s os.Signal) {
 	select {
 	case i.guest <- signalNames[s]:
 	default:
-	}
-	if i.ignored++; i.ignored >= patienceWithGuest {
 		i.cancel()
 	}
 }
@@ -63,7 +60,7 @@ func (i *interrupts) hear(s os.Signal) {
 func (i *interrupts) toGuest() (names <-chan string, restore func()) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.guest, i.ignored = make(chan string, patienceWithGuest), 0
+	i.guest = make(chan string, waitingSignals)
 	return i.guest, func() {
 		i.mu.Lock()
 		defer i.mu.Unlock()

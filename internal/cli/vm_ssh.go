@@ -76,8 +76,10 @@ func (a *app) proxy(ctx context.Context, name string) error {
 			half.CloseWrite()
 		}
 	}()
-	_, err = io.Copy(a.raw.Out, conn)
-	return err
+	// However this ends, it has ended: OpenSSH hangs up on its ProxyCommand after
+	// every session and says itself where a connection was lost.
+	io.Copy(a.raw.Out, conn)
+	return nil
 }
 
 func (a *app) vmSSHConfigCommand() *cobra.Command {
@@ -109,9 +111,21 @@ func (a *app) sshConfig(names []string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(a.Out, "Host %s\n  User %s\n  IdentityFile %q\n  IdentitiesOnly yes\n  UserKnownHostsFile %q\n"+
-			"  StrictHostKeyChecking yes\n  ProxyCommand %q vm ssh --proxy %s\n",
-			access.Host, access.User, access.IdentityFile, access.KnownHostsFile, self, name)
+		fmt.Fprintf(a.Out, "Host %s\n  User %s\n  IdentityFile %s\n  IdentitiesOnly yes\n  UserKnownHostsFile %s\n"+
+			"  StrictHostKeyChecking yes\n  ProxyCommand %s vm ssh --proxy %s\n",
+			access.Host, access.User, sshPath(access.IdentityFile), sshPath(access.KnownHostsFile), sshProgram(self), name)
 	}
 	return nil
+}
+
+// sshPath writes a path as ssh_config(5) wants it: within double quotes, where a
+// backslash takes their meaning from it and from quotes, and with each % twice.
+func sshPath(path string) string {
+	return `"` + strings.NewReplacer("%", "%%", `\`, `\\`, `"`, `\"`).Replace(path) + `"`
+}
+
+// sshProgram writes a program's path for ProxyCommand, which the user's shell
+// runs: within single quotes, and with each % twice for ssh itself.
+func sshProgram(path string) string {
+	return "'" + strings.NewReplacer("%", "%%", "'", `'\''`).Replace(path) + "'"
 }
