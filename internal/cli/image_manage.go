@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"banger/internal/engine"
 	"banger/internal/imagemgr"
 	"banger/internal/size"
 )
@@ -18,7 +19,8 @@ func (a *app) imageVerifyCommand() *cobra.Command {
 		Short: "Check images' file systems against their manifests",
 	}
 	c.RunE = a.run(func(ctx context.Context, names []string) error {
-		if len(names) == 0 {
+		all := len(names) == 0
+		if all {
 			images, err := a.engine.ListImages()
 			if err != nil {
 				return err
@@ -28,14 +30,23 @@ func (a *app) imageVerifyCommand() *cobra.Command {
 			}
 		}
 		return each(ctx, a, names, func(ctx context.Context, name string) error {
-			if err := a.engine.VerifyImage(ctx, name); err != nil {
-				return err
-			}
-			fmt.Fprintf(a.Out, "%s: whole\n", name)
-			return nil
+			return a.verified(name, a.engine.VerifyImage(ctx, name), all)
 		})
 	})
 	return c
+}
+
+// verified says how a check ended. Of all that are there, one may go meanwhile.
+func (a *app) verified(name string, err error, all bool) error {
+	switch {
+	case all && engine.Gone(err):
+		a.say("%s: removed meanwhile", name)
+	case err != nil:
+		return err
+	default:
+		fmt.Fprintf(a.Out, "%s: whole\n", name)
+	}
+	return nil
 }
 
 func (a *app) imageRenameCommand() *cobra.Command {

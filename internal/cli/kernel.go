@@ -117,7 +117,8 @@ func (a *app) kernelVerifyCommand() *cobra.Command {
 		Use:   "verify [NAME...]",
 		Short: "Check kernels' files against their manifests",
 		RunE: a.run(func(ctx context.Context, args []string) error {
-			if len(args) == 0 {
+			all := len(args) == 0
+			if all {
 				kernels, err := a.engine.ListKernels()
 				if err != nil {
 					return err
@@ -127,11 +128,7 @@ func (a *app) kernelVerifyCommand() *cobra.Command {
 				}
 			}
 			return each(ctx, a, args, func(ctx context.Context, name string) error {
-				if err := a.engine.VerifyKernel(ctx, name); err != nil {
-					return err
-				}
-				fmt.Fprintf(a.Out, "%s: whole\n", name)
-				return nil
+				return a.verified(name, a.engine.VerifyKernel(ctx, name), all)
 			})
 		}),
 	}

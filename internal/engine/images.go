@@ -89,7 +89,10 @@ func (e *Engine) RegisterImage(ctx context.Context, o imagemgr.RegisterOptions) 
 
 // VerifyImage checks an image's file system against its manifest.
 func (e *Engine) VerifyImage(ctx context.Context, name string) error {
-	return e.images.Verify(ctx, name)
+	if _, err := e.images.Get(name); err != nil {
+		return err
+	}
+	return removed("image", name, e.images.Verify(ctx, name))
 }
 
 // RenameImage gives an image that no VM uses another name.
@@ -102,7 +105,10 @@ func (e *Engine) RenameImage(from, to string) error {
 
 // ExportImage writes an image in a format that others read.
 func (e *Engine) ExportImage(ctx context.Context, o imagemgr.ExportOptions) error {
-	return e.images.Export(ctx, o)
+	if _, err := e.images.Get(o.Name); err != nil {
+		return err
+	}
+	return removed("image", o.Name, e.images.Export(ctx, o))
 }
 
 // PackImage writes an image as a catalog's bundle.

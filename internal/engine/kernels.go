@@ -69,7 +69,10 @@ func (e *Engine) ImportKernel(ctx context.Context, o kernel.ImportOptions) (kern
 
 // VerifyKernel checks a kernel's files against its manifest.
 func (e *Engine) VerifyKernel(ctx context.Context, name string) error {
-	return e.kernels.Verify(ctx, name)
+	if _, err := e.kernels.Get(name); err != nil {
+		return err
+	}
+	return removed("kernel", name, e.kernels.Verify(ctx, name))
 }
 
 // PackKernel writes a kernel as a catalog's bundle.

@@ -41,7 +41,10 @@ func (e *Engine) StartVM(ctx context.Context, name string, events Events) error 
 		return err
 	}
 	lease, err := e.start(ctx, SuperviseOptions{Name: name}, events)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() == nil && !e.vms.Exists(name):
+		return &RemovedError{"vm", name}
+	case err != nil:
 		return err
 	}
 	return lease.End()

@@ -1,0 +1,32 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"banger/internal/imagemgr"
+	"banger/internal/kernel"
+	"banger/internal/vm"
+)
+
+// RemovedError says that something went while an operation was at it.
+type RemovedError struct{ Kind, Name string }
+
+func (e *RemovedError) Error() string {
+	return fmt.Sprintf("%s %q was removed meanwhile", e.Kind, e.Name)
+}
+
+// Gone reports whether err says that something is not there, or not any more.
+func Gone(err error) bool {
+	return errors.As(err, new(*RemovedError)) || errors.As(err, new(*vm.NotFoundError)) ||
+		errors.As(err, new(*imagemgr.NotFoundError)) || errors.As(err, new(*kernel.NotFoundError))
+}
+
+// removed is err, or where that says that what was there is not, a
+// *RemovedError.
+func removed(kind, name string, err error) error {
+	if Gone(err) {
+		return &RemovedError{kind, name}
+	}
+	return err
+}
