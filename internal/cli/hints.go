@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"syscall"
 
 	"banger/internal/catalog"
@@ -111,10 +112,17 @@ func programHint(err error) string {
 	return ""
 }
 
+// programNoSpace reports whether a program says that there is no space left, for
+// which it has words only.
+func programNoSpace(err error) bool {
+	failed, ok := errors.AsType[*process.Error](err)
+	return ok && strings.Contains(failed.Error(), "No space left on device")
+}
+
 // hostHint says what to do where the host refuses.
 func (a *app) hostHint(err error) string {
 	switch {
-	case errors.Is(err, syscall.ENOSPC):
+	case errors.Is(err, syscall.ENOSPC) || programNoSpace(err):
 		return a.noSpaceHint(err) + "; nothing was left behind"
 	case errors.Is(err, syscall.EDQUOT):
 		return "your quota of the disk is used up; nothing was left behind"

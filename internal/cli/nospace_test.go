@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"banger/internal/engine"
+	"banger/internal/process"
 	"banger/internal/statedir"
 )
 
@@ -43,6 +44,7 @@ func TestNoSpaceHint(t *testing.T) {
 		{syscall.ENOSPC, state},
 		{fmt.Errorf("x: %w", &fs.PathError{Op: "write", Path: filepath.Join(elsewhere, "gone", "file"), Err: syscall.ENOSPC}), elsewhere},
 		{&fs.PathError{Op: "write", Path: "relative", Err: syscall.ENOSPC}, state},
+		{fmt.Errorf("x: %w", &process.Error{Program: "mkfs.ext4", Stderr: "mkfs.ext4: No space left on device"}), state},
 	} {
 		if got, want := a.hint(tt.err), "free some space in "+tt.want+"; nothing was left behind"; got != want {
 			t.Errorf("%v: got %q", tt.err, got)
