@@ -21,24 +21,24 @@ var allowed = map[string][]string{
 
 	"internal/cli": {
 		"internal/agent", "internal/catalog", "internal/config", "internal/doctor", "internal/engine", "internal/imagebuild",
-		"internal/imagemgr", "internal/jail", "internal/kernel", "internal/process", "internal/ref",
+		"internal/imagemgr", "internal/jail", "internal/kernel", "internal/ports", "internal/process", "internal/ref",
 		"internal/size", "internal/statedir", "internal/vm", "internal/vmm/firecracker",
 	},
 	"internal/engine": {
 		"internal/agent", "internal/agentapi", "internal/catalog", "internal/config", "internal/doctor", "internal/fetch",
 		"internal/imagebuild", "internal/imagecat", "internal/imagemgr", "internal/kernel", "internal/kernelcat",
-		"internal/project", "internal/ref", "internal/size", "internal/statedir", "internal/supervisor", "internal/vm",
+		"internal/ports", "internal/project", "internal/ref", "internal/size", "internal/statedir", "internal/supervisor", "internal/vm",
 		"internal/vmm", "internal/vmm/firecracker", "internal/vmm/pick", "internal/vmm/qemu",
 	},
 	"internal/imagebuild": {
 		"internal/agentapi", "internal/agent", "internal/imagemgr", "internal/process", "internal/ref",
 	},
 	"internal/supervisor": {
-		"internal/agentapi", "internal/initramfs", "internal/kernel", "internal/process", "internal/statedir",
+		"internal/agentapi", "internal/initramfs", "internal/kernel", "internal/ports", "internal/process", "internal/statedir",
 		"internal/usernet", "internal/vm", "internal/vmm",
 	},
 	"internal/agent":    {"internal/agentapi", "internal/vm"},
-	"internal/vm":       {"internal/process", "internal/ref", "internal/statedir", "internal/vmm"},
+	"internal/vm":       {"internal/ports", "internal/process", "internal/ref", "internal/statedir", "internal/vmm"},
 	"internal/vmm":      {},
 	"internal/vmm/kvm":  {},
 	"internal/vmm/pick": {"internal/process", "internal/vmm", "internal/vmm/firecracker", "internal/vmm/qemu"},
@@ -75,7 +75,7 @@ var allowed = map[string][]string{
 	},
 	"internal/guest/service": {
 		"internal/agentapi", "internal/guest/console", "internal/guest/control", "internal/guest/initsys",
-		"internal/guest/power", "internal/guest/roottar", "internal/guest/sshd",
+		"internal/guest/power", "internal/guest/reach", "internal/guest/roottar", "internal/guest/sshd",
 	},
 	"internal/guest/roottar":  {"internal/agentapi", "internal/guest/identity"},
 	"internal/guest/sshd":     {"internal/agentapi", "internal/guest/account", "internal/guest/terminal", "internal/guest/untar"},
@@ -85,6 +85,7 @@ var allowed = map[string][]string{
 	"internal/guest/identity": {"internal/agentapi"},
 	"internal/guest/initsys":  {"internal/agentapi"},
 	"internal/guest/network":  {},
+	"internal/guest/reach":    {"internal/agentapi"},
 	"internal/guest/account":  {},
 	"internal/guest/terminal": {},
 	"internal/guest/untar":    {},
@@ -100,6 +101,7 @@ var allowed = map[string][]string{
 	"internal/ref":           {},
 	"internal/size":          {},
 	"internal/process":       {},
+	"internal/ports":         {},
 	"internal/agentapi":      {},
 }
 

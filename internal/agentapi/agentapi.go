@@ -16,6 +16,14 @@ const (
 
 	SSHPort     = 1023 // the agent's SSH server, in the guest
 	ControlPort = 1023 // the supervisor's control listener, at the gateway
+	ReachPort   = 1022 // the agent's way to the guest's loopback, in the guest
+)
+
+// The agent answers at ReachPort with one of these when it has read a port, of
+// two bytes with the high one first; then the connection is one to that port.
+const (
+	ReachConnected = 0
+	ReachRefused   = 1
 )
 
 // SettingsPath is where the agent finds its settings in the initramfs.

@@ -12,6 +12,7 @@ import (
 	"banger/internal/config"
 	"banger/internal/imagemgr"
 	"banger/internal/kernel"
+	"banger/internal/ports"
 	"banger/internal/size"
 	"banger/internal/statedir"
 	"banger/internal/vm"
@@ -58,10 +59,11 @@ type VMOptions struct {
 	Kernel       string // "" is the image's, or else the configured one
 	CPUs         int
 	Memory       size.Size
-	Disk         size.Size // room for what the guest writes
-	VMM          string    // "" is the configured one at each start
-	Ephemeral    bool      // removed when it stops
-	HostLoopback bool      // the guest reaches the host's loopback
+	Disk         size.Size    // room for what the guest writes
+	VMM          string       // "" is the configured one at each start
+	Ephemeral    bool         // removed when it stops
+	HostLoopback bool         // the guest reaches the host's loopback
+	Ports        []ports.Spec // of the host, that lead to the guest
 }
 
 // VMDefaults are the options of a user who asks for nothing in particular.

@@ -157,7 +157,7 @@ func (e *Engine) specify(ctx context.Context, o VMOptions, agree Agree, events E
 	return vm.VM{
 		Name: o.Name, Image: o.Image, Kernel: kernel, CPUs: o.CPUs,
 		MemoryMiB: int(o.Memory >> 20), DiskBytes: int64(o.Disk),
-		HostLoopback: o.HostLoopback, VMM: o.VMM,
+		HostLoopback: o.HostLoopback, Ports: o.Ports, VMM: o.VMM,
 	}, err
 }
 

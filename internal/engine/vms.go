@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"banger/internal/agentapi"
+	"banger/internal/ports"
 	"banger/internal/statedir"
 	"banger/internal/vm"
 )
@@ -122,6 +123,24 @@ func (e *Engine) VMLog(name string, supervisor bool) (io.ReadCloser, error) {
 // DialVM connects to the SSH server of a running VM's guest.
 func (e *Engine) DialVM(ctx context.Context, name string) (net.Conn, error) {
 	return e.vms.Dial(ctx, name, agentapi.SSHPort)
+}
+
+// ForwardVM opens a port of the host that leads to one of a running VM's guest,
+// tells opened what it has, and holds it open until ctx ends, which is no error,
+// or the VM does.
+func (e *Engine) ForwardVM(ctx context.Context, name string, spec ports.Spec, opened func(ports.Spec)) error {
+	conn, at, err := e.vms.Forward(ctx, name, spec)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	opened(at)
+	io.Copy(io.Discard, conn)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return &vm.PhaseError{Name: name, Phase: vm.Stopped}
 }
 
 // SSHAccess is what OpenSSH needs to know of a VM, beside a way to it.

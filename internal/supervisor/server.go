@@ -31,6 +31,8 @@ func (s *supervisor) answer(conn *vm.LineConn) {
 	switch request.Op {
 	case vm.OpDial:
 		s.splice(conn, request.Port)
+	case vm.OpForward:
+		s.forward(conn, request.Forward)
 	case vm.OpPause:
 		reply(conn, s.pause())
 	case vm.OpResume:
@@ -82,11 +84,19 @@ func closeWrite(c net.Conn) {
 }
 
 func (s *supervisor) dialGuest(port uint16) (net.Conn, error) {
-	s.mu.Lock()
-	b, phase := s.boot, s.vm.State.Phase
-	s.mu.Unlock()
-	if b == nil || phase == vm.Starting {
-		return nil, errors.New("the guest is not up yet")
+	b, err := s.up()
+	if err != nil {
+		return nil, err
 	}
 	return b.network.Dial(context.Background(), port)
+}
+
+// up returns the boot whose guest can be reached.
+func (s *supervisor) up() (*boot, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.boot == nil || s.vm.State.Phase == vm.Starting {
+		return nil, errors.New("the guest is not up yet")
+	}
+	return s.boot, nil
 }

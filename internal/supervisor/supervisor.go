@@ -72,6 +72,11 @@ func runLocked(ctx context.Context, o Options) error {
 		return err
 	}
 	defer s.close()
+	closePorts, err := s.openPorts()
+	if err != nil {
+		return err
+	}
+	defer closePorts()
 	go s.serve()
 	for first := true; ; first = false {
 		again, err := s.once(ctx, first)
@@ -127,7 +132,7 @@ func (s *supervisor) wanted() bool {
 // asked for a reboot; the error is why it never became ready.
 func (s *supervisor) once(ctx context.Context, first bool) (again bool, err error) {
 	s.save(func(st *vm.State) {
-		*st = vm.State{Phase: vm.Starting, StartedAt: time.Now().UTC()}
+		*st = vm.State{Phase: vm.Starting, StartedAt: time.Now().UTC(), Ports: st.Ports}
 	})
 	reason, err := s.bootAndWait(ctx, first)
 	if err != nil {

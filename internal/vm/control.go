@@ -8,27 +8,31 @@ import (
 	"fmt"
 	"net"
 
+	"banger/internal/ports"
 	"banger/internal/statedir"
 )
 
 // Request is the line by which a client opens a connection to banger.sock.
 type Request struct {
-	Op   string `json:"op"`             // one of the Op constants
-	Port uint16 `json:"port,omitempty"` // with dial
+	Op      string      `json:"op"`                // one of the Op constants
+	Port    uint16      `json:"port,omitempty"`    // with dial
+	Forward *ports.Spec `json:"forward,omitempty"` // with forward
 }
 
 // The operations of a supervisor.
 const (
-	OpDial   = "dial"   // the connection becomes one to a TCP port of the guest
-	OpStop   = "stop"   // shut the guest down
-	OpKill   = "kill"   // pull the plug
-	OpPause  = "pause"  // hold the guest still
-	OpResume = "resume" // let it go on
+	OpDial    = "dial"    // the connection becomes one to a TCP port of the guest
+	OpForward = "forward" // open a port of the host until the connection ends
+	OpStop    = "stop"    // shut the guest down
+	OpKill    = "kill"    // pull the plug
+	OpPause   = "pause"   // hold the guest still
+	OpResume  = "resume"  // let it go on
 )
 
 // Reply is the supervisor's line in return.
 type Reply struct {
-	Error string `json:"error,omitempty"`
+	Error   string      `json:"error,omitempty"`
+	Forward *ports.Spec `json:"forward,omitempty"` // with forward: what is open
 }
 
 // Dial connects to a TCP port of the named VM's guest. The error is a
@@ -37,7 +41,21 @@ func (s *Store) Dial(ctx context.Context, name string, port uint16) (net.Conn, e
 	if v, err := s.Get(name); err == nil && v.State.Phase == Paused {
 		return nil, &PhaseError{Name: name, Phase: Paused}
 	}
-	return s.request(ctx, name, Request{Op: OpDial, Port: port})
+	conn, _, err := s.request(ctx, name, Request{Op: OpDial, Port: port})
+	return conn, err
+}
+
+// Forward opens a port of the host that leads to one of the named VM's guest,
+// until the connection is closed; it ends when the VM does. opened has the port.
+func (s *Store) Forward(ctx context.Context, name string, spec ports.Spec) (conn net.Conn, opened ports.Spec, err error) {
+	conn, reply, err := s.request(ctx, name, Request{Op: OpForward, Forward: &spec})
+	if err != nil {
+		return nil, spec, err
+	}
+	if reply.Forward != nil {
+		spec = *reply.Forward
+	}
+	return conn, spec, nil
 }
 
 // Pause holds the named VM's guest still, until Resume. The error is a
@@ -65,21 +83,21 @@ func (s *Store) change(ctx context.Context, name string, from Phase, op string) 
 
 // request sends one request to the VM's supervisor and returns the connection
 // after its reply. The error is a *PhaseError where no supervisor listens.
-func (s *Store) request(ctx context.Context, name string, r Request) (net.Conn, error) {
+func (s *Store) request(ctx context.Context, name string, r Request) (net.Conn, Reply, error) {
 	conn, err := statedir.DialSocket(ctx, s.Path(name, statedir.Socket))
 	if err != nil {
-		return nil, s.notListening(name, err)
+		return nil, Reply{}, s.notListening(name, err)
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	line, err := roundTrip(conn, r)
+	line, reply, err := roundTrip(conn, r)
 	if !stop() {
-		return nil, ctx.Err()
+		return nil, reply, ctx.Err()
 	}
 	if err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("ask vm %q to %s: %w", name, r.Op, err)
+		return nil, reply, fmt.Errorf("ask vm %q to %s: %w", name, r.Op, err)
 	}
-	return line, nil
+	return line, reply, nil
 }
 
 func (s *Store) notListening(name string, cause error) error {
@@ -93,19 +111,18 @@ func (s *Store) notListening(name string, cause error) error {
 	return fmt.Errorf("reach vm %q: %w", name, cause)
 }
 
-func roundTrip(conn net.Conn, r Request) (net.Conn, error) {
+func roundTrip(conn net.Conn, r Request) (lines *LineConn, reply Reply, err error) {
 	if err := json.NewEncoder(conn).Encode(r); err != nil {
-		return nil, err
+		return nil, reply, err
 	}
-	lines := NewLineConn(conn)
-	var reply Reply
+	lines = NewLineConn(conn)
 	if err := lines.ReadJSON(&reply); err != nil {
-		return nil, err
+		return nil, reply, err
 	}
 	if reply.Error != "" {
-		return nil, errors.New(reply.Error)
+		return nil, reply, errors.New(reply.Error)
 	}
-	return lines, nil
+	return lines, reply, nil
 }
 
 // LineConn is a connection that begins with lines of JSON and goes on as a

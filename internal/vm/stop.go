@@ -44,7 +44,7 @@ func (s *Store) order(ctx context.Context, name, op string) error {
 	if !v.State.Phase.Alive() {
 		return &PhaseError{Name: name, Phase: v.State.Phase}
 	}
-	conn, err := s.request(ctx, name, Request{Op: op})
+	conn, _, err := s.request(ctx, name, Request{Op: op})
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package vm
 import (
 	"errors"
 	"os"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -99,7 +100,7 @@ func TestSweepTidies(t *testing.T) {
 			t.Errorf("%s is still there: %v", name, err)
 		}
 	}
-	if after, err := s.Get("a"); err != nil || after != before {
+	if after, err := s.Get("a"); err != nil || !reflect.DeepEqual(after, before) {
 		t.Errorf("the VM is %+v, %v; it was %+v", after, err, before)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"time"
 
+	"banger/internal/ports"
 	"banger/internal/ref"
 	"banger/internal/statedir"
 	"banger/internal/vmm"
@@ -21,31 +22,33 @@ import (
 
 // VM is the content of vm.json.
 type VM struct {
-	Name         string    `json:"name"`
-	Image        string    `json:"image"`
-	Kernel       string    `json:"kernel"`
-	CPUs         int       `json:"cpus"`
-	MemoryMiB    int       `json:"memory_mib"`
-	DiskBytes    int64     `json:"disk_bytes"`
-	Ephemeral    bool      `json:"ephemeral,omitempty"` // removed when it stops
-	HostLoopback bool      `json:"host_loopback,omitempty"`
-	VMM          string    `json:"vmm,omitempty"` // the backend that was asked for, "" for the configured one
-	MachineID    string    `json:"machine_id"`
-	MAC          string    `json:"mac"`
-	CreatedAt    time.Time `json:"created_at"`
-	State        State     `json:"state"`
+	Name         string       `json:"name"`
+	Image        string       `json:"image"`
+	Kernel       string       `json:"kernel"`
+	CPUs         int          `json:"cpus"`
+	MemoryMiB    int          `json:"memory_mib"`
+	DiskBytes    int64        `json:"disk_bytes"`
+	Ephemeral    bool         `json:"ephemeral,omitempty"` // removed when it stops
+	HostLoopback bool         `json:"host_loopback,omitempty"`
+	Ports        []ports.Spec `json:"ports,omitempty"` // of the host, that lead to the guest
+	VMM          string       `json:"vmm,omitempty"`   // the backend that was asked for, "" for the configured one
+	MachineID    string       `json:"machine_id"`
+	MAC          string       `json:"mac"`
+	CreatedAt    time.Time    `json:"created_at"`
+	State        State        `json:"state"`
 }
 
 // State is what the supervisor last said of a VM.
 type State struct {
-	Phase     Phase     `json:"phase"`
-	Reason    string    `json:"reason,omitempty"` // why it stopped, where not as asked
-	StartedAt time.Time `json:"started_at,omitzero"`
-	ReadyAt   time.Time `json:"ready_at,omitzero"`
-	StoppedAt time.Time `json:"stopped_at,omitzero"`
-	VMM       *vmm.Info `json:"vmm,omitempty"`
-	VMMPID    int       `json:"vmm_pid,omitempty"`
-	Guest     *Guest    `json:"guest,omitempty"`
+	Phase     Phase        `json:"phase"`
+	Reason    string       `json:"reason,omitempty"` // why it stopped, where not as asked
+	StartedAt time.Time    `json:"started_at,omitzero"`
+	ReadyAt   time.Time    `json:"ready_at,omitzero"`
+	StoppedAt time.Time    `json:"stopped_at,omitzero"`
+	VMM       *vmm.Info    `json:"vmm,omitempty"`
+	VMMPID    int          `json:"vmm_pid,omitempty"`
+	Guest     *Guest       `json:"guest,omitempty"`
+	Ports     []ports.Spec `json:"ports,omitempty"` // that are open
 }
 
 // Guest is what the guest told of itself when it was ready.

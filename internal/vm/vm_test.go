@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -133,7 +134,7 @@ func TestCreate(t *testing.T) {
 	s := testStore(t)
 	v := create(t, s, testSpec("a"))
 	got, err := s.Get("a")
-	if err != nil || got != v {
+	if err != nil || !reflect.DeepEqual(got, v) {
 		t.Fatalf("got %+v, %v, want %+v", got, err, v)
 	}
 	if got.State.Phase != Created || len(got.MachineID) != 32 {

@@ -16,6 +16,7 @@ import (
 
 	"banger/internal/agentapi"
 	"banger/internal/guest/initsys"
+	"banger/internal/guest/reach"
 	"banger/internal/guest/roottar"
 	"banger/internal/guest/sshd"
 
@@ -93,13 +94,22 @@ func Run() error {
 	if err != nil {
 		return fmt.Errorf("set up the SSH server: %w", err)
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(agentapi.GuestIP, strconv.Itoa(agentapi.SSHPort)))
+	listener, err := listen(agentapi.SSHPort)
 	if err != nil {
 		return fmt.Errorf("listen for SSH: %w", err)
 	}
+	reachable, err := listen(agentapi.ReachPort)
+	if err != nil {
+		return fmt.Errorf("listen for the ports of the loopback: %w", err)
+	}
+	go reach.Serve(reachable)
 	go c.attend()
 	go endLast(server)
 	return fmt.Errorf("serve SSH: %w", server.Serve(listener))
+}
+
+func listen(port int) (net.Listener, error) {
+	return net.Listen("tcp", net.JoinHostPort(agentapi.GuestIP, strconv.Itoa(port)))
 }
 
 // endLast ends this process by SIGTERM, once the programs of all sessions have

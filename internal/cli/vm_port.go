@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"banger/internal/ports"
+	"banger/internal/vm"
+)
+
+// portsFlag takes ports, each time more of them.
+type portsFlag []ports.Spec
+
+func (f *portsFlag) Set(text string) error {
+	specs, err := ports.Parse(text)
+	*f = append(*f, specs...)
+	return err
+}
+
+func (f *portsFlag) String() string {
+	var all []string
+	for _, spec := range *f {
+		all = append(all, spec.String())
+	}
+	return strings.Join(all, ",")
+}
+
+func (f *portsFlag) Type() string { return "port" }
+
+func (a *app) vmPortCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "port NAME [GUEST_PORT[/udp]]",
+		Short: "List the ports of the host that lead to a VM",
+		Args:  cobra.RangeArgs(1, 2),
+		RunE: a.run(func(_ context.Context, args []string) error {
+			v, err := a.engine.VM(args[0])
+			if err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				return list(a, v.State.Ports, "GUEST HOST", func(s ports.Spec) []string {
+					return []string{fmt.Sprintf("%d/%s", s.GuestPort, s.Protocol), s.Host().String()}
+				})
+			}
+			return a.showPort(v, args[1])
+		}),
+	}
+}
+
+// showPort prints where one port of the guest is to be found.
+func (a *app) showPort(v vm.VM, text string) error {
+	port, protocol, _ := strings.Cut(text, "/")
+	var found []ports.Spec
+	for _, s := range v.State.Ports {
+		if strconv.Itoa(int(s.GuestPort)) == port && s.Protocol == or(protocol, ports.TCP) {
+			found = append(found, s)
+		}
+	}
+	if len(found) == 0 {
+		return withHint(fmt.Errorf("port %s of vm %q is not open on the host", text, v.Name),
+			"banger vm forward %s %s opens it while that runs", v.Name, text)
+	}
+	if a.format == formatJSON {
+		return printJSON(a.Out, found)
+	}
+	for _, s := range found {
+		fmt.Fprintln(a.Out, s.Host())
+	}
+	return nil
+}
+
+func (a *app) vmForwardCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "forward NAME [HOST_IP:][HOST_PORT:]GUEST_PORT[/udp]",
+		Short:   "Open a port of the host that leads to a running VM, until ^C",
+		Example: "  banger vm forward dev 8080:80",
+		Args:    cobra.ExactArgs(2),
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			specs, err := ports.Parse(args[1])
+			if err != nil {
+				return err
+			}
+			if len(specs) > 1 {
+				return fmt.Errorf("%s: one port is forwarded at a time", args[1])
+			}
+			return a.engine.ForwardVM(ctx, args[0], specs[0], func(at ports.Spec) {
+				a.say("%s leads to port %d of vm %s, until ^C", at.Host(), at.GuestPort, args[0])
+			})
+		}),
+	}
+}

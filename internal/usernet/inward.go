@@ -1,0 +1,114 @@
+package usernet
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
+	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+	"gvisor.dev/gvisor/pkg/waiter"
+
+	"banger/internal/agentapi"
+)
+
+// reachTimeout is for the guest's answer to a connection.
+const reachTimeout = 10 * time.Second
+
+// errRefused says that nothing in the guest listens on a port.
+var errRefused = errors.New("the guest refuses the connection")
+
+// ForwardTCP carries a connection of the host's to a port of the guest, until
+// both sides have ended, and closes it. A server that listens on the guest's
+// loopback only is reached through the agent. Where the guest refuses, that is
+// the error and the connection is as it was.
+func (n *Network) ForwardTCP(ctx context.Context, outside *net.TCPConn, port uint16) error {
+	if !n.begin() {
+		return ErrClosed
+	}
+	defer n.work.Done()
+	queue := new(waiter.Queue)
+	endpoint, err := n.connectGuest(ctx, queue, port)
+	if err != nil {
+		queue = new(waiter.Queue)
+		endpoint, err = n.reach(ctx, queue, port)
+	}
+	if err != nil {
+		return err
+	}
+	defer outside.Close()
+	n.join(endpoint, queue, outside)
+	return nil
+}
+
+// connectGuest connects to a port at the guest's address.
+func (n *Network) connectGuest(ctx context.Context, queue *waiter.Queue, port uint16) (tcpip.Endpoint, error) {
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	endpoint, stackErr := n.stack.NewEndpoint(tcp.ProtocolNumber, ipv4.ProtocolNumber, queue)
+	if stackErr != nil {
+		return nil, stackError(stackErr)
+	}
+	entry, connected := waiter.NewChannelEntry(waiter.WritableEvents | waiter.EventErr | waiter.EventHUp)
+	queue.EventRegister(&entry)
+	defer queue.EventUnregister(&entry)
+	stackErr = endpoint.Connect(fullAddress(guest, port))
+	if _, started := stackErr.(*tcpip.ErrConnectStarted); started {
+		select {
+		case <-connected:
+			stackErr = endpoint.LastError()
+		case <-ctx.Done():
+			endpoint.Abort()
+			return nil, ctx.Err()
+		case <-n.ctx.Done():
+			endpoint.Abort()
+			return nil, ErrClosed
+		}
+	}
+	if stackErr != nil {
+		endpoint.Close()
+		return nil, fmt.Errorf("connect to the guest: %w", stackError(stackErr))
+	}
+	return endpoint, nil
+}
+
+// reach has the agent connect to a port of the guest's loopback.
+func (n *Network) reach(ctx context.Context, queue *waiter.Queue, port uint16) (tcpip.Endpoint, error) {
+	endpoint, err := n.connectGuest(ctx, queue, agentapi.ReachPort)
+	if err != nil {
+		return nil, err
+	}
+	conn := gonet.NewTCPConn(queue, endpoint)
+	conn.SetDeadline(time.Now().Add(reachTimeout))
+	defer context.AfterFunc(ctx, func() { endpoint.Abort() })()
+	answer := []byte{agentapi.ReachRefused}
+	_, err = conn.Write(binary.BigEndian.AppendUint16(nil, port))
+	if err == nil {
+		_, err = io.ReadFull(conn, answer)
+	}
+	if err == nil && answer[0] != agentapi.ReachConnected {
+		err = errRefused
+	}
+	if err != nil {
+		endpoint.Abort()
+		return nil, err
+	}
+	return endpoint, nil
+}
+
+// DialUDP returns a socket that is connected to a port of the guest.
+func (n *Network) DialUDP(port uint16) (net.Conn, error) {
+	from, to := fullAddress(gateway, 0), fullAddress(guest, port)
+	conn, err := gonet.DialUDP(n.stack, &from, &to, ipv4.ProtocolNumber)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the guest: %w", err)
+	}
+	context.AfterFunc(n.ctx, func() { conn.Close() })
+	return conn, nil
+}
