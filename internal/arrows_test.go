@@ -38,7 +38,7 @@ var allowed = map[string][]string{
 		"internal/usernet", "internal/vm", "internal/vmm",
 	},
 	"internal/agent":    {"internal/agentapi", "internal/vm"},
-	"internal/vm":       {"internal/ports", "internal/process", "internal/ref", "internal/statedir", "internal/vmm"},
+	"internal/vm":       {"internal/format/vmdisk", "internal/ports", "internal/process", "internal/ref", "internal/statedir", "internal/vmm"},
 	"internal/vmm":      {},
 	"internal/vmm/kvm":  {},
 	"internal/vmm/pick": {"internal/process", "internal/vmm", "internal/vmm/firecracker", "internal/vmm/qemu"},
@@ -70,14 +70,14 @@ var allowed = map[string][]string{
 	// The guest's side, which knows of the host's only what both agreed on.
 	"internal/guest": {"internal/guest/boot", "internal/guest/power", "internal/guest/service", "internal/guest/sshd"},
 	"internal/guest/boot": {
-		"internal/agentapi", "internal/guest/console", "internal/guest/identity", "internal/guest/initsys",
+		"internal/agentapi", "internal/format/ext4", "internal/format/vmdisk", "internal/guest/console", "internal/guest/dm", "internal/guest/identity", "internal/guest/initsys",
 		"internal/guest/network", "internal/guest/power", "internal/guest/service",
 	},
 	"internal/guest/service": {
 		"internal/agentapi", "internal/guest/console", "internal/guest/control", "internal/guest/initsys",
 		"internal/guest/power", "internal/guest/reach", "internal/guest/roottar", "internal/guest/sshd",
 	},
-	"internal/guest/roottar":  {"internal/agentapi", "internal/guest/identity"},
+	"internal/guest/roottar":  {"internal/agentapi", "internal/guest/dm", "internal/guest/identity"},
 	"internal/guest/sshd":     {"internal/agentapi", "internal/guest/account", "internal/guest/terminal", "internal/guest/untar"},
 	"internal/guest/power":    {"internal/agentapi", "internal/guest/console"},
 	"internal/guest/console":  {"internal/agentapi"},
@@ -86,27 +86,31 @@ var allowed = map[string][]string{
 	"internal/guest/initsys":  {"internal/agentapi"},
 	"internal/guest/network":  {},
 	"internal/guest/reach":    {"internal/agentapi"},
+	"internal/guest/dm":       {},
 	"internal/guest/account":  {},
 	"internal/guest/terminal": {},
 	"internal/guest/untar":    {},
 
 	// At the bottom: these import nothing of banger's.
-	"internal/format/rootfs": {},
-	"internal/format/ext4":   {},
-	"internal/format/bundle": {},
-	"internal/format/cpio":   {},
-	"internal/fetch":         {},
-	"internal/format/xz":     {},
-	"internal/statedir":      {},
-	"internal/ref":           {},
-	"internal/size":          {},
-	"internal/process":       {},
-	"internal/ports":         {},
-	"internal/agentapi":      {},
+	"internal/format/rootfs":            {},
+	"internal/format/ext4":              {},
+	"internal/format/bundle":            {},
+	"internal/format/cpio":              {},
+	"internal/fetch":                    {},
+	"internal/format/xz":                {},
+	"internal/statedir":                 {},
+	"internal/ref":                      {},
+	"internal/size":                     {},
+	"internal/process":                  {},
+	"internal/ports":                    {},
+	"internal/agentapi":                 {},
+	"internal/format/ext4/ext4test":     {"internal/format/ext4"},
+	"internal/format/vmdisk":            {"internal/format/ext4"},
+	"internal/format/vmdisk/vmdisktest": {},
 }
 
 // pure packages know neither processes nor HTTP, in any of their imports.
-var pure = []string{"internal/ref", "internal/format/bundle", "internal/format/cpio", "internal/format/modules", "internal/format/xz", "internal/format/rootfs", "internal/format/ext4", "internal/agentapi", "internal/size"}
+var pure = []string{"internal/ref", "internal/format/bundle", "internal/format/cpio", "internal/format/modules", "internal/format/xz", "internal/format/rootfs", "internal/format/ext4", "internal/format/vmdisk", "internal/agentapi", "internal/size"}
 
 // faces are what users see of banger. They alone know of the modules in facesOnly.
 var (

@@ -5,7 +5,8 @@
 // The same entries and seed give the same bytes. The result is as large as
 // what it holds, passes e2fsck without a complaint, and can be mounted and
 // grown by the usual tools; it has neither a journal nor checksums, as it is
-// meant to be shared read-only. The package knows neither processes nor HTTP.
+// meant to be shared read-only. Grow gives it what it needs to be written to.
+// The package knows neither processes nor HTTP.
 //
 // The format is that of https://docs.kernel.org/filesystems/ext4/.
 package ext4

@@ -1,7 +1,8 @@
 package ext4
 
-// minInodesPerGroup leaves inodes to a small file system that is grown.
-const minInodesPerGroup = 1024
+// minInodesPerGroup leaves inodes to a small file system that is grown: one for
+// each 16 KiB, as mke2fs does. A table that is not used is a hole.
+const minInodesPerGroup = 8192
 
 // layout is where the tables are. With flex_bg they need not lie in the groups
 // that they describe: all come one after another behind the content.

@@ -41,10 +41,10 @@ func TestLimit(t *testing.T) {
 	if !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), "1 MiB") {
 		t.Errorf("over the limit with content: %v", err)
 	}
-	if _, err := build(t, Options{Limit: 2<<20 + 200<<10}, big); !errors.Is(err, ErrTooLarge) {
+	if _, err := build(t, Options{Limit: 4 << 20}, big); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("over the limit with tables: %v", err)
 	}
-	if _, err := build(t, Options{Limit: 3 << 20}, big); err != nil {
+	if _, err := build(t, Options{Limit: 5 << 20}, big); err != nil {
 		t.Errorf("within the limit: %v", err)
 	}
 	huge := file("f", "")

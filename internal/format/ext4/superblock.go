@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"slices"
 )
 
 // Features, see the lists in the format's description.
 const (
-	compatExtAttr  = 0x8
-	compatDirIndex = 0x20
+	compatHasJournal = 0x4
+	compatExtAttr    = 0x8
+	compatDirIndex   = 0x20
 
 	incompatFiletype   = 0x2
 	incompatRecover    = 0x4
@@ -22,8 +24,16 @@ const (
 	roCompatSparseSuper = 0x1
 	roCompatLargeFile   = 0x2
 	roCompatHugeFile    = 0x8
+	roCompatGroupSums   = 0x10 // uninit_bg, gdt_csum
 	roCompatDirNlink    = 0x20
 	roCompatExtraIsize  = 0x40
+)
+
+// The features of what Writer writes.
+const (
+	ourCompat   = compatExtAttr | compatDirIndex
+	ourIncompat = incompatFiletype | incompatExtents | incompatFlexBG
+	ourROCompat = roCompatSparseSuper | roCompatLargeFile | roCompatHugeFile | roCompatDirNlink | roCompatExtraIsize
 )
 
 const (
@@ -77,13 +87,16 @@ type superblock struct {
 	Label          [maxLabel]byte
 	_              [64]byte // last mounted on
 	_              [8]byte  // compression, preallocation, reserved descriptors
-	_              [28]byte // journal
+	_              [16]byte // an outer journal's UUID
+	JournalInode   uint32
+	_              [8]byte // an outer journal's device, orphans
 	HashSeed       [16]byte
 	HashVersion    uint8
-	_              uint8
+	JournalBackup  uint8 // whether there is a copy of the journal's inode
 	DescSize       uint16
 	MountOptions   uint32
-	_              [76]byte // creation time, copy of the journal's inode
+	_              [8]byte    // a group of descriptors, creation time
+	JournalBlocks  [17]uint32 // that copy: its map and size
 	BlocksHigh     uint32
 	_              [8]byte
 	MinExtraIsize  uint16
@@ -110,10 +123,9 @@ func (w *Writer) superblock(l *layout) superblock {
 		Revision:       dynamicSizes,
 		FirstInode:     firstInode,
 		InodeSize:      inodeSize,
-		Compat:         compatExtAttr | compatDirIndex,
-		Incompat:       incompatFiletype | incompatExtents | incompatFlexBG,
-		ROCompat: roCompatSparseSuper | roCompatLargeFile | roCompatHugeFile |
-			roCompatDirNlink | roCompatExtraIsize,
+		Compat:         ourCompat,
+		Incompat:       ourIncompat,
+		ROCompat:       ourROCompat,
 		HashVersion:    halfMD4,
 		MountOptions:   mountXattrACL,
 		MinExtraIsize:  extraSize,
@@ -136,9 +148,11 @@ func (w *Writer) superblock(l *layout) superblock {
 // writeSuperblocks writes the superblock and the group descriptors, the copies
 // first: before the last write there is no file system.
 func (w *Writer) writeSuperblocks(l *layout) error {
-	s := w.superblock(l)
-	descriptors := l.descriptors()
-	for group := len(l.groups) - 1; group >= 0; group-- {
+	return writeSuperblocks(w.out.file, w.superblock(l), len(l.groups), l.descriptors())
+}
+
+func writeSuperblocks(f io.WriterAt, s superblock, groups int, descriptors []byte) error {
+	for group := groups - 1; group >= 0; group-- {
 		if !hasSuper(uint32(group)) {
 			continue
 		}
@@ -153,7 +167,8 @@ func (w *Writer) writeSuperblocks(l *layout) error {
 			offset = superblockAt
 		}
 		copy(first[offset:], encoded.Bytes())
-		if err := w.out.writeAt(uint32(group)*blocksPerGroup, slices.Concat(first, descriptors)); err != nil {
+		at := int64(group) * blocksPerGroup * blockSize
+		if _, err := f.WriteAt(slices.Concat(first, descriptors), at); err != nil {
 			return err
 		}
 	}

@@ -17,7 +17,7 @@ var atBoot = []string{
 	"virtio_net",
 	"virtio_rng",
 	"ext4",
-	"overlay",
+	"dm_snapshot", // the root is made of image and disk by it
 }
 
 // bootList is the file that lists, by their paths and in loading order, the
