@@ -10,6 +10,11 @@ export HOME=$root/build/test/home
 unset XDG_STATE_HOME XDG_CACHE_HOME XDG_CONFIG_HOME BANGER_KERNELS_DIR BANGER_KERNEL BANGER_IMAGE
 mkdir -p "$HOME"
 
+# One that was pulled before the root was a snapshot lacks a module to boot with.
+boot=$HOME/.local/state/banger/kernels/debian/modules/modules.boot
+if [[ -f $boot ]] && ! grep -q dm-snapshot "$boot"; then
+	"$banger" kernel rm --force debian
+fi
 if ! "$banger" kernel show debian >/dev/null 2>&1; then
 	"$banger" kernel pull apt:linux-image-cloud-amd64 --name debian
 fi

@@ -13,7 +13,6 @@ needs() {
 		;;
 	run)
 		echo "qemu-system-x86_64 qemu-system-x86 the VMM for machines without KVM or Firecracker"
-		echo "mkfs.ext4 e2fsprogs makes VMs' disks"
 		echo "mmdebstrap mmdebstrap makes the Debian image"
 		echo "newuidmap uidmap lets mmdebstrap work without root"
 		;;
@@ -22,6 +21,7 @@ needs() {
 		echo "gcc gcc the race detector needs a C compiler"
 		echo "/usr/include/stdlib.h libc6-dev the race detector needs the C library's headers"
 		echo "busybox busybox-static the smallest guest"
+		echo "mkfs.ext4 e2fsprogs a second opinion on file systems"
 		echo "musl-gcc musl-tools guests with another C library"
 		echo "runuser util-linux runs the tests as an ordinary user too"
 		echo "depmod kmod a second opinion on modules.dep"

@@ -146,9 +146,15 @@ func nearest(name, otherwise string) string {
 	return otherwise
 }
 
-// engineHint says what to do where an operation is not told enough.
+// engineHint says what to do where an operation is not told enough, or where
+// what it needs has changed.
 func engineHint(err error) string {
+	var image *engine.ImageError
 	switch {
+	case errors.As(err, &image) && image.Digest == "":
+		return "start it by the banger that made it, copy out what is to stay, and make it again"
+	case errors.As(err, &image):
+		return "make the image " + image.Digest + " again, or remove the vm"
 	case errors.As(err, new(*engine.NoNameError)):
 		return "give one by --name"
 	case errors.As(err, new(*engine.NoKernelError)):
@@ -201,7 +207,6 @@ func phaseHint(e *vm.PhaseError) string {
 // debianPackages are the Debian packages of the programs that banger runs.
 var debianPackages = map[string]string{
 	"qemu-system-x86_64": "qemu-system-x86",
-	"mkfs.ext4":          "e2fsprogs",
 	"apt-get":            "apt",
 	"apt-cache":          "apt",
 	"dpkg-deb":           "dpkg",

@@ -51,7 +51,6 @@ func (r Result) String() string {
 const (
 	nameFirecracker = "firecracker"
 	nameQEMU        = "qemu"
-	nameDisks       = "mkfs.ext4"
 )
 
 // Examine makes all checks.
@@ -66,7 +65,6 @@ func Examine(ctx context.Context, h Host) []Result {
 		{"landlock", checkLandlock},
 		{nameFirecracker, probe(h.Firecracker)},
 		{nameQEMU, probe(h.QEMU)},
-		{nameDisks, program("mkfs.ext4")},
 		{"mmdebstrap", program("mmdebstrap")},
 		{"apt", program("apt-get")},
 		{"disk", h.checkDisk},
@@ -92,7 +90,7 @@ func CanRun(results []Result) bool {
 	for _, r := range results {
 		ok[r.Name] = r.OK
 	}
-	return ok[nameDisks] && (ok[nameFirecracker] || ok[nameQEMU])
+	return ok[nameFirecracker] || ok[nameQEMU]
 }
 
 // remedyError is an error that only this package knows the remedy of.

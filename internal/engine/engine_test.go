@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"banger/internal/config"
+	"banger/internal/format/ext4/ext4test"
 	"banger/internal/imagemgr"
 	"banger/internal/kernel"
 	"banger/internal/kernel/kerneltest"
@@ -47,9 +48,7 @@ func addImage(t *testing.T, e *Engine, i imagemgr.Image) {
 		t.Fatal(err)
 	}
 	defer stage.Discard()
-	if err := os.WriteFile(stage.Path(statedir.Rootfs), make([]byte, 8192), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	ext4test.Write(t, stage.Path(statedir.Rootfs))
 	if err := statedir.WriteJSON(stage.Path(statedir.Manifest), i); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +60,7 @@ func addImage(t *testing.T, e *Engine, i imagemgr.Image) {
 func addVM(t *testing.T, e *Engine, v vm.VM) {
 	t.Helper()
 	v.CPUs, v.MemoryMiB, v.DiskBytes = 1, 512, vm.MinDiskBytes
-	if _, err := e.vms.Create(t.Context(), v); err != nil {
+	if _, err := e.vms.Create(t.Context(), v, ext4test.Empty(t)); err != nil {
 		t.Fatal(err)
 	}
 }

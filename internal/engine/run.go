@@ -132,9 +132,9 @@ func (e *Engine) createVM(ctx context.Context, o VMOptions, agree Agree, events 
 		return v, nil, err
 	}
 	if o.Ephemeral {
-		return e.vms.CreateEphemeral(ctx, v)
+		return e.vms.CreateEphemeral(ctx, v, e.images.Rootfs(v.Image))
 	}
-	v, err = e.vms.Create(ctx, v)
+	v, err = e.vms.Create(ctx, v, e.images.Rootfs(v.Image))
 	return v, nil, err
 }
 
@@ -153,9 +153,13 @@ func (e *Engine) specify(ctx context.Context, o VMOptions, agree Agree, events E
 	if o.Name == "" {
 		o.Name = madeUpName(o.Image)
 	}
-	kernel, err := e.kernelFor(o)
+	image, err := e.images.Get(o.Image)
+	if err != nil {
+		return vm.VM{}, err
+	}
+	kernel, err := e.kernelFor(image, o.Kernel)
 	return vm.VM{
-		Name: o.Name, Image: o.Image, Kernel: kernel, CPUs: o.CPUs,
+		Name: o.Name, Image: o.Image, ImageDigest: image.Digest, Kernel: kernel, CPUs: o.CPUs,
 		MemoryMiB: int(o.Memory >> 20), DiskBytes: int64(o.Disk),
 		HostLoopback: o.HostLoopback, Ports: o.Ports, VMM: o.VMM,
 	}, err
@@ -166,16 +170,13 @@ type NoKernelError struct{ Image string }
 
 func (e *NoKernelError) Error() string { return fmt.Sprintf("image %q names no kernel", e.Image) }
 
-// kernelFor returns the kernel of a new VM. It and the image are there.
-func (e *Engine) kernelFor(o VMOptions) (string, error) {
-	image, err := e.images.Get(o.Image)
-	if err != nil {
-		return "", err
-	}
-	name := cmp.Or(o.Kernel, image.KernelRef, e.Config.Kernel)
+// kernelFor returns the kernel of a new VM of an image, where the kernel asked
+// for may be "". It is there.
+func (e *Engine) kernelFor(image imagemgr.Image, kernel string) (string, error) {
+	name := cmp.Or(kernel, image.KernelRef, e.Config.Kernel)
 	if name == "" {
-		return "", &NoKernelError{o.Image}
+		return "", &NoKernelError{image.Name}
 	}
-	_, err = e.kernels.Get(name)
+	_, err := e.kernels.Get(name)
 	return name, err
 }

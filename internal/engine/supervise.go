@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -67,7 +68,7 @@ func (e *Engine) equip(o *supervisor.Options) error {
 		return err
 	}
 	var i imagemgr.Image
-	if i, err = e.images.Get(v.Image); err != nil {
+	if i, err = e.imageOf(v); err != nil {
 		return err
 	}
 	o.Rootfs = e.images.Rootfs(v.Image)
@@ -75,4 +76,28 @@ func (e *Engine) equip(o *supervisor.Options) error {
 		o.StopSignal = i.Config.StopSignal
 	}
 	return nil
+}
+
+// ImageError says that a VM's disk does not go with the image of today: it holds
+// the blocks of one image that the VM has changed, and makes no sense with
+// another.
+type ImageError struct {
+	VM, Image string
+	Digest    string // of the image that the disk goes with, "" where an earlier banger made it
+}
+
+func (e *ImageError) Error() string {
+	if e.Digest == "" {
+		return fmt.Sprintf("the disk of vm %q is of the form that earlier bangers made", e.VM)
+	}
+	return fmt.Sprintf("image %q is not the one that vm %q was made of", e.Image, e.VM)
+}
+
+// imageOf returns the image of a VM, or an *ImageError.
+func (e *Engine) imageOf(v vm.VM) (imagemgr.Image, error) {
+	i, err := e.images.Get(v.Image)
+	if err == nil && (v.ImageDigest == "" || v.ImageDigest != i.Digest) {
+		err = &ImageError{v.Name, v.Image, v.ImageDigest}
+	}
+	return i, err
 }

@@ -25,7 +25,7 @@ const (
 	Blob         = "blob" // the only file of a cached blob
 
 	VMState       = "vm.json"
-	Disk          = "disk.ext4"
+	Disk          = "disk.img"
 	Initramfs     = "initramfs.cpio"
 	ConsoleLog    = "console.log"
 	SupervisorLog = "supervisor.log"

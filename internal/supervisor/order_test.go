@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"banger/internal/process"
+	"banger/internal/format/ext4/ext4test"
 	"banger/internal/statedir"
 	"banger/internal/vm"
 	"banger/internal/vmm"
@@ -61,12 +61,9 @@ func TestOrderWhileTheVMMStarts(t *testing.T) {
 
 func testSupervisor(t *testing.T, backend vmm.Backend) *supervisor {
 	t.Helper()
-	if _, err := process.LookPath("mkfs.ext4"); err != nil {
-		t.Skip("needs mkfs.ext4 (e2fsprogs)")
-	}
 	vms := vm.NewStore(statedir.Tree{Kind: "vm", Dir: t.TempDir()})
 	spec := vm.VM{Name: "box", Image: "i", Kernel: "k", CPUs: 1, MemoryMiB: 256, DiskBytes: 1 << 30}
-	if _, err := vms.Create(t.Context(), spec); err != nil {
+	if _, err := vms.Create(t.Context(), spec, ext4test.Empty(t)); err != nil {
 		t.Fatal(err)
 	}
 	s, err := open(Options{Name: "box", VMs: vms, Backend: backend, Log: io.Discard, Starter: testStarter(t)})

@@ -10,7 +10,7 @@ import (
 	"os"
 	"time"
 
-	"banger/internal/process"
+	"banger/internal/format/vmdisk"
 	"banger/internal/ref"
 	"banger/internal/statedir"
 )
@@ -22,19 +22,20 @@ const (
 	MinDiskBytes = 16 << 20
 )
 
-// Create makes a VM with a disk of its own, keys and an identity. It costs the
-// same time and disk whatever the image's size, and v.DiskBytes too. Nothing
-// is left where it fails.
-func (s *Store) Create(ctx context.Context, v VM) (VM, error) {
-	return s.create(ctx, v, func(*statedir.Stage) error { return nil })
+// Create makes a VM of the image whose file system is in the file rootfs, with
+// a disk of its own, keys and an identity. It costs the same time and disk
+// whatever the image's size, and v.DiskBytes too. Nothing is left where it
+// fails.
+func (s *Store) Create(ctx context.Context, v VM, rootfs string) (VM, error) {
+	return s.create(ctx, v, rootfs, func(*statedir.Stage) error { return nil })
 }
 
 // CreateEphemeral is Create for a VM that is to be removed with its run or build:
 // by its supervisor, by who made it, or, once the claim that comes with it is held
 // no more, by Sweep. It is claimed before it can be seen.
-func (s *Store) CreateEphemeral(ctx context.Context, v VM) (_ VM, claim *statedir.Lock, err error) {
+func (s *Store) CreateEphemeral(ctx context.Context, v VM, rootfs string) (_ VM, claim *statedir.Lock, err error) {
 	v.Ephemeral = true
-	v, err = s.create(ctx, v, func(stage *statedir.Stage) (err error) {
+	v, err = s.create(ctx, v, rootfs, func(stage *statedir.Stage) (err error) {
 		claim, err = statedir.TryLock(stage.Path(statedir.Claim))
 		return err
 	})
@@ -46,7 +47,7 @@ func (s *Store) CreateEphemeral(ctx context.Context, v VM) (_ VM, claim *statedi
 }
 
 // create makes a VM that has in it what prepare adds.
-func (s *Store) create(ctx context.Context, v VM, prepare func(*statedir.Stage) error) (VM, error) {
+func (s *Store) create(ctx context.Context, v VM, rootfs string, prepare func(*statedir.Stage) error) (VM, error) {
 	if err := check(v); err != nil {
 		return VM{}, err
 	}
@@ -58,7 +59,7 @@ func (s *Store) create(ctx context.Context, v VM, prepare func(*statedir.Stage) 
 		return VM{}, err
 	}
 	defer stage.Discard()
-	if err := makeDisk(ctx, stage.Path(statedir.Disk), v.DiskBytes); err != nil {
+	if err := makeDisk(stage.Path(statedir.Disk), rootfs, v.DiskBytes); err != nil {
 		return VM{}, fmt.Errorf("make the disk of vm %q: %w", v.Name, err)
 	}
 	if err := makeKeys(stage, v.Name); err != nil {
@@ -91,21 +92,21 @@ func check(v VM) error {
 	return nil
 }
 
-// makeDisk makes a sparse ext4. Its tables are initialised by the guest, in
-// the background: doing it here would cost time and disk with every gigabyte.
-func makeDisk(ctx context.Context, path string, size int64) error {
+func makeDisk(path, rootfs string, plain int64) error {
+	image, err := os.Open(rootfs)
+	if err != nil {
+		return err
+	}
+	defer image.Close()
+	info, err := image.Stat()
+	if err != nil {
+		return err
+	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	err = errors.Join(f.Truncate(size), f.Close())
-	if err != nil {
-		return err
-	}
-	return process.Run(ctx, process.Cmd{Args: []string{
-		"mkfs.ext4", "-q", "-F", "-m", "0", "-L", "banger-disk",
-		"-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard", path,
-	}})
+	return errors.Join(vmdisk.Format(f, image, info.Size(), plain), f.Close())
 }
 
 func randomHex(n int) string {

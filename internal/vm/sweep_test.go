@@ -7,12 +7,13 @@ import (
 	"slices"
 	"testing"
 
+	"banger/internal/format/ext4/ext4test"
 	"banger/internal/statedir"
 )
 
 func createEphemeral(t *testing.T, s *Store, name string) *statedir.Lock {
 	t.Helper()
-	_, claim, err := s.CreateEphemeral(t.Context(), testSpec(name))
+	_, claim, err := s.CreateEphemeral(t.Context(), testSpec(name), ext4test.Empty(t))
 	if err != nil {
 		t.Fatal(err)
 	}

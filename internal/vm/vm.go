@@ -24,10 +24,11 @@ import (
 type VM struct {
 	Name         string       `json:"name"`
 	Image        string       `json:"image"`
+	ImageDigest  string       `json:"image_digest"` // of its file system, on which the disk's content rests
 	Kernel       string       `json:"kernel"`
 	CPUs         int          `json:"cpus"`
 	MemoryMiB    int          `json:"memory_mib"`
-	DiskBytes    int64        `json:"disk_bytes"`
+	DiskBytes    int64        `json:"disk_bytes"`          // what the disk adds to the image
 	Ephemeral    bool         `json:"ephemeral,omitempty"` // removed when it stops
 	HostLoopback bool         `json:"host_loopback,omitempty"`
 	Ports        []ports.Spec `json:"ports,omitempty"` // of the host, that lead to the guest

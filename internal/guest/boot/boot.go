@@ -22,7 +22,7 @@ import (
 // boot is a boot under way.
 type boot struct {
 	settings agentapi.Settings
-	disk     *os.File // the VM's disk, whose mount the new root hides
+	disk     *disk
 	warnings []string
 }
 
@@ -111,16 +111,15 @@ func (b *boot) furnish(init initsys.Init) {
 		b.warn("mount the kernel's modules", mountModules(root.Modules, root.KernelRelease))
 	}
 	b.warn("set the hostname", syscall.Sethostname([]byte(b.settings.Hostname)))
-	first := b.firstBoot()
+	first := !b.disk.lived
 	if first {
 		for _, err := range identity.Apply("/", b.settings) {
 			b.warn("set the guest's identity", err)
 		}
 	}
-	b.warn("bind directories of the VM's own disk", b.bindVolumes(first))
 	b.warn("tell systemd about this machine", init.Furnish("/run"))
 	if first {
-		b.warn("note the first boot", b.endFirstBoot())
+		b.warn("note the first boot", b.disk.endFirstBoot())
 	}
 }
 

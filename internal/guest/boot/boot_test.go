@@ -8,24 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestIsEmpty(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(filepath.Join(dir, "empty"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]bool{"absent": true, "empty": true, ".": false} {
-		if got, err := isEmpty(filepath.Join(dir, name)); got != want || err != nil {
-			t.Errorf("%s: %v, %v; want %v", name, got, err, want)
-		}
-	}
-	if _, err := isEmpty(filepath.Join(dir, "file")); err == nil {
-		t.Error("no error for a file")
-	}
-}
-
 // What clears the initramfs away must not reach into what is mounted there.
 func TestClearDir(t *testing.T) {
 	if os.Getuid() != 0 {

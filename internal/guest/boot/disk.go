@@ -1,73 +1,100 @@
 package boot
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 
-	"golang.org/x/sys/unix"
+	"banger/internal/agentapi"
+	"banger/internal/format/vmdisk"
+	"banger/internal/guest/dm"
 )
 
-// doneFile on the VM's disk says that its first boot is over.
-const doneFile = "first-boot-done"
+// rootName is the root's to the device mapper.
+const rootName = "banger-root"
 
-// volumes are directories, by their names on the VM's disk, where containers
-// keep layers: these need a file system that can be the upper one of an
-// overlay, which an overlay cannot.
-var volumes = []struct{ name, target string }{
-	{"docker", "/var/lib/docker"},
-	{"containerd", "/var/lib/containerd"},
-	{"containers", "/var/lib/containers"},
-	{"buildkit", "/var/lib/buildkit"},
-	{"rancher", "/var/lib/rancher"},
+// disk is a VM's disk beside the image that it goes with, see vmdisk.
+type disk struct {
+	file  *os.File
+	image dm.Device
+	self  dm.Device
+	lived bool // the first boot is over
 }
 
-// onDisk names a file of the VM's disk, whose mount no path leads to any more.
-func (b *boot) onDisk(name string) string {
-	return fmt.Sprintf("/proc/self/fd/%d/%s", b.disk.Fd(), name)
-}
+// lived is the agent's note on a disk whose first boot is over.
+var lived = []byte("banger: lived\n")
 
-func (b *boot) firstBoot() bool { return !exists(b.onDisk(doneFile)) }
-
-func (b *boot) endFirstBoot() error {
-	return os.WriteFile(b.onDisk(doneFile), nil, 0o600)
-}
-
-// bindVolumes binds directories of the disk over volumes. The first boot
-// decides which, by making them: those that hold nothing in the image.
-func (b *boot) bindVolumes(first bool) error {
-	var errs []error
-	for _, v := range volumes {
-		if err := b.bindVolume(v.name, v.target, first); err != nil {
-			errs = append(errs, err)
-		}
+func openDisk(root agentapi.Root) (*disk, error) {
+	var d disk
+	var err error
+	if d.image, err = dm.Stat(root.Image); err != nil {
+		return nil, err
 	}
-	return errors.Join(errs...)
+	if d.self, err = dm.Stat(root.Disk); err != nil {
+		return nil, err
+	}
+	if d.self.Sectors < vmdisk.PlainSector(d.image.Sectors) {
+		return nil, errors.New("the VM's disk is too small for its image")
+	}
+	if d.file, err = os.OpenFile(root.Disk, os.O_RDWR, 0); err != nil {
+		return nil, err
+	}
+	note := make([]byte, len(lived))
+	if _, err := d.file.ReadAt(note, d.noteAt()); err != nil {
+		d.file.Close()
+		return nil, fmt.Errorf("read the VM's disk: %w", err)
+	}
+	d.lived = bytes.Equal(note, lived)
+	return &d, nil
 }
 
-func (b *boot) bindVolume(name, target string, first bool) error {
-	source := b.onDisk("volumes/" + name)
-	if first {
-		empty, err := isEmpty(target)
-		if err != nil || !empty {
-			return err
-		}
-		if err := os.MkdirAll(source, 0o711); err != nil {
-			return err
-		}
+func (d *disk) noteAt() int64 {
+	return int64(vmdisk.NoteSector(d.image.Sectors)) * dm.SectorSize
+}
+
+// endFirstBoot notes that it is over. Where a crash takes the note back, the
+// next boot is the first one again.
+func (d *disk) endFirstBoot() error {
+	_, err := d.file.WriteAt(lived, d.noteAt())
+	return err
+}
+
+// join makes the root's device: the image as this VM has changed it, and the
+// rest of the disk behind it.
+func (d *disk) join() (node string, err error) {
+	if err := revive(d.file); err != nil {
+		return "", fmt.Errorf("read the VM's disk: %w", err)
 	}
-	if !exists(source) {
+	table := []dm.Target{dm.Snapshot(d.image, d.self, vmdisk.ChunkSectors)}
+	plain := vmdisk.PlainSector(d.image.Sectors)
+	if rest := d.self.Sectors - plain; rest > 0 {
+		table = append(table, dm.Linear(d.image.Sectors, rest, d.self, plain))
+	}
+	node, err = dm.Create(rootName, false, table...)
+	if errors.Is(err, dm.ErrUnsupported) {
+		err = fmt.Errorf("%w: take a kernel with CONFIG_DM_SNAPSHOT; one that an earlier banger pulled or imported is to be pulled or imported again", err)
+	}
+	return node, err
+}
+
+// revive makes a store valid again. The kernel gives one up at the first write
+// that fails, as it does where the host's disk is full. What the store lists is
+// right all the same: it lists what has been written, as a disk that lost its
+// power would have it.
+func revive(f *os.File) error {
+	header := make([]byte, 16)
+	if _, err := f.ReadAt(header, 0); err != nil {
+		return err
+	}
+	const validAt = 4
+	if !bytes.HasPrefix(header, []byte("SnAp")) || binary.LittleEndian.Uint32(header[validAt:]) != 0 {
 		return nil
 	}
-	return mount{source: source, target: target, flags: unix.MS_BIND}.do()
-}
-
-// isEmpty tells whether dir is absent or has no entry.
-func isEmpty(dir string) (bool, error) {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return true, nil
+	binary.LittleEndian.PutUint32(header[validAt:], 1)
+	if _, err := f.WriteAt(header, 0); err != nil {
+		return err
 	}
-	return err == nil && len(entries) == 0, err
+	return f.Sync()
 }

@@ -5,48 +5,28 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"banger/internal/guest/console"
 
 	"golang.org/x/sys/unix"
 )
 
-// Mount points in the initramfs. They stand at its top: what clears it away
-// goes by file system, one level at a time.
-const (
-	imageDir = "/image"
-	diskDir  = "/disk"
-	rootDir  = "/root.new"
-)
-
-// Directories on the VM's disk.
-const (
-	upperDir = diskDir + "/upper"
-	workDir  = diskDir + "/work"
-)
+// rootDir is where the root is mounted in the initramfs. It stands at the top:
+// what clears that away goes by file system, one level at a time.
+const rootDir = "/root.new"
 
 // enterRoot joins image and disk to the guest's root and makes it this
 // process's. The initramfs, with the host key in it, is deleted.
 func (b *boot) enterRoot() error {
-	if err := mountImage(b.settings.Root.Image); err != nil {
-		return err
-	}
-	// The kernel would otherwise write zeros to all of the inode tables, which
-	// hold nothing else in a sparse file.
-	disk := mount{b.settings.Root.Disk, diskDir, "ext4", 0, "noinit_itable"}
-	if err := disk.do(); err != nil {
-		return err
-	}
 	var err error
-	if b.disk, err = os.Open(diskDir); err != nil {
+	if b.disk, err = openDisk(b.settings.Root); err != nil {
 		return err
 	}
-	if err := makeUpper(); err != nil {
-		return fmt.Errorf("prepare the VM's disk: %w", err)
+	device, err := b.disk.join()
+	if err != nil {
+		return err
 	}
-	options := "lowerdir=" + imageDir + ",upperdir=" + upperDir + ",workdir=" + workDir + ",redirect_dir=on,xino=on"
-	if err := (mount{"banger", rootDir, "overlay", 0, options}).do(); err != nil {
+	if err := b.mountRoot(device); err != nil {
 		return err
 	}
 	console.Log("root is mounted")
@@ -56,39 +36,26 @@ func (b *boot) enterRoot() error {
 	return nil
 }
 
-// mountImage mounts the image read-only, also where its journal was left
-// dirty: then without looking at that.
-func mountImage(device string) error {
-	m := mount{device, imageDir, "ext4", unix.MS_RDONLY, ""}
-	err := m.do()
-	if errors.Is(err, unix.EROFS) {
-		m.data = "noload"
-		err = m.do()
-	}
-	return err
-}
-
-// makeUpper makes the overlay's directories at the first boot. A merged root
-// has the attributes of its upper directory, so they are taken from the image.
-func makeUpper() error {
-	if err := os.Mkdir(workDir, 0o700); err != nil && !os.IsExist(err) {
-		return err
-	}
-	if err := os.Mkdir(upperDir, 0o700); err != nil {
-		if os.IsExist(err) {
-			return nil
+// mountRoot mounts the root. At the first boot it becomes as large as its
+// device, where the host could not do that.
+func (b *boot) mountRoot(device string) error {
+	small := false
+	if !b.disk.lived {
+		var err error
+		if small, err = isSmall(device); err != nil {
+			return err
 		}
+	}
+	root := mount{device, rootDir, "ext4", 0, keepTables}
+	if !small {
+		return root.do()
+	}
+	root.data = "" // or the kernel would write all tables before the root is larger
+	if err := root.do(); err != nil {
 		return err
 	}
-	info, err := os.Stat(imageDir)
-	if err != nil {
-		return err
-	}
-	stat := info.Sys().(*syscall.Stat_t)
-	if err := os.Chown(upperDir, int(stat.Uid), int(stat.Gid)); err != nil {
-		return err
-	}
-	return os.Chmod(upperDir, info.Mode())
+	b.warn("grow the root", grow(device, rootDir))
+	return nil
 }
 
 // switchRoot does what switch_root(8) does.

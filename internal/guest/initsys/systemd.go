@@ -16,7 +16,6 @@ import (
 var masked = []struct{ unit, why string }{
 	{"serial-getty@ttyS0.service", "the console is a log; where udev is absent its device unit is waited for, 90 s"},
 	{"serial-getty@hvc0.service", "the same for a virtio console"},
-	{"systemd-remount-fs.service", "the root is an overlay, which takes no option that fstab has for /"},
 	{"systemd-networkd-wait-online.service", "the network is up before systemd and networkd has no part in it: 120 s"},
 	{"NetworkManager-wait-online.service", "the same: 60 s"},
 	{"ifupdown-wait-online.service", "the same: 180 s"},

@@ -1,8 +1,8 @@
 // Package roottar writes the guest's root filesystem as a tar: what an image
 // is made of.
 //
-// It writes what the image and the VM's disk hold and nothing that is mounted
-// over them, and leaves out what is the machine's and not the image's: its
+// It writes what the root's own file system holds and nothing that is mounted
+// over it, and leaves out what is the machine's and not the image's: its
 // identity, logs, caches and what was temporary. It changes nothing.
 package roottar
 

@@ -1,7 +1,10 @@
 package roottar
 
 import (
+	"errors"
 	"fmt"
+
+	"banger/internal/guest/dm"
 
 	"golang.org/x/sys/unix"
 )
@@ -37,11 +40,34 @@ func newView(fd int) view { return view{fd, fmt.Sprintf("/proc/self/fd/%d", fd)}
 func (v *views) close() {
 	unix.Close(v.root.fd)
 	unix.Close(v.image.fd)
+	dm.Remove(pristine) // whose mount has ended
 }
 
-// mountImage mounts the image once more. It is the root's lower part already,
-// so that this reads nothing and the options are those it was mounted with.
-func mountImage(device string) (int, error) {
+// pristine is the image's to the device mapper, which has its device and
+// shares it with nobody else.
+const pristine = "banger-image"
+
+// mountImage mounts the image as it was before the VM.
+func mountImage(device string) (fd int, err error) {
+	image, err := dm.Stat(device)
+	if err != nil {
+		return -1, err
+	}
+	node, err := dm.Create(pristine, true, dm.Linear(0, image.Sectors, image, 0))
+	if err != nil {
+		return -1, err
+	}
+	fd, err = mountReadOnly(node)
+	if errors.Is(err, unix.EROFS) { // its journal was left dirty
+		fd, err = mountReadOnly(node, "noload")
+	}
+	if err != nil {
+		dm.Remove(pristine)
+	}
+	return fd, err
+}
+
+func mountReadOnly(device string, flags ...string) (int, error) {
 	fs, err := unix.Fsopen("ext4", unix.FSOPEN_CLOEXEC)
 	if err != nil {
 		return -1, err
@@ -50,8 +76,10 @@ func mountImage(device string) (int, error) {
 	if err := unix.FsconfigSetString(fs, "source", device); err != nil {
 		return -1, err
 	}
-	if err := unix.FsconfigSetFlag(fs, "ro"); err != nil {
-		return -1, err
+	for _, flag := range append(flags, "ro") {
+		if err := unix.FsconfigSetFlag(fs, flag); err != nil {
+			return -1, err
+		}
 	}
 	if err := unix.FsconfigCreate(fs); err != nil {
 		return -1, err
