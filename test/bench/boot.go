@@ -154,7 +154,7 @@ func (b bench) byHand(ctx context.Context) (h handmade, err error) {
 		return h, err
 	}
 	store := vm.NewStore(statedir.Tree{Kind: "vm", Dir: h.dir})
-	v, err := store.Create(ctx, vm.VM{Name: "hand", CPUs: 2, MemoryMiB: 1024, DiskBytes: 8 << 30})
+	v, err := store.Create(ctx, vm.VM{Name: "hand", CPUs: 2, MemoryMiB: 1024, DiskBytes: 8 << 30}, dirs.ImageTree().Path("debian", statedir.Rootfs))
 	if err != nil {
 		return h, err
 	}

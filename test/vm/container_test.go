@@ -72,13 +72,16 @@ func TestBareContainer(t *testing.T) {
 }
 
 // program is a static program that tells of its surroundings and ends with 9.
-func (h *host) program() string {
+func (h *host) program() string { return h.programOf("app") }
+
+// programOf is a static program whose source is in testdata.
+func (h *host) programOf(name string) string {
 	h.t.Helper()
-	if content, err := os.ReadFile("app"); err == nil { // built already, where there is no Go
+	if content, err := os.ReadFile(name); err == nil { // built already, where there is no Go
 		return string(content)
 	}
-	path := filepath.Join(h.t.TempDir(), "app")
-	cmd := exec.Command(filepath.Join(rootOfTree(h.t), "scripts/go.sh"), "build", "-trimpath", "-o", path, "./test/vm/testdata/app")
+	path := filepath.Join(h.t.TempDir(), name)
+	cmd := exec.Command(filepath.Join(rootOfTree(h.t), "scripts/go.sh"), "build", "-trimpath", "-o", path, "./test/vm/testdata/"+name)
 	cmd.Dir, cmd.Env = rootOfTree(h.t), append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		h.t.Fatalf("%v\n%s", err, out)
