@@ -102,7 +102,11 @@ func clean(hdr *tar.Header, relative bool) error {
 	hdr.Name = name
 	hdr.Mode &= 0o7777
 	switch hdr.Typeflag {
-	case tar.TypeReg, tar.TypeDir, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
+	case tar.TypeSymlink:
+		if len(hdr.Linkname) > maxPath {
+			return fmt.Errorf("entry %s: the link's target has %d bytes, %d are possible", quote(raw), len(hdr.Linkname), maxPath)
+		}
+	case tar.TypeReg, tar.TypeDir, tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
 	case tar.TypeGNUSparse:
 		hdr.Typeflag = tar.TypeReg // its holes read as zeros
 	case tar.TypeLink:

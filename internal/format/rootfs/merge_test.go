@@ -148,6 +148,8 @@ func TestMerge(t *testing.T) {
 			map[string]string{"d": d, "d/a": `0 "a1" names [d/a e]`, "e": `0 "a1" names [d/a e]`}},
 		{"a hard link to itself", [][]item{base[:2], {aLink(hard, "d/a", "d/a")}},
 			map[string]string{"d": d, "d/a": `0 "a0"`}},
+		{"a hard link to itself outlives its layer's whiteout", [][]item{base[:3], {aLink(hard, "d/a", "d/a"), aFile(".wh.d", "")}},
+			map[string]string{"d": d, "d/a": `0 "a0"`}},
 		{"a directory becomes a file", [][]item{base, {aFile("d", "f")}}, map[string]string{"d": `0 "f"`}},
 		{"a file becomes a directory", [][]item{{aFile("a", "1")}, {aDir("a"), aFile("a/b", "2")}},
 			map[string]string{"a": d, "a/b": `0 "2"`}},

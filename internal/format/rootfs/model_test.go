@@ -84,11 +84,8 @@ func (w world) unpack(it item, upper map[string]bool) error {
 		if th, err = w.target(it.Linkname); err != nil {
 			return err
 		}
-		if w[name] == th {
-			return nil
-		}
 	}
-	if old := w[name]; old != nil && (old.hdr.Typeflag != tar.TypeDir || it.Typeflag != tar.TypeDir) {
+	if old := w[name]; old != nil && old != th && (old.hdr.Typeflag != tar.TypeDir || it.Typeflag != tar.TypeDir) {
 		w.removeAll(name)
 	}
 	w[name] = th
@@ -180,6 +177,7 @@ func (w world) walk(from, to string, hops *int) (at string, err error) {
 func FuzzMerge(f *testing.F) {
 	f.Add([]byte("a0b1c2d3e4f5"))
 	f.Add([]byte("\x00\x10\x01\x20\x02\x33\xff\x00\x04\x41\x13\x52\xff\x01\x02\x60"))
+	f.Add([]byte("\x14 \xcc\xfc\f\xc9`\xa9\x02\xb4\x8f\x84\x87\xf0U%\xddV\x86")) // a link to itself, its directory hidden
 	f.Fuzz(func(t *testing.T, data []byte) {
 		layers := layersFrom(data)
 		want, wantErr := play(layers)

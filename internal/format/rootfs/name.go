@@ -9,6 +9,14 @@ import (
 // maxName is the longest element of a name that Linux file systems hold.
 const maxName = 255
 
+const (
+	// maxPath is the longest path that Linux takes, without its end.
+	maxPath = 4095
+	// maxDepth is how many elements a name may have. What is looked up grows
+	// with the square of it.
+	maxDepth = 256
+)
+
 // maxHops is how many symbolic links the kernel follows in one path.
 const maxHops = 40
 
@@ -22,6 +30,10 @@ func cleanName(name string, relative bool) (cleaned, fault string) {
 	case relative && name[0] == '/':
 		return "", "is absolute"
 	}
+	cleaned = path.Clean(strings.TrimLeft(name, "/"))
+	if fault = tooLong(cleaned); fault != "" {
+		return "", fault
+	}
 	for element := range strings.SplitSeq(name, "/") {
 		switch {
 		case element == "..":
@@ -30,7 +42,18 @@ func cleanName(name string, relative bool) (cleaned, fault string) {
 			return "", fmt.Sprintf("has an element of %d bytes, %d are possible", len(element), maxName)
 		}
 	}
-	return path.Clean(strings.TrimLeft(name, "/")), ""
+	return cleaned, ""
+}
+
+// tooLong says which limit a clean name breaks, if any.
+func tooLong(name string) string {
+	if len(name) > maxPath {
+		return fmt.Sprintf("has %d bytes, %d are possible", len(name), maxPath)
+	}
+	if depth := strings.Count(name, "/") + 1; depth > maxDepth {
+		return fmt.Sprintf("is %d levels deep, %d are possible", depth, maxDepth)
+	}
+	return ""
 }
 
 // quote quotes a name for an error, shortened where nobody would read it all.
@@ -61,6 +84,9 @@ func resolve(name string, readlink func(string) (string, bool)) (string, error) 
 		next := join(done, element)
 		target, isLink := readlink(next)
 		if !isLink {
+			if fault := tooLong(next); fault != "" {
+				return "", fmt.Errorf("%s, its links followed, %s", quote(name), fault)
+			}
 			done = next
 			continue
 		}

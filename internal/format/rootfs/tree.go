@@ -143,7 +143,8 @@ func (t *tree) putDir(parent *node, base string, meta *tar.Header) *node {
 
 func (t *tree) putFile(parent *node, base string, f *file) {
 	if old := parent.kids[base]; old != nil && old.file == f {
-		return // a hard link to itself
+		t.touch(old) // a hard link to itself: listed here, so not hidden here
+		return
 	}
 	n := t.put(parent, base)
 	n.file = f
