@@ -111,8 +111,9 @@ const (
 type Exec struct {
 	Argv     []string `json:"argv,omitempty"`
 	Line     string   `json:"line,omitempty"`
-	Dir      string   `json:"dir,omitempty"` // below the user's home where relative
-	Env      []string `json:"env,omitempty"` // KEY=VALUE, added to the login environment
+	Dir      string   `json:"dir,omitempty"`      // below the user's home where relative
+	Env      []string `json:"env,omitempty"`      // KEY=VALUE, added to the login environment
+	MakeDir  bool     `json:"make_dir,omitempty"` // make Dir where it is absent
 	WaitInit bool     `json:"wait_init,omitempty"`
 }
 

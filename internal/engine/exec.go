@@ -27,6 +27,8 @@ type Program struct {
 	User     string // "" is root
 	WaitInit bool   // wait until the guest's init has finished booting
 
+	makeDir bool // Dir is the image's own
+
 	// Attach opens the program's streams when it is about to start. What it
 	// returns is closed when the program has ended. nil is for programs that
 	// nobody talks to.
@@ -96,6 +98,8 @@ func (e *Engine) container(name string) (*imagemgr.Config, error) {
 func (p Program) in(c *imagemgr.Config) Program {
 	if c != nil {
 		p.Env = slices.Concat(assigned(c.Env), p.Env)
+		// Images need not hold their directory; container engines make it.
+		p.makeDir = p.Dir == "" && c.WorkingDir != ""
 		p.Dir = cmp.Or(p.Dir, c.WorkingDir)
 		p.User = cmp.Or(p.User, c.User)
 	}
@@ -128,7 +132,7 @@ func (p Program) run(ctx context.Context, in guest) (int, error) {
 		defer to.Detach()
 	}
 	return in.Run(ctx, agent.Program{
-		Exec:     agentapi.Exec{Argv: p.Argv, Line: p.Line, Dir: p.Dir, Env: p.Env, WaitInit: p.WaitInit},
+		Exec:     agentapi.Exec{Argv: p.Argv, Line: p.Line, Dir: p.Dir, Env: p.Env, MakeDir: p.makeDir, WaitInit: p.WaitInit},
 		Terminal: to.Terminal, Signals: to.Signals,
 	}, agent.Streams{Stdin: to.Stdin, Stdout: to.Stdout, Stderr: to.Stderr})
 }

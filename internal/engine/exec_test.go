@@ -29,11 +29,11 @@ func TestProgramInContainer(t *testing.T) {
 		given, want Program
 	}{
 		{"no container", nil, Program{}, Program{User: "root"}},
-		{"nothing asked for", image, Program{}, Program{User: "app", Dir: "/srv", Env: env, Argv: []string{"serve", "-v"}}},
+		{"nothing asked for", image, Program{}, Program{User: "app", Dir: "/srv", makeDir: true, Env: env, Argv: []string{"serve", "-v"}}},
 		{"all asked for", image,
 			Program{User: "root", Dir: "x", Env: []string{"B=flag"}, Argv: []string{"true"}},
 			Program{User: "root", Dir: "x", Env: []string{"A=image", "EMPTY=", "B=flag"}, Argv: []string{"true"}}},
-		{"a line", image, Program{Line: "ls"}, Program{User: "app", Dir: "/srv", Env: env, Line: "ls"}},
+		{"a line", image, Program{Line: "ls"}, Program{User: "app", Dir: "/srv", makeDir: true, Env: env, Line: "ls"}},
 		{"an empty image", &imagemgr.Config{}, Program{}, Program{User: "root"}},
 	} {
 		got := tt.given.in(tt.image).orEntrypoint(tt.image)

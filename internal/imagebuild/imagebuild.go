@@ -122,6 +122,11 @@ func (b *Builder) change(ctx context.Context, vm VM, o Options) ([]imagemgr.Pack
 	if err := w.install(ctx, o); err != nil {
 		return nil, err
 	}
+	if len(o.Copies) > 0 || o.Script != "" {
+		if err := w.settle(ctx); err != nil {
+			return nil, err
+		}
+	}
 	for _, c := range o.Copies {
 		if err := w.copy(ctx, c); err != nil {
 			return nil, err

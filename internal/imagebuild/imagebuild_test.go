@@ -47,8 +47,8 @@ func (f *fake) Close() error { return nil }
 func (f *fake) Run(_ context.Context, p agent.Program, streams agent.Streams) (int, error) {
 	line := strings.Join(p.Exec.Argv, " ")
 	if p.Exec.Argv[0] == "dpkg-query" {
-		io.WriteString(streams.Stdout, f.packages)
-		return f.status["dpkg-query"], nil
+		_, err := io.WriteString(streams.Stdout, f.packages)
+		return f.status["dpkg-query"], err
 	}
 	f.did = append(f.did, line)
 	for part, text := range f.says {
@@ -138,8 +138,9 @@ func TestFromImage(t *testing.T) {
 	apt := strings.Join(apt().Argv, " ")
 	want := []string{
 		"boot", apt + " update", apt + " install --yes --no-install-recommends nginx tree",
-		"copy etc a,b,b/c to /etc", "copy setup.sh to /opt/setup.sh", "copy setup.sh to /opt/x",
-		"copy setup.sh to /tmp/banger-build/setup.sh", `sh -c chmod 755 "$1" && "$1" sh /tmp/banger-build/setup.sh`,
+		"true", "copy etc a,b,b/c to /etc", "copy setup.sh to /opt/setup.sh", "copy setup.sh to /opt/x",
+		"copy setup.sh to /run/banger-build/setup.sh",
+		`sh -c chmod 755 "$1" && "$1"; status=$?; rm -rf "${1%/*}"; exit $status sh /run/banger-build/setup.sh`,
 		"stop", "boot the agent",
 	}
 	if diff := cmp.Diff(want, f.did); diff != "" {
@@ -207,7 +208,7 @@ func TestFromImageFails(t *testing.T) {
 		f    fake
 		want string
 	}{
-		"script":  {fake{status: map[string]int{"/tmp/banger-build/s": 3}, says: map[string]string{"build/s": "no such host\n"}}, "it ended with status 3"},
+		"script":  {fake{status: map[string]int{"/run/banger-build/s": 3}, says: map[string]string{"build/s": "no such host\n"}}, "it ended with status 3"},
 		"apt":     {fake{status: map[string]int{"apt-get": 100}, says: map[string]string{"update": "no such host\n"}}, "update the lists of packages: it ended with status 100"},
 		"dpkg":    {fake{status: map[string]int{"dpkg-query": 2}}, "list the packages: it ended with status 2"},
 		"root":    {fake{root: func(io.Writer) error { return broken }}, broken.Error()},
@@ -296,5 +297,13 @@ func TestParseCopy(t *testing.T) {
 		if got, err := ParseCopy(text); err == nil {
 			t.Errorf("%s: got %v", text, got)
 		}
+	}
+}
+
+// A guest that never stops talking is not listened to for ever.
+func TestEndlessAnswer(t *testing.T) {
+	w := &worker{guest: &fake{packages: strings.Repeat("x", maxAnswer+1)}}
+	if _, err := w.installed(t.Context()); err == nil || !strings.Contains(err.Error(), "printed more than 16 MiB") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -1,7 +1,6 @@
 package imagebuild
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,8 +14,9 @@ import (
 	"banger/internal/imagemgr"
 )
 
-// scriptDir is where scripts are put; its content does not get into images.
-const scriptDir = "/tmp/banger-build"
+// scriptDir is where scripts are put: unlike /tmp, no init mounts something over
+// /run once more, or clears it up. It is removed after.
+const scriptDir = "/run/banger-build"
 
 // worker does a build's steps in its guest.
 type worker struct {
@@ -140,6 +140,12 @@ func (w *worker) distro(ctx context.Context) string {
 	return ""
 }
 
+// settle waits for the guest's init, which clears directories up while it boots.
+func (w *worker) settle(ctx context.Context) error {
+	_, _, err := w.ask(ctx, "true")
+	return err
+}
+
 func (w *worker) copy(ctx context.Context, c Copy) error {
 	w.say(fmt.Sprintf("copying %s to %s", c.Source, c.Target))
 	names, err := c.names()
@@ -160,7 +166,7 @@ func (w *worker) runScript(ctx context.Context, file string) error {
 	if err := w.guest.CopyFile(ctx, file, target); err != nil {
 		return err
 	}
-	run := agentapi.Exec{Argv: []string{"sh", "-c", `chmod 755 "$1" && "$1"`, "sh", target}, Dir: "/"}
+	run := agentapi.Exec{Argv: []string{"sh", "-c", `chmod 755 "$1" && "$1"; status=$?; rm -rf "${1%/*}"; exit $status`, "sh", target}, Dir: "/"}
 	return w.run(ctx, "run "+file, run)
 }
 
@@ -179,8 +185,24 @@ func (w *worker) run(ctx context.Context, step string, program agentapi.Exec) er
 
 // ask runs a program for what it prints.
 func (w *worker) ask(ctx context.Context, argv ...string) (string, int, error) {
-	var out bytes.Buffer
+	var out answer
 	program := agent.Program{Exec: agentapi.Exec{Argv: argv, Dir: "/", WaitInit: true}}
 	status, err := w.guest.Run(ctx, program, agent.Streams{Stdout: &out, Stderr: io.Discard})
-	return out.String(), status, err
+	if err != nil {
+		err = fmt.Errorf("run %s: %w", argv[0], err)
+	}
+	return out.text.String(), status, err
+}
+
+// maxAnswer is above what a list of all of Debian's packages takes.
+const maxAnswer = 16 << 20
+
+// answer is what a program prints, as far as there is an end to it.
+type answer struct{ text strings.Builder }
+
+func (a *answer) Write(p []byte) (int, error) {
+	if a.text.Len()+len(p) > maxAnswer {
+		return 0, fmt.Errorf("it printed more than %d MiB", maxAnswer>>20)
+	}
+	return a.text.Write(p)
 }

@@ -3,6 +3,7 @@
 package initsys
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -10,7 +11,9 @@ import (
 // Init is an image's init.
 type Init struct {
 	Path string // what PID 1 executes; "" where the image has none
-	Name string // the program's: systemd, busybox, sysvinit, openrc or another
+	Name string // the program's: systemd, busybox, sysvinit, openrc, script or another
+
+	Script bool // it begins as a script, and Name is a guess
 }
 
 // paths is where inits live, in the order in which they are tried.
@@ -32,13 +35,68 @@ func Detect(root string) Init {
 		if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
 			continue
 		}
-		init := Init{Path: path, Name: nameOf(root, target)}
+		init := Init{Path: path, Name: nameOf(root, target), Script: isScript(target)}
+		if init.Script {
+			init.Name = scriptName(root)
+		}
 		if init.Name == "busybox" && !busyboxHasWork(root) {
 			return Init{}
 		}
 		return init
 	}
 	return Init{}
+}
+
+// systemdPaths is where systemd's program is.
+var systemdPaths = []string{"usr/lib/systemd/systemd", "lib/systemd/systemd"}
+
+// isScript reports whether target is for an interpreter to run.
+func isScript(target string) bool {
+	f, err := os.Open(target)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	magic := make([]byte, 2)
+	_, err = io.ReadFull(f, magic)
+	return err == nil && string(magic) == "#!"
+}
+
+// scriptName tells what a script most likely ends in, which takes the script's
+// place as PID 1: systemd, where the image has it.
+func scriptName(root string) string {
+	for _, path := range systemdPaths {
+		if info, err := os.Stat(filepath.Join(root, path)); err == nil && info.Mode().IsRegular() {
+			return "systemd"
+		}
+	}
+	return script
+}
+
+// script is the name of an init of which only PID 1 can tell what it has become.
+const script = "script"
+
+// now is the init as it runs: where it began as a script, by what PID 1 is.
+func (i Init) now() Init {
+	if i.Name != script && i.Name != "systemd" {
+		return i
+	}
+	exe, err := os.Readlink("/proc/1/exe")
+	if err != nil {
+		return i
+	}
+	return i.running(exe)
+}
+
+// running is the init given the program that PID 1 runs.
+func (i Init) running(exe string) Init {
+	switch base := filepath.Base(exe); {
+	case base == "systemd":
+		i.Name = base
+	case i.Script:
+		i.Name = script
+	}
+	return i
 }
 
 // nameOf tells the program at target, which is free of symbolic links.

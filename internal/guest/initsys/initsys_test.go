@@ -60,22 +60,22 @@ func TestDetect(t *testing.T) {
 		{
 			"debian", // /sbin is a link there, as /lib is
 			image{"!usr/lib/systemd/systemd": "", ">usr/sbin/init": "../lib/systemd/systemd", ">sbin": "usr/sbin"},
-			Init{"/sbin/init", "systemd"},
+			Init{Path: "/sbin/init", Name: "systemd"},
 		},
-		{"systemd without a link", image{"!usr/lib/systemd/systemd": ""}, Init{"/usr/lib/systemd/systemd", "systemd"}},
-		{"systemd of old", image{"!lib/systemd/systemd": ""}, Init{"/lib/systemd/systemd", "systemd"}},
-		{"sysvinit", image{"!sbin/init": "", "!bin/sh": ""}, Init{"/sbin/init", "sysvinit"}},
-		{"openrc", image{"!sbin/openrc-init": "", ">sbin/init": "openrc-init"}, Init{"/sbin/init", "openrc"}},
-		{"another", image{"!sbin/runit-init": "", ">sbin/init": "runit-init"}, Init{"/sbin/init", "runit-init"}},
+		{"systemd without a link", image{"!usr/lib/systemd/systemd": ""}, Init{Path: "/usr/lib/systemd/systemd", Name: "systemd"}},
+		{"systemd of old", image{"!lib/systemd/systemd": ""}, Init{Path: "/lib/systemd/systemd", Name: "systemd"}},
+		{"sysvinit", image{"!sbin/init": "", "!bin/sh": ""}, Init{Path: "/sbin/init", Name: "sysvinit"}},
+		{"openrc", image{"!sbin/openrc-init": "", ">sbin/init": "openrc-init"}, Init{Path: "/sbin/init", Name: "openrc"}},
+		{"another", image{"!sbin/runit-init": "", ">sbin/init": "runit-init"}, Init{Path: "/sbin/init", Name: "runit-init"}},
 		{"dangling link", image{">sbin/init": "absent"}, Init{}},
 		{"link to itself", image{">sbin/init": "init"}, Init{}},
 		{"not executable", image{" sbin/init": ""}, Init{}},
 		{"a directory", image{"!sbin/init/file": ""}, Init{}},
-		{"the next one counts", image{">sbin/init": "absent", "!bin/init": ""}, Init{"/bin/init", "sysvinit"}},
+		{"the next one counts", image{">sbin/init": "absent", "!bin/init": ""}, Init{Path: "/bin/init", Name: "sysvinit"}},
 		{
 			"alpine's system",
 			image{"!bin/busybox": "", ">sbin/init": "../bin/busybox", "!sbin/openrc": "", " etc/inittab": alpineInittab},
-			Init{"/sbin/init", "busybox"},
+			Init{Path: "/sbin/init", Name: "busybox"},
 		},
 		{
 			"alpine's container, with getty but without openrc",
@@ -86,16 +86,43 @@ func TestDetect(t *testing.T) {
 		{
 			"busybox with a script",
 			image{"!bin/busybox": "", "=sbin/init": "bin/busybox", "!etc/init.d/rcS": ""},
-			Init{"/sbin/init", "busybox"},
+			Init{Path: "/sbin/init", Name: "busybox"},
 		},
+		{
+			"a script that may end in systemd", image{"!sbin/init": "#!/bin/sh\n", "!lib/systemd/systemd": ""},
+			Init{Path: "/sbin/init", Name: "systemd", Script: true},
+		},
+		{"another script", image{"!sbin/init": "#!/bin/sh\n", "!bin/sh": ""}, Init{Path: "/sbin/init", Name: "script", Script: true}},
 		{
 			"busybox with a service and no more",
 			image{"!bin/busybox": "", ">sbin/init": "../bin/busybox", " etc/inittab": "::respawn:-app --flag\n", "!usr/bin/app": ""},
-			Init{"/sbin/init", "busybox"},
+			Init{Path: "/sbin/init", Name: "busybox"},
 		},
 	} {
 		if got := Detect(tt.image.make(t)); got != tt.want {
 			t.Errorf("%s: got %+v, want %+v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// What a script has become counts, once it has.
+func TestRunning(t *testing.T) {
+	guess := Init{Path: "/sbin/init", Name: "systemd", Script: true}
+	unknown := Init{Path: "/sbin/init", Name: "script", Script: true}
+	for _, tt := range []struct {
+		init Init
+		exe  string
+		want string
+	}{
+		{guess, "/usr/lib/systemd/systemd", "systemd"},
+		{guess, "/bin/dash", "script"},
+		{guess, "/usr/bin/runit", "script"},
+		{unknown, "/nix/store/x-systemd-255/lib/systemd/systemd", "systemd"},
+		{unknown, "/bin/sh", "script"},
+		{Init{Name: "systemd"}, "/usr/lib/systemd/systemd", "systemd"},
+	} {
+		if got := tt.init.running(tt.exe); got.Name != tt.want {
+			t.Errorf("%+v as %s: got %s, want %s", tt.init, tt.exe, got.Name, tt.want)
 		}
 	}
 }

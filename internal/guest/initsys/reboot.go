@@ -15,15 +15,18 @@ const rtMin = unix.Signal(34)
 // Reboot asks the init for an orderly reboot, which ends the machine and takes
 // the caller with it. It returns only an error, or when ctx ends.
 func (i Init) Reboot(ctx context.Context) error {
+	if i.Name == "systemd" || i.now().Name == "systemd" {
+		if err := i.waitForSystemd(ctx); err != nil {
+			return err
+		}
+		i = i.now()
+	}
 	switch i.Name {
 	case "":
 		return i.signal(ctx, unix.SIGTERM) // the agent itself is PID 1
 	case "busybox":
 		return i.signal(ctx, unix.SIGTERM)
 	case "systemd":
-		if err := waitForFile(ctx, privateSocket); err != nil {
-			return fmt.Errorf("wait for systemd: %w", err)
-		}
 		return i.signal(ctx, rtMin+5)
 	case "sysvinit":
 		return i.command(ctx, i.Path, "6")

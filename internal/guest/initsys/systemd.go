@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"banger/internal/agentapi"
 )
@@ -59,9 +60,9 @@ const (
 )
 
 // Furnish tells systemd, by files in directory run, what machine it is in. To
-// other inits it says nothing.
+// other inits it says nothing, but scripts may end in systemd.
 func (i Init) Furnish(run string) error {
-	if i.Name != "systemd" {
+	if i.Name != "systemd" && !i.Script {
 		return nil
 	}
 	units := filepath.Join(run, "systemd/system")
@@ -92,11 +93,14 @@ const privateSocket = "/run/systemd/private"
 // Wait returns when the init has finished booting, however well that went. It
 // knows only of systemd when that is; others it does not wait for.
 func (i Init) Wait(ctx context.Context) error {
-	if i.Name != "systemd" {
+	if i.Name != "systemd" && i.now().Name != "systemd" {
 		return nil
 	}
-	if err := waitForFile(ctx, privateSocket); err != nil {
-		return fmt.Errorf("wait for systemd: %w", err)
+	if err := i.waitForSystemd(ctx); err != nil {
+		return err
+	}
+	if i.Script && i.now().Name != "systemd" {
+		return nil
 	}
 	err := exec.CommandContext(ctx, "systemctl", "is-system-running", "--wait").Run()
 	var exit *exec.ExitError
@@ -107,4 +111,23 @@ func (i Init) Wait(ctx context.Context) error {
 		return fmt.Errorf("wait for systemd: %w", err)
 	}
 	return nil
+}
+
+// scriptTime is how long a script may take to become systemd, if it ever does.
+const scriptTime = 30 * time.Second
+
+// waitForSystemd returns when systemd takes calls. A script is not waited for
+// without end.
+func (i Init) waitForSystemd(ctx context.Context) error {
+	waiting := ctx
+	if i.Script {
+		var stop context.CancelFunc
+		waiting, stop = context.WithTimeout(ctx, scriptTime)
+		defer stop()
+	}
+	err := waitForFile(waiting, privateSocket)
+	if err == nil || ctx.Err() == nil && waiting.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("wait for systemd: %w", err)
 }

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"banger/internal/agentapi"
+	"banger/internal/guest/console"
 	"banger/internal/guest/initsys"
 	"banger/internal/guest/reach"
 	"banger/internal/guest/roottar"
@@ -29,6 +30,13 @@ const Argument = "serve"
 // searchPath is for the image's own programs; the kernel gives its first
 // process none.
 const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// runDir is for sockets of sessions.
+const runDir = "/run/banger"
+
+// openFiles is how many files programs may have open, and how many they may ask
+// for: what systemd and container engines give, where the kernel's own is 4096.
+var openFiles = syscall.Rlimit{Cur: 1024, Max: 1 << 20}
 
 // Config is what PID 1 tells the service.
 type Config struct {
@@ -51,6 +59,10 @@ func Start() (*Process, error) {
 		return nil, err
 	}
 	defer stdin.Close()
+	// Go's own start raised it for this process, and would take that back below.
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &openFiles); err != nil {
+		console.Log("warning: allow more open files: %v", err)
+	}
 	// systemd spares what has an @ here when it kills everything else, so that
 	// the host sees the guest's end and not the service's.
 	argv := []string{"@banger-agent", Argument}
@@ -90,6 +102,7 @@ func Run() error {
 		AuthorizedKey: []byte(c.Settings.AuthorizedKey),
 		WaitInit:      c.Init.Wait,
 		WriteRoot:     func(w io.Writer) error { return roottar.Write(w, c.Settings) },
+		RunDir:        runDir,
 	})
 	if err != nil {
 		return fmt.Errorf("set up the SSH server: %w", err)

@@ -64,6 +64,11 @@ func (s *session) program(request agentapi.Exec) program {
 
 func (s *session) commandOf(request agentapi.Exec) (cmd *exec.Cmd, err error) {
 	dir := inHome(s.login, request.Dir)
+	if request.MakeDir {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, err
+		}
+	}
 	if !isDir(dir) {
 		return nil, fmt.Errorf("directory %q: %w", dir, errNotFound)
 	}
@@ -92,7 +97,7 @@ func shellOf(user account.Account) (string, error) {
 // command is argv as run by user. Its Path is for the caller to set.
 func (s *session) command(user account.Account, argv []string, dir string, env []string) *exec.Cmd {
 	cmd := &exec.Cmd{Args: argv, Dir: dir, SysProcAttr: &syscall.SysProcAttr{}}
-	cmd.Env = slices.Concat(loginEnv(user), s.termEnv(), s.env, env)
+	cmd.Env = slices.Concat(loginEnv(user), s.termEnv(), s.agentEnv(), s.env, env)
 	if os.Geteuid() == 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: user.UID, Gid: user.GID, Groups: user.Groups}
 	}
@@ -115,6 +120,13 @@ func (s *session) termEnv() []string {
 		return nil
 	}
 	return []string{"TERM=" + s.pty.Term}
+}
+
+func (s *session) agentEnv() []string {
+	if s.agentSocket == "" {
+		return nil
+	}
+	return []string{"SSH_AUTH_SOCK=" + s.agentSocket}
 }
 
 // homeOf is where user's programs start.

@@ -33,6 +33,11 @@ func TestExec(t *testing.T) {
 		{"", "", result{"", "", 0, ""}},
 		{"kill -TERM $$", "", result{"", "", 143, "TERM"}},
 		{"kill -KILL $$", "", result{"", "", 137, "KILL"}},
+		// SSH has no names for these.
+		{"kill -BUS $$", "", result{"", "", 135, ""}},
+		{"kill -SYS $$", "", result{"", "", 159, ""}},
+		{"kill -TRAP $$", "", result{"", "", 133, ""}},
+		{"kill -36 $$", "", result{"", "", 164, ""}},
 		{"no-such-command-here 2>/dev/null", "", result{"", "", 127, ""}},
 		{"exec >&- 2>&-; exit 4", "", result{"", "", 4, ""}},
 		// What runs on holds the streams, so the client waits for it.
@@ -137,6 +142,7 @@ func TestBangerExec(t *testing.T) {
 		{"a directory", agentapi.Exec{Argv: []string{dir}}, result{stderr: "banger: exec: \"" + dir + "\": permission denied\n", status: 126}},
 		{"not a program", agentapi.Exec{Argv: []string{dir + "/notelf"}}, result{stderr: "banger: exec: \"" + dir + "/notelf\": exec format error\n", status: 126}},
 		{"no interpreter", agentapi.Exec{Argv: []string{dir + "/noshell"}}, result{stderr: "banger: exec: \"" + dir + "/noshell\": no such file or directory\n", status: 127}},
+		{"the image's directory", agentapi.Exec{Argv: []string{"pwd"}, Dir: dir + "/made/here", MakeDir: true}, result{stdout: dir + "/made/here\n"}},
 		{"no directory", agentapi.Exec{Argv: []string{"pwd"}, Dir: "/no/dir"}, result{stderr: "banger: exec: directory \"/no/dir\": not found\n", status: 127}},
 		{"below the home", agentapi.Exec{Argv: []string{"pwd"}, Dir: "no/dir"}, result{stderr: "banger: exec: directory \"" + home(t) + "/no/dir\": not found\n", status: 127}},
 	} {

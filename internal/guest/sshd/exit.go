@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"banger/internal/agentapi"
@@ -15,11 +16,20 @@ import (
 // finish waits for p and reports how it ended.
 func (s *session) finish(p *process) {
 	status := p.wait()
-	if status.Signaled() {
-		s.exitSignal(status.Signal(), status.CoreDump())
-		return
+	switch sig := status.Signal(); {
+	case !status.Signaled():
+		s.exit(status.ExitStatus())
+	case slices.Contains(named, sig):
+		s.exitSignal(sig, status.CoreDump())
+	default:
+		s.exit(128 + int(sig)) // as a shell says it
 	}
-	s.exit(status.ExitStatus())
+}
+
+// named are the signals that SSH has names for, RFC 4254, section 6.10.
+var named = []unix.Signal{
+	unix.SIGABRT, unix.SIGALRM, unix.SIGFPE, unix.SIGHUP, unix.SIGILL, unix.SIGINT, unix.SIGKILL,
+	unix.SIGPIPE, unix.SIGQUIT, unix.SIGSEGV, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2,
 }
 
 // exit reports the program's exit status.

@@ -1,12 +1,19 @@
 package sshd
 
 import (
+	"bufio"
+	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
 )
 
 // echo answers one connection with what it said, after it has said all.
@@ -120,4 +127,91 @@ func TestForwardToClientEnds(t *testing.T) {
 		io.Copy(io.Discard, conn)
 		conn.Close()
 	}
+}
+
+func TestForwardSockets(t *testing.T) {
+	client, dir := dial(t), t.TempDir()
+	listener, err := net.Listen("unix", filepath.Join(dir, "guest"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go echo(t, listener)
+	conn, err := client.Dial("unix", filepath.Join(dir, "guest"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	converse(t, conn, "to the guest")
+
+	path := filepath.Join(dir, "client")
+	remote, err := client.ListenUnix(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("got %v, %v; want a socket that is the user's alone", info.Mode(), err)
+	}
+	if _, err := client.ListenUnix(path); err == nil {
+		t.Error("a socket that is there was taken")
+	}
+	go echo(t, remote)
+	if conn, err = net.Dial("unix", path); err != nil {
+		t.Fatal(err)
+	}
+	converse(t, conn, "to the client")
+	if err := remote.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("after the cancellation: %v", err)
+	}
+	if _, err := client.Dial("unix", filepath.Join(dir, "none")); err == nil {
+		t.Error("a socket that is not there was dialled")
+	}
+}
+
+func TestForwardAgent(t *testing.T) {
+	client, keyring := dial(t), agent.NewKeyring()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := keyring.Add(agent.AddedKey{PrivateKey: key, Comment: "mine"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := agent.ForwardToAgent(client, keyring); err != nil {
+		t.Fatal(err)
+	}
+	session, err := client.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := agent.RequestAgentForwarding(session); err != nil {
+		t.Fatal(err)
+	}
+	in, err := session.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := session.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := session.Start("echo $SSH_AUTH_SOCK; read line"); err != nil {
+		t.Fatal(err)
+	}
+	path, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("unix", strings.TrimSpace(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if keys, err := agent.NewClient(conn).List(); err != nil || len(keys) != 1 || keys[0].Comment != "mine" {
+		t.Errorf("got %v, %v", keys, err)
+	}
+	in.Close()
+	session.Wait()
 }

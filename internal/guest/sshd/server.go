@@ -26,6 +26,8 @@ type Config struct {
 	WaitInit func(context.Context) error
 	// WriteRoot writes the guest's root filesystem as a tar.
 	WriteRoot func(io.Writer) error
+	// RunDir is where sockets of sessions are put. It is made where absent.
+	RunDir string
 }
 
 // Server serves SSH.
@@ -33,6 +35,7 @@ type Server struct {
 	config    *ssh.ServerConfig
 	waitInit  func(context.Context) error
 	writeRoot func(io.Writer) error
+	runDir    string
 	running   running
 }
 
@@ -61,7 +64,7 @@ func New(c Config) (*Server, error) {
 	// What is cheap for emulated processors too; the client chooses.
 	config.KeyExchanges = []string{ssh.KeyExchangeCurve25519, ssh.KeyExchangeMLKEM768X25519}
 	config.Ciphers = []string{ssh.CipherAES128GCM, ssh.CipherChaCha20Poly1305, ssh.CipherAES256GCM}
-	return &Server{config: config, waitInit: c.WaitInit, writeRoot: c.WriteRoot}, nil
+	return &Server{config: config, waitInit: c.WaitInit, writeRoot: c.WriteRoot, runDir: c.RunDir}, nil
 }
 
 // allow accepts client as any user: sessions tell of one that is not there.
@@ -101,9 +104,11 @@ func (s *Server) serveConn(raw net.Conn) {
 	for channel := range channels {
 		switch channel.ChannelType() {
 		case "session":
-			go s.serveSession(ctx, conn.User(), channel)
+			go s.serveSession(ctx, conn, channel)
 		case "direct-tcpip":
-			go forwardToGuest(ctx, channel)
+			go forwardToPort(ctx, channel)
+		case "direct-streamlocal@openssh.com":
+			go forwardToSocket(ctx, channel)
 		default:
 			channel.Reject(ssh.UnknownChannelType, "no such channel type")
 		}

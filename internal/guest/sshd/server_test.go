@@ -69,6 +69,7 @@ func serve(t *testing.T, init func(context.Context) error) *fixture {
 		HostKey:       hostPEM,
 		AuthorizedKey: ssh.MarshalAuthorizedKey(signer.PublicKey()),
 		WaitInit:      init,
+		RunDir:        t.TempDir(),
 		WriteRoot: func(w io.Writer) error {
 			_, err := io.WriteString(w, "a part")
 			return errors.Join(err, errors.New("pack /etc: gone"))

@@ -15,11 +15,14 @@ import (
 // session is a session channel, see RFC 4254, section 6. It runs one program.
 type session struct {
 	server  *Server
+	conn    ssh.Conn
 	login   account.Account
 	channel ssh.Channel
 	env     []string
 	pty     *ptyRequest // nil without a terminal
 	started bool
+
+	agentSocket string // leads to the client's SSH agent, "" where it is not forwarded
 
 	ctx    context.Context // ends with the client's interest
 	cancel context.CancelFunc
@@ -32,8 +35,8 @@ type session struct {
 // program is what a session runs. It ends by reporting an exit status.
 type program func()
 
-func (s *Server) serveSession(ctx context.Context, user string, request ssh.NewChannel) {
-	login, err := account.Lookup(etc, user)
+func (s *Server) serveSession(ctx context.Context, conn *ssh.ServerConn, request ssh.NewChannel) {
+	login, err := account.Lookup(etc, conn.User())
 	if err != nil {
 		request.Reject(ssh.ConnectionFailed, err.Error())
 		return
@@ -42,7 +45,7 @@ func (s *Server) serveSession(ctx context.Context, user string, request ssh.NewC
 	if err != nil {
 		return
 	}
-	session := &session{server: s, login: login, channel: channel}
+	session := &session{server: s, conn: conn, login: login, channel: channel}
 	session.ctx, session.cancel = context.WithCancel(ctx)
 	session.serve(requests)
 }
@@ -78,6 +81,8 @@ func (s *session) handle(r *ssh.Request) (program, bool) {
 		return nil, s.resize(r.Payload)
 	case "signal":
 		return nil, s.signal(r.Payload)
+	case "auth-agent-req@openssh.com":
+		return nil, s.forwardAgent()
 	}
 	if s.started {
 		return nil, false
