@@ -113,6 +113,7 @@ type Exec struct {
 	Line     string   `json:"line,omitempty"`
 	Dir      string   `json:"dir,omitempty"`      // below the user's home where relative
 	Env      []string `json:"env,omitempty"`      // KEY=VALUE, added to the login environment
+	First    bool     `json:"first,omitempty"`    // run it as PID 1 of a namespace
 	MakeDir  bool     `json:"make_dir,omitempty"` // make Dir where it is absent
 	WaitInit bool     `json:"wait_init,omitempty"`
 }

@@ -28,6 +28,7 @@ type Program struct {
 	WaitInit bool   // wait until the guest's init has finished booting
 
 	makeDir bool // Dir is the image's own
+	first   bool // it is the image's own, which may have to be PID 1
 
 	// Attach opens the program's streams when it is about to start. What it
 	// returns is closed when the program has ended. nil is for programs that
@@ -132,7 +133,7 @@ func (p Program) run(ctx context.Context, in guest) (int, error) {
 		defer to.Detach()
 	}
 	return in.Run(ctx, agent.Program{
-		Exec:     agentapi.Exec{Argv: p.Argv, Line: p.Line, Dir: p.Dir, Env: p.Env, MakeDir: p.makeDir, WaitInit: p.WaitInit},
+		Exec:     agentapi.Exec{Argv: p.Argv, Line: p.Line, Dir: p.Dir, Env: p.Env, First: p.first, MakeDir: p.makeDir, WaitInit: p.WaitInit},
 		Terminal: to.Terminal, Signals: to.Signals,
 	}, agent.Streams{Stdin: to.Stdin, Stdout: to.Stdout, Stderr: to.Stderr})
 }

@@ -29,7 +29,7 @@ func TestProgramInContainer(t *testing.T) {
 		given, want Program
 	}{
 		{"no container", nil, Program{}, Program{User: "root"}},
-		{"nothing asked for", image, Program{}, Program{User: "app", Dir: "/srv", makeDir: true, Env: env, Argv: []string{"serve", "-v"}}},
+		{"nothing asked for", image, Program{}, Program{User: "app", Dir: "/srv", makeDir: true, Env: env, Argv: []string{"serve", "-v"}, first: true}},
 		{"all asked for", image,
 			Program{User: "root", Dir: "x", Env: []string{"B=flag"}, Argv: []string{"true"}},
 			Program{User: "root", Dir: "x", Env: []string{"A=image", "EMPTY=", "B=flag"}, Argv: []string{"true"}}},

@@ -90,6 +90,7 @@ func (e *Engine) runIn(ctx context.Context, name string, copied copiedDir, p Pro
 func (p Program) orEntrypoint(c *imagemgr.Config) Program {
 	if c != nil && len(p.Argv) == 0 && p.Line == "" {
 		p.Argv = slices.Concat(c.Entrypoint, c.Cmd)
+		p.first = len(p.Argv) > 0
 	}
 	return p
 }

@@ -18,6 +18,9 @@ import (
 // Main runs the part of the agent that the arguments, or being PID 1, ask for.
 // It returns the exit status of the parts that end.
 func Main(args []string) int {
+	if len(args) == 3 && args[1] == sshd.FirstArgument {
+		return sshd.BecomeFirst(args[2]) // PID 1 too, but not the machine's
+	}
 	if os.Getpid() == 1 {
 		power.Fatal(boot.Run(args[1:]))
 	}

@@ -58,6 +58,7 @@ func (s *session) program(request agentapi.Exec) program {
 			s.failExec(err)
 			return
 		}
+		s.first = request.First
 		s.run(cmd)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -16,8 +17,10 @@ import (
 // process is a program that runs in a session and process group of its own.
 type process struct {
 	cmd   *exec.Cmd
+	first bool // it is PID 1 of a namespace
 	mu    sync.Mutex
 	ended bool
+	spent unix.Signal // what SIGKILL was sent for, or 0
 }
 
 // signal signals the whole group, as long as its number is certain to be its.
@@ -26,6 +29,9 @@ func (p *process) signal(sig unix.Signal) error {
 	defer p.mu.Unlock()
 	if p.ended {
 		return unix.ESRCH
+	}
+	if p.first && slices.Contains(named, sig) && !heeds(p.cmd.Process.Pid, sig) {
+		p.spent, sig = sig, unix.SIGKILL
 	}
 	return unix.Kill(-p.cmd.Process.Pid, sig)
 }
@@ -49,7 +55,11 @@ func (p *process) wait() unix.WaitStatus {
 	defer p.mu.Unlock()
 	p.ended = true
 	p.cmd.Wait() // its status is all that counts
-	return unix.WaitStatus(p.cmd.ProcessState.Sys().(syscall.WaitStatus))
+	status := unix.WaitStatus(p.cmd.ProcessState.Sys().(syscall.WaitStatus))
+	if p.spent != 0 && status.Signaled() {
+		status = unix.WaitStatus(p.spent)
+	}
+	return status
 }
 
 // run runs cmd, connected to the channel, and reports how it ended.
@@ -82,10 +92,15 @@ func (s *session) start(cmd *exec.Cmd) (*process, error) {
 	if err := s.ctx.Err(); err != nil {
 		return nil, err
 	}
+	if s.first {
+		if err := asFirst(cmd); err != nil {
+			return nil, err
+		}
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	s.process = &process{cmd: cmd}
+	s.process = &process{cmd: cmd, first: s.first}
 	return s.process, nil
 }
 

@@ -21,7 +21,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// TestMain lets the server run this program for SFTP, as it does in a guest.
+// TestMain lets the server run this program for its other parts, as in a guest.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == SFTPArgument {
 		if err := ServeSFTP(); err != nil {
@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		return
+	}
+	if len(os.Args) == 3 && os.Args[1] == FirstArgument {
+		os.Exit(BecomeFirst(os.Args[2]))
 	}
 	os.Exit(m.Run())
 }

@@ -21,6 +21,7 @@ type session struct {
 	env     []string
 	pty     *ptyRequest // nil without a terminal
 	started bool
+	first   bool // its program is to be PID 1
 
 	agentSocket string // leads to the client's SSH agent, "" where it is not forwarded
 

@@ -3,6 +3,8 @@ package sshd
 import (
 	"errors"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // running are the sessions whose program runs.
@@ -54,6 +56,7 @@ func (r *running) close() []*session {
 func (s *Server) Shutdown() {
 	for _, session := range s.running.close() {
 		session.leaveTerminal()
+		session.endUnheeding()
 	}
 	s.running.done.Wait()
 }
@@ -65,5 +68,14 @@ func (s *session) leaveTerminal() {
 	defer s.mu.Unlock()
 	if s.terminal != nil && s.process != nil {
 		s.process.hangUp()
+	}
+}
+
+// endUnheeding ends a program that is PID 1 and that no signal but this reaches.
+func (s *session) endUnheeding() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.process; p != nil && p.first && !heeds(p.cmd.Process.Pid, unix.SIGTERM) {
+		p.signal(unix.SIGTERM)
 	}
 }
