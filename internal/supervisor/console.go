@@ -55,21 +55,25 @@ func (c *console) Write(p []byte) (int, error) {
 	}
 	n, _ := c.file.Write(p)
 	c.written += int64(n)
-	c.partial = append(c.partial, p...)
-	for {
-		line, rest, found := bytes.Cut(c.partial, []byte("\n"))
-		if !found {
-			break
-		}
-		c.partial = append([]byte(nil), rest...)
-		c.line(strings.TrimRight(string(line), "\r"))
-	}
-	if len(c.partial) > maxLine {
-		c.partial = nil
+	for part := range bytes.Lines(p) {
+		c.take(part)
 	}
 	return len(p), nil
 }
 
+// take adds a piece of the console's text, which may end a line. Each byte is
+// copied once, whatever the lines and the pieces are.
+func (c *console) take(part []byte) {
+	text, ended := bytes.CutSuffix(part, []byte("\n"))
+	room := maxLine - len(c.partial)
+	c.partial = append(c.partial, text[:min(room, len(text))]...)
+	if ended {
+		c.line(strings.TrimRight(string(c.partial), "\r"))
+		c.partial = c.partial[:0]
+	}
+}
+
+// maxLine is how much of a line is kept, in bytes.
 const maxLine = 4096
 
 // line notes one line of the console.

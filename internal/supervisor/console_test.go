@@ -3,11 +3,12 @@ package supervisor
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
-func testConsole(t *testing.T) *console {
+func testConsole(t testing.TB) *console {
 	t.Helper()
 	c, err := openConsole(filepath.Join(t.TempDir(), "console.log"))
 	if err != nil {
@@ -109,4 +110,48 @@ func TestConsoleSurvivesAFullDisk(t *testing.T) {
 	if n, err := c.Write([]byte("text\n")); n != 5 || err != nil {
 		t.Errorf("a full disk stalls the guest: %d, %v", n, err)
 	}
+}
+
+// Each byte of the console is looked at once: a guest's newlines cost no more
+// than its other bytes. What copies the rest at every line allocates for each.
+func TestConsoleOfNewlinesIsLinear(t *testing.T) {
+	c := testConsole(t)
+	newlines := []byte(strings.Repeat("\n", 32<<10))
+	got := testing.AllocsPerRun(10, func() { c.Write(newlines) })
+	if got > 1 {
+		t.Errorf("%d newlines take %v allocations", len(newlines), got)
+	}
+}
+
+func TestConsoleKeepsTheStartOfALongLine(t *testing.T) {
+	c := testConsole(t)
+	c.Write([]byte("Kernel panic - not syncing: " + strings.Repeat("x", 2*maxLine)))
+	c.Write([]byte("tail\nnext\n"))
+	tail := c.tail()
+	if len(tail) != 2 || len(tail[0]) != maxLine || tail[1] != "next" {
+		t.Errorf("got %d lines, %q", len(tail), tail[len(tail)-1])
+	}
+	if !strings.HasPrefix(c.end(), "the guest's kernel panicked: x") {
+		t.Errorf("a panic on a long line is not seen: %.40q", c.end())
+	}
+}
+
+func FuzzConsole(f *testing.F) {
+	f.Add([]byte("reboot: Power down\r\n"), 3)
+	f.Add([]byte("\n\n\xff\x00Kernel panic - not syncing: x\n"), 1)
+	f.Fuzz(func(t *testing.T, text []byte, size int) {
+		whole, pieces := testConsole(t), testConsole(t)
+		whole.Write(text)
+		for piece := range slices.Chunk(text, 1+int(uint(size)%64)) {
+			pieces.Write(piece)
+		}
+		if whole.end() != pieces.end() || !slices.Equal(whole.tail(), pieces.tail()) {
+			t.Errorf("whole: %q %q, in pieces: %q %q", whole.end(), whole.tail(), pieces.end(), pieces.tail())
+		}
+		for _, line := range whole.tail() {
+			if len(line) > maxLine {
+				t.Errorf("keeps a line of %d bytes", len(line))
+			}
+		}
+	})
 }
