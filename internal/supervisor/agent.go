@@ -1,8 +1,11 @@
 package supervisor
 
 import (
+	"bufio"
 	"encoding/json"
+	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,8 +13,15 @@ import (
 	"banger/internal/usernet"
 )
 
+// maxEvent is more than any line of the agent's, in bytes.
+const maxEvent = 64 << 10
+
+// sendTimeout is how long a guest may take to make room for a line to it.
+const sendTimeout = 5 * time.Second
+
 // agent is the host's end of the control connection. The guest dials; where
-// the connection breaks it dials again.
+// the connection breaks it dials again. What dials may be anything in the guest:
+// all that is kept of it is bounded.
 type agent struct {
 	listener net.Listener
 	ready    chan agentapi.Event // takes the first ready event
@@ -47,17 +57,29 @@ func (a *agent) follow(conn net.Conn) {
 	a.setConn(conn)
 	defer a.setConn(nil)
 	welcome := agentapi.Welcome{UnixNano: time.Now().UnixNano()}
-	if json.NewEncoder(conn).Encode(welcome) != nil {
+	if send(conn, welcome) != nil {
 		return
 	}
-	events := json.NewDecoder(conn)
-	for {
+	a.followLines(conn)
+}
+
+// followLines hears events until one is none, or too long.
+func (a *agent) followLines(r io.Reader) {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, maxEvent)
+	for lines.Scan() {
 		var event agentapi.Event
-		if events.Decode(&event) != nil {
+		if json.Unmarshal(lines.Bytes(), &event) != nil {
 			return
 		}
 		a.hear(event)
 	}
+}
+
+// send writes a line to a guest, which may not read it.
+func send(conn net.Conn, line any) error {
+	conn.SetWriteDeadline(time.Now().Add(sendTimeout))
+	return json.NewEncoder(conn).Encode(line)
 }
 
 func (a *agent) setConn(conn net.Conn) {
@@ -69,32 +91,40 @@ func (a *agent) setConn(conn net.Conn) {
 func (a *agent) hear(event agentapi.Event) {
 	switch event.Kind {
 	case agentapi.EventReady:
+		event.Kernel, event.Init = clip(event.Kernel, maxRelease), clip(event.Init, maxInit)
 		select {
 		case a.ready <- event:
 		default: // a later connection's
 		}
 	case agentapi.EventWarning:
-		a.mu.Lock()
-		a.warn = append(a.warn, event.Detail)
-		a.mu.Unlock()
+		a.warned(clip(event.Detail, maxWarning))
+	}
+}
+
+func (a *agent) warned(detail string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case len(a.warn) < maxWarnings:
+		a.warn = append(a.warn, detail)
+	case len(a.warn) == maxWarnings:
+		a.warn = append(a.warn, "and more")
 	}
 }
 
 func (a *agent) warnings() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.warn
+	return slices.Clone(a.warn)
 }
 
-// stop asks the guest to shut down and tells whether there is an agent to hear
+// stop asks the guest to shut down and reports whether there is an agent to hear
 // it.
 func (a *agent) stop() bool {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.conn == nil {
-		return false
-	}
-	return json.NewEncoder(a.conn).Encode(agentapi.Order{Do: agentapi.OrderStop}) == nil
+	conn := a.conn
+	a.mu.Unlock() // a guest that does not read must hold up nobody else
+	return conn != nil && send(conn, agentapi.Order{Do: agentapi.OrderStop}) == nil
 }
 
 func (a *agent) close() {

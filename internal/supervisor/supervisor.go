@@ -140,7 +140,7 @@ func (s *supervisor) once(ctx context.Context, first bool) (again bool, err erro
 	}
 	s.unsetBoot()
 	s.save(func(st *vm.State) {
-		st.Phase, st.VMMPID, st.StoppedAt, st.Reason = vm.Stopped, 0, time.Now().UTC(), reason
+		st.Phase, st.VMMPID, st.StoppedAt, st.Reason = vm.Stopped, 0, time.Now().UTC(), clip(reason, maxReason)
 	})
 	return err == nil && reason == rebooted && !s.vm.Ephemeral, err
 }
