@@ -69,8 +69,9 @@ func notFoundHint(err error) string {
 // conflictHint says what to do about something that is in the way.
 func conflictHint(err error) string {
 	var (
-		inUse *engine.InUseError
-		phase *vm.PhaseError
+		inUse      *engine.InUseError
+		phase      *vm.PhaseError
+		unanswered *vm.UnansweredError
 	)
 	switch {
 	case errors.As(err, &inUse) && inUse.Kind == "image":
@@ -81,6 +82,8 @@ func conflictHint(err error) string {
 		return "--force replaces it, or remove it first"
 	case errors.As(err, &phase):
 		return phaseHint(phase)
+	case errors.As(err, &unanswered):
+		return "banger vm stop --force " + unanswered.Name + " ends it all the same"
 	case errors.As(err, new(*vm.EphemeralError)):
 		return "banger vm run without --rm makes one that stays"
 	case errors.As(err, new(*vm.DiedError)):

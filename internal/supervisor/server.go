@@ -7,32 +7,97 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"time"
 
 	"banger/internal/vm"
 )
 
-// serve answers on banger.sock until it is closed.
-func (s *supervisor) serve() {
-	for {
-		conn, err := s.socket.Accept()
-		if err != nil {
+const (
+	maxOrders  = 64  // under way at a time, and requests that are not read yet
+	maxLasting = 256 // connections by way of banger.sock that last
+
+	requestTimeout = 5 * time.Second  // for a client to say what it wants
+	dialTimeout    = 30 * time.Second // for the guest to take a connection
+)
+
+// server answers on banger.sock. What lasts, such as a connection to the
+// guest, does not take the place of orders.
+type server struct {
+	supervisor *supervisor
+	orders     chan struct{} // as full as there are orders
+	lasts      chan struct{} // as full as there are connections that last
+}
+
+func newServer(s *supervisor) *server {
+	return &server{s, make(chan struct{}, maxOrders), make(chan struct{}, maxLasting)}
+}
+
+// serve answers until the listener is closed. An accept that fails, as where
+// there is no descriptor left, is tried again.
+func (s *server) serve(listener net.Listener) {
+	const shortest, longest = 5 * time.Millisecond, time.Second
+	for pause := shortest; ; {
+		s.orders <- struct{}{}
+		conn, err := listener.Accept()
+		if err == nil {
+			pause = shortest
+			go s.answer(vm.NewLineConn(conn))
+			continue
+		}
+		<-s.orders
+		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		go s.answer(vm.NewLineConn(conn))
+		fmt.Fprintf(s.supervisor.Log, "%v; again in %s\n", err, pause)
+		time.Sleep(pause) // nothing says when a descriptor comes free
+		pause = min(2*pause, longest)
 	}
 }
 
-func (s *supervisor) answer(conn *vm.LineConn) {
+// answer serves one connection, which has a place among the orders.
+func (s *server) answer(conn *vm.LineConn) {
 	defer conn.Close()
-	var request vm.Request
-	if conn.ReadJSON(&request) != nil {
+	request, err := readRequest(conn)
+	if err == nil && (request.Op == vm.OpDial || request.Op == vm.OpForward) {
+		s.lasting(conn, request)
 		return
 	}
+	defer func() { <-s.orders }()
+	if err == nil {
+		s.supervisor.obey(conn, request)
+	}
+}
+
+func readRequest(conn *vm.LineConn) (request vm.Request, err error) {
+	conn.SetReadDeadline(time.Now().Add(requestTimeout))
+	if err := conn.ReadJSON(&request); err != nil {
+		return request, err
+	}
+	return request, conn.SetReadDeadline(time.Time{})
+}
+
+// lasting changes the connection's place among the orders for one among those
+// that last, where there is one.
+func (s *server) lasting(conn *vm.LineConn, request vm.Request) {
+	select {
+	case s.lasts <- struct{}{}:
+		<-s.orders
+		defer func() { <-s.lasts }()
+	default:
+		reply(conn, fmt.Errorf("there are %d connections to the guest already", cap(s.lasts)))
+		<-s.orders
+		return
+	}
+	if request.Op == vm.OpForward {
+		s.supervisor.forward(conn, request.Forward)
+		return
+	}
+	s.supervisor.splice(conn, request.Port)
+}
+
+// obey carries out an order.
+func (s *supervisor) obey(conn net.Conn, request vm.Request) {
 	switch request.Op {
-	case vm.OpDial:
-		s.splice(conn, request.Port)
-	case vm.OpForward:
-		s.forward(conn, request.Forward)
 	case vm.OpPause:
 		reply(conn, s.pause())
 	case vm.OpResume:
@@ -48,10 +113,12 @@ func (s *supervisor) answer(conn *vm.LineConn) {
 	}
 }
 
-func reply(conn io.Writer, err error) error {
+func reply(conn net.Conn, err error) error {
+	conn.SetWriteDeadline(time.Now().Add(requestTimeout))
+	defer conn.SetWriteDeadline(time.Time{})
 	var r vm.Reply
 	if err != nil {
-		r.Error = err.Error()
+		r.Error = clip(err.Error(), maxReason)
 	}
 	return json.NewEncoder(conn).Encode(r)
 }
@@ -88,7 +155,9 @@ func (s *supervisor) dialGuest(port uint16) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.network.Dial(context.Background(), port)
+	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+	defer cancel()
+	return b.network.Dial(ctx, port)
 }
 
 // up returns the boot whose guest can be reached.

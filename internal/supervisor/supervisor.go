@@ -77,7 +77,7 @@ func runLocked(ctx context.Context, o Options) error {
 		return err
 	}
 	defer closePorts()
-	go s.serve()
+	go newServer(s).serve(s.socket)
 	for first := true; ; first = false {
 		again, err := s.once(ctx, first)
 		if err != nil || !again {

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"time"
 
 	"banger/internal/ports"
 	"banger/internal/statedir"
@@ -88,16 +90,43 @@ func (s *Store) request(ctx context.Context, name string, r Request) (net.Conn, 
 	if err != nil {
 		return nil, Reply{}, s.notListening(name, err)
 	}
+	within := patience(r.Op)
+	conn.SetDeadline(time.Now().Add(within))
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	line, reply, err := roundTrip(conn, r)
 	if !stop() {
 		return nil, reply, ctx.Err()
+	}
+	conn.SetDeadline(time.Time{})
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		conn.Close()
+		return nil, Reply{}, &UnansweredError{Name: name, Op: r.Op, Within: within}
 	}
 	if err != nil {
 		conn.Close()
 		return nil, reply, fmt.Errorf("ask vm %q to %s: %w", name, r.Op, err)
 	}
 	return line, reply, nil
+}
+
+// UnansweredError says that a VM's supervisor took a request and did not answer.
+type UnansweredError struct {
+	Name   string
+	Op     string
+	Within time.Duration
+}
+
+func (e *UnansweredError) Error() string {
+	return fmt.Sprintf("the supervisor of vm %q did not answer to %s within %s", e.Name, e.Op, e.Within)
+}
+
+// patience is how long a supervisor may take to answer. It has to ask the guest
+// or the VMM for all but a kill.
+func patience(op string) time.Duration {
+	if op == OpKill {
+		return 5 * time.Second
+	}
+	return 40 * time.Second
 }
 
 func (s *Store) notListening(name string, cause error) error {
@@ -134,7 +163,7 @@ type LineConn struct {
 
 // NewLineConn wraps conn.
 func NewLineConn(conn net.Conn) *LineConn {
-	return &LineConn{Conn: conn, buf: bufio.NewReader(conn)}
+	return &LineConn{Conn: conn, buf: bufio.NewReaderSize(conn, maxLine)}
 }
 
 func (c *LineConn) Read(p []byte) (int, error) { return c.buf.Read(p) }
@@ -147,9 +176,13 @@ func (c *LineConn) CloseWrite() error {
 	return nil
 }
 
-// ReadJSON reads one line into v.
+// maxLine is more than any line of JSON between the two, in bytes.
+const maxLine = 4 << 10
+
+// ReadJSON reads one line into v. The error is bufio.ErrBufferFull where the
+// line is longer than any can be.
 func (c *LineConn) ReadJSON(v any) error {
-	line, err := c.buf.ReadBytes('\n')
+	line, err := c.buf.ReadSlice('\n')
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"syscall"
+	"time"
 
 	"banger/internal/process"
 	"banger/internal/statedir"
@@ -35,6 +36,7 @@ func (e *StartError) Error() string { return e.Message }
 type Lease struct {
 	conn      *net.UnixConn
 	ended     <-chan struct{} // closed when the supervisor has ended
+	lock      string          // which the supervisor holds
 	ephemeral bool
 }
 
@@ -43,7 +45,7 @@ type Lease struct {
 func (l *Lease) End() error {
 	err := l.conn.Close()
 	if l.ephemeral {
-		<-l.ended
+		awaitEnd(l.ended, l.lock)
 	}
 	return err
 }
@@ -72,10 +74,29 @@ func (s *Store) Start(ctx context.Context, name string, supervisor []string, sta
 	}
 	if err := awaitReady(ctx, ours, stage); err != nil {
 		ours.Close()
-		<-ended
+		awaitEnd(ended, s.lockPath(name))
 		return nil, err
 	}
-	return &Lease{conn: ours, ended: ended, ephemeral: v.Ephemeral}, nil
+	return &Lease{conn: ours, ended: ended, lock: s.lockPath(name), ephemeral: v.Ephemeral}, nil
+}
+
+// endTimeout is how long a supervisor may take to end its VM and to remove it,
+// once its starter has let go.
+const endTimeout = 30 * time.Second
+
+// awaitEnd returns when a supervisor has ended that was let go. One that hears
+// nothing is killed.
+func awaitEnd(ended <-chan struct{}, lock string) {
+	timeout := time.NewTimer(endTimeout)
+	defer timeout.Stop()
+	select {
+	case <-ended:
+		return
+	case <-timeout.C:
+	}
+	if statedir.KillHolder(lock) == nil {
+		<-ended
+	}
 }
 
 func (s *Store) launch(name string, supervisor []string, report *os.File) (ended <-chan struct{}, err error) {

@@ -3,9 +3,12 @@ package vm
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"time"
 
 	"banger/internal/ref"
+	"banger/internal/statedir"
 )
 
 // Stop shuts the named VM down and returns when it is down. Where the guest
@@ -23,17 +26,48 @@ func (s *Store) Stop(ctx context.Context, name string, patience time.Duration) (
 	return true, s.Kill(ctx, name)
 }
 
-// Kill pulls the named VM's plug and returns when it is down.
+// killTimeout is how long a supervisor may take to end once it was told that its
+// VM is to be killed.
+const killTimeout = 10 * time.Second
+
+// Kill pulls the named VM's plug and returns when it is down. Where its
+// supervisor does not do that, the supervisor is killed, and the kernel kills the
+// VM with it.
 func (s *Store) Kill(ctx context.Context, name string) error {
 	err := s.order(ctx, name, OpKill)
 	var phase *PhaseError
-	if errors.As(err, &phase) && phase.Phase == Stopped {
+	switch {
+	case errors.As(err, &phase) && phase.Phase == Stopped:
 		return nil
-	}
-	if err != nil {
+	case errors.As(err, new(*NotFoundError)), ctx.Err() != nil:
 		return err
 	}
-	return s.awaitStopped(ctx, name)
+	patient, cancel := context.WithTimeout(ctx, killTimeout)
+	defer cancel()
+	if err == nil && s.awaitStopped(patient, name) == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return s.killHolder(ctx, name)
+}
+
+// killHolder kills who holds the VM, unless that is for a moment.
+func (s *Store) killHolder(ctx context.Context, name string) error {
+	path := s.lockPath(name)
+	lock, err := statedir.LockSoon(ctx, path)
+	if errors.Is(err, statedir.ErrLocked) {
+		if err := statedir.KillHolder(path); err != nil {
+			return fmt.Errorf("kill the supervisor of vm %q: %w", name, err)
+		}
+		return s.awaitStopped(ctx, name)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // removed
+	}
+	lock.Release()
+	return err
 }
 
 func (s *Store) order(ctx context.Context, name, op string) error {

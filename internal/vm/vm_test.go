@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"banger/internal/format/ext4/ext4test"
 	"banger/internal/ref"
@@ -369,5 +372,59 @@ func TestRemoveTakesNoPath(t *testing.T) {
 	}
 	if _, err := os.Stat(outside); err != nil {
 		t.Error(err)
+	}
+}
+
+// A supervisor that hears nothing, and its VM with it, can be ended.
+func TestKillOfAFrozenSupervisor(t *testing.T) {
+	s, ctx := testStore(t), t.Context()
+	create(t, s, testSpec("a"))
+	lease, err := start(t, ctx, s, "ready")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lease.End()
+	credentials, _, err := s.request(ctx, "a", Request{Op: OpDial})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer credentials.Close()
+	freeze(t, credentials.(*LineConn).Conn.(*net.UnixConn))
+	if err := s.Kill(ctx, "a"); err != nil {
+		t.Fatal(err)
+	}
+	<-lease.ended
+	if err := s.Remove(ctx, "a"); err != nil {
+		t.Error(err)
+	}
+}
+
+// freeze stops the process at the other end.
+func freeze(t *testing.T, conn *net.UnixConn) {
+	t.Helper()
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.Control(func(fd uintptr) {
+		var peer *unix.Ucred
+		if peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+			err = syscall.Kill(int(peer.Pid), syscall.SIGSTOP)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLinesAreBounded(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	go func() {
+		io.WriteString(ours, strings.Repeat("x", maxLine+1))
+		ours.Close()
+	}()
+	if err := NewLineConn(theirs).ReadJSON(new(Request)); !errors.Is(err, bufio.ErrBufferFull) {
+		t.Errorf("a line without end: %v", err)
 	}
 }
