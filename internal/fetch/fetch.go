@@ -35,11 +35,12 @@ type Options struct {
 }
 
 // NewTransport returns a transport for Options, to share: it heeds the proxy
-// variables and gives up on servers that do not answer.
+// variables, gives up on servers that do not answer or fall silent, and never
+// connects to a link-local address, where clouds keep credentials.
 func NewTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 20 * time.Second}).DialContext,
+		DialContext:           dial,
 		TLSHandshakeTimeout:   20 * time.Second,
 		ResponseHeaderTimeout: 30 * time.Second,
 		DisableCompression:    true, // a bundle's bytes as they are

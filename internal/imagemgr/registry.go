@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"banger/internal/fetch"
 	"banger/internal/statedir"
 )
 
@@ -43,7 +44,7 @@ func (s *Store) openRegistry(ctx context.Context, text string, progress Progress
 		return nil, fmt.Errorf("read the credentials for %s: %w", registryName(repo), err)
 	}
 	authed, err := transport.NewWithContext(ctx, repo.Registry, auth,
-		transport.NewRetry(rateLimits(registryName(repo))), []string{repo.Scope(transport.PullScope)})
+		transport.NewRetry(rateLimits{repo, fetch.NewTransport()}), []string{repo.Scope(transport.PullScope)})
 	if err != nil {
 		return nil, explain(repo, err)
 	}

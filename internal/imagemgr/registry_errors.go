@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"banger/internal/fetch"
 )
 
 // AccessError says that a registry does not give something to this user.
@@ -87,15 +89,25 @@ func explain(repo name.Repository, err error) error {
 
 // rateLimits is the transport to a registry, of a name for errors, that makes
 // an error of an answer that asks for fewer requests.
-type rateLimits string
+//
+// Every request passes here, redirected ones and those for tokens too: plain
+// http goes to loopback addresses, or to a registry that is itself spoken to so.
+type rateLimits struct {
+	repo name.Repository
+	next http.RoundTripper
+}
 
-func (registry rateLimits) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := http.DefaultTransport.RoundTrip(req)
+func (l rateLimits) RoundTrip(req *http.Request) (*http.Response, error) {
+	plain := l.repo.Scheme() == "http" && req.URL.Host == l.repo.RegistryStr()
+	if err := fetch.CheckURL(req.URL.String(), plain); err != nil {
+		return nil, err
+	}
+	resp, err := l.next.RoundTrip(req)
 	if err != nil || resp.StatusCode != http.StatusTooManyRequests {
 		return resp, err
 	}
 	resp.Body.Close()
-	return nil, &RateLimitError{string(registry), retryAfter(resp.Header.Get("Retry-After"), time.Now())}
+	return nil, &RateLimitError{registryName(l.repo), retryAfter(resp.Header.Get("Retry-After"), time.Now())}
 }
 
 // retryAfter reads a Retry-After header, seconds or a date, as RFC 9110
