@@ -26,8 +26,7 @@ func (r *repository) open(ctx context.Context, d v1.Descriptor) (part, error) {
 	if d.Digest.Algorithm != "sha256" {
 		return part{}, fmt.Errorf("blob %s: only sha256 is known", d.Digest)
 	}
-	path := r.cache.Path(d.Digest.Hex, statedir.Blob)
-	if p, err := openPart(path); err == nil {
+	if p, err := openPart(r.cache.Path(d.Digest.Hex, statedir.Blob)); err == nil {
 		return p, nil
 	}
 	stage, err := r.cache.Stage()
@@ -38,11 +37,16 @@ func (r *repository) open(ctx context.Context, d v1.Descriptor) (part, error) {
 	if err := r.fetchFile(ctx, d, stage.Path(statedir.Blob)); err != nil {
 		return part{}, err
 	}
-	// Another process may have been faster.
-	if err := stage.Publish(d.Digest.Hex); err != nil && !errors.Is(err, statedir.ErrExist) {
+	p, err := openPart(stage.Path(statedir.Blob)) // before another prunes it
+	if err != nil {
 		return part{}, err
 	}
-	return openPart(path)
+	// Another process may have been faster.
+	if err := stage.Publish(d.Digest.Hex); err != nil && !errors.Is(err, statedir.ErrExist) {
+		p.Close()
+		return part{}, err
+	}
+	return p, nil
 }
 
 func (r *repository) fetchFile(ctx context.Context, d v1.Descriptor, path string) error {

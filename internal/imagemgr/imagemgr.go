@@ -109,10 +109,11 @@ func (s *Store) Remove(name string) error {
 	if err := ref.CheckName("image", name); err != nil {
 		return err
 	}
-	if !s.tree.Exists(name) {
-		return s.notFound(name)
+	err := s.tree.Remove(name)
+	if errors.Is(err, statedir.ErrAbsent) {
+		err = s.notFound(name)
 	}
-	return s.tree.Remove(name)
+	return err
 }
 
 func (s *Store) notFound(name string) error {

@@ -81,7 +81,11 @@ func (s *Store) Rename(from, to string) error {
 	if err := ref.CheckName("image", to); err != nil {
 		return err
 	}
-	if err := s.tree.Rename(from, to); err != nil {
+	err := s.tree.Rename(from, to)
+	if errors.Is(err, statedir.ErrAbsent) {
+		return s.notFound(from)
+	}
+	if err != nil {
 		return fmt.Errorf("rename image %q: %w", from, err)
 	}
 	return nil
@@ -108,7 +112,11 @@ func (s *Store) Prune() (freed int64, err error) {
 	}
 	for _, digest := range digests {
 		size := allocated(s.blobs.Path(digest, statedir.Blob))
-		if err := s.blobs.Remove(digest); err != nil {
+		err := s.blobs.Remove(digest)
+		if errors.Is(err, statedir.ErrAbsent) {
+			continue // another was faster
+		}
+		if err != nil {
 			return freed, err
 		}
 		freed += size

@@ -148,7 +148,11 @@ func (s *Store) Remove(name string) error {
 	if errors.As(err, new(*ref.NameError)) || errors.As(err, new(*NotFoundError)) {
 		return err
 	}
-	return s.tree.Remove(name) // a damaged one too
+	err = s.tree.Remove(name) // a damaged one too
+	if errors.Is(err, statedir.ErrAbsent) {
+		err = s.notFound(name) // another was faster
+	}
+	return err
 }
 
 // DamagedError says that a kernel is not what its manifest says.

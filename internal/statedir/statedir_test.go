@@ -305,8 +305,11 @@ func TestRemoveAndRename(t *testing.T) {
 	if err := tree.Remove("b"); err != nil {
 		t.Error(err)
 	}
-	if err := tree.Remove("b"); !errors.Is(err, os.ErrNotExist) {
+	if err := tree.Remove("b"); !errors.Is(err, ErrAbsent) {
 		t.Errorf("removed twice: %v", err)
+	}
+	if err := tree.Rename("b", "d"); !errors.Is(err, ErrAbsent) {
+		t.Errorf("renamed after that: %v", err)
 	}
 	wantOnly(t, tree, "c")
 }

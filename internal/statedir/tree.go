@@ -60,10 +60,13 @@ func (t Tree) Names() ([]string, error) {
 }
 
 // Remove takes the named entry away: it vanishes at once, whole and for good, its
-// files are deleted after that.
+// files are deleted after that. The error is ErrAbsent where there is none.
 func (t Tree) Remove(name string) error {
 	trash := t.Path(trashPrefix + rand.Text())
 	err := os.Rename(t.Path(name), trash)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s %q %w", t.Kind, name, ErrAbsent)
+	}
 	if err == nil {
 		err = errors.Join(flush(t.Dir), os.RemoveAll(trash))
 	}
@@ -73,7 +76,8 @@ func (t Tree) Remove(name string) error {
 	return nil
 }
 
-// Rename gives an entry another name, which must be free.
+// Rename gives an entry another name, which must be free. The error is ErrExist
+// where it is not, and ErrAbsent where there is no such entry.
 func (t Tree) Rename(from, to string) error {
 	return t.moveTo(t.Path(from), to, unix.RENAME_NOREPLACE)
 }
@@ -120,6 +124,8 @@ func (t Tree) moveTo(path, name string, flags uint) error {
 	switch {
 	case errors.Is(err, unix.EEXIST):
 		return fmt.Errorf("%s %q %w", t.Kind, name, ErrExist)
+	case errors.Is(err, unix.ENOENT):
+		return fmt.Errorf("%s %q %w", t.Kind, filepath.Base(path), ErrAbsent)
 	case err != nil:
 		return fmt.Errorf("publish %s %q: %w", t.Kind, name, err)
 	}

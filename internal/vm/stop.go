@@ -100,4 +100,10 @@ func (s *Store) Remove(ctx context.Context, name string) error {
 }
 
 // RemoveLocked is Remove for the holder of the VM's lock.
-func (s *Store) RemoveLocked(name string) error { return s.tree.Remove(name) }
+func (s *Store) RemoveLocked(name string) error {
+	err := s.tree.Remove(name)
+	if errors.Is(err, statedir.ErrAbsent) {
+		err = s.notFound(name)
+	}
+	return err
+}
