@@ -9,6 +9,9 @@ GO      := scripts/go.sh
 BIN     := build/bin/banger
 AGENT   := internal/initramfs/bin/banger-agent
 GOLANGCI_LINT := v2.15.0
+GOVULNCHECK   := v1.9.0
+SOAKTIME      := 30m
+SOAKFLAGS     :=
 FUZZTIME      := 60s
 FUZZDIRS      := internal
 KERNEL_NAME    = $(shell scripts/make-generic-kernel.sh --name)
@@ -36,6 +39,13 @@ test: ## set this machine up and run all tests, with real guests
 	@scripts/fixtures.sh $(BIN)
 	@scripts/test.sh ./...
 
+.PHONY: soak
+soak: ## kill, cut the power, fill disks and race for SOAKTIME, and look what is left
+	@scripts/setup.sh build run soak
+	@$(MAKE) --no-print-directory -s build
+	@scripts/fixtures.sh $(BIN)
+	@scripts/soak.sh $(BIN) $(SOAKTIME) $(SOAKFLAGS)
+
 .PHONY: e2e-firecracker
 e2e-firecracker: ## run the tests with guests on Firecracker, in a VM where there is no KVM
 	@scripts/setup.sh build run test
@@ -50,6 +60,7 @@ lint: lint-shell ## check style and run static analysis
 	@test -z "$$(gofmt -l cmd internal test | tee /dev/stderr)"
 	$(GO) vet ./...
 	PATH="$$(dirname "$$($(GO) env GOROOT)/bin/go"):$$PATH" build/tools/golangci-lint run ./...
+	@scripts/govulncheck.sh $(GOVULNCHECK)
 
 .PHONY: lint-shell
 lint-shell: ## shellcheck all scripts

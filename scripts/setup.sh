@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs from Debian's packages what this machine lacks for the tasks named:
-# build, run, test, lint, bench, kernel, publish. Says what and why before.
+# build, run, test, soak, lint, bench, kernel, publish. Says what and why before.
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -53,6 +53,11 @@ needs() {
 		echo "curl curl downloads the kernel's source"
 		echo "gpg gnupg checks the source's signature"
 		echo "dirmngr dirmngr finds the keys of kernel.org's signers"
+		;;
+	soak)
+		echo "strace strace kills banger at chosen system calls"
+		echo "mount mount mounts disks whose power is cut"
+		echo "e2fsck e2fsprogs checks what guests and kills leave of file systems"
 		;;
 	lint)
 		echo "shellcheck shellcheck checks the scripts"
