@@ -45,12 +45,13 @@ var allowed = map[string][]string{
 	"internal/vmm/firecracker": {
 		"internal/agentapi", "internal/jail", "internal/process", "internal/statedir", "internal/vmm", "internal/vmm/kvm",
 	},
-	"internal/doctor":      {"internal/jail", "internal/process", "internal/size", "internal/vmm", "internal/vmm/kvm"},
-	"internal/jail":        {"internal/process"},
-	"internal/vmm/qemu":    {"internal/agentapi", "internal/process", "internal/vmm", "internal/vmm/kvm"},
-	"internal/vmm/vmmtest": {"internal/format/cpio", "internal/format/modules", "internal/process", "internal/vmm"},
-	"internal/usernet":     {"internal/agentapi"},
-	"internal/initramfs":   {"internal/agentapi", "internal/format/cpio", "internal/format/modules"},
+	"internal/doctor":         {"internal/jail", "internal/process", "internal/size", "internal/vmm", "internal/vmm/kvm"},
+	"internal/jail":           {"internal/process"},
+	"internal/vmm/qemu":       {"internal/agentapi", "internal/process", "internal/vmm", "internal/vmm/kvm"},
+	"internal/vmm/vmmtest":    {"internal/format/cpio", "internal/format/modules", "internal/process", "internal/vmm"},
+	"internal/usernet":        {"internal/agentapi", "internal/usernet/policy"},
+	"internal/usernet/policy": {},
+	"internal/initramfs":      {"internal/agentapi", "internal/format/cpio", "internal/format/modules"},
 	"internal/imagemgr": {
 		"internal/format/bundle", "internal/catalog", "internal/format/ext4", "internal/fetch", "internal/imagecat", "internal/process",
 		"internal/ref", "internal/format/rootfs", "internal/statedir",
@@ -110,7 +111,7 @@ var allowed = map[string][]string{
 }
 
 // pure packages know neither processes nor HTTP, in any of their imports.
-var pure = []string{"internal/ref", "internal/format/bundle", "internal/format/cpio", "internal/format/modules", "internal/format/xz", "internal/format/rootfs", "internal/format/ext4", "internal/format/vmdisk", "internal/agentapi", "internal/size"}
+var pure = []string{"internal/ref", "internal/format/bundle", "internal/format/cpio", "internal/format/modules", "internal/format/xz", "internal/format/rootfs", "internal/format/ext4", "internal/format/vmdisk", "internal/agentapi", "internal/size", "internal/usernet/policy"}
 
 // faces are what users see of banger. They alone know of the modules in facesOnly.
 var (

@@ -15,8 +15,6 @@ import (
 	"banger/internal/agentapi"
 )
 
-const nameError = 3
-
 // query is a question for a name, with an identifier of its own.
 func query(name string, kind uint16) []byte {
 	q := []byte{0x12, 0x34, flagRecursionDesired, 0, 0, 1, 0, 0, 0, 0, 0, 0}

@@ -18,6 +18,7 @@ const (
 
 	noError        = 0
 	serverFailure  = 2
+	nameError      = 3
 	notImplemented = 4
 	refused        = 5
 

@@ -31,8 +31,11 @@ func newPinger(n *Network) *pinger {
 // address outside, and what is too much, is dropped.
 func (p *pinger) handle(frame []byte) {
 	packet := header.IPv4(frame[header.EthernetMinimumSize:])
-	address, ok := p.network.outside(fromStack(packet.DestinationAddress()))
-	if !ok || !isEchoRequest(packet) {
+	if !isEchoRequest(packet) {
+		return
+	}
+	address, ok := p.network.allowed("icmp", netip.AddrPortFrom(fromStack(packet.DestinationAddress()), 0))
+	if !ok {
 		return
 	}
 	select {

@@ -7,6 +7,9 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
+
+	"banger/internal/usernet/policy"
 )
 
 // resolve answers a query, or returns nil where it is no query.
@@ -18,7 +21,15 @@ func (n *Network) resolve(query []byte, ask exchange) []byte {
 	if n.options.HostLoopback && strings.EqualFold(q.name, HostName) {
 		return n.answerHost(query, q)
 	}
+	rules := n.policy()
+	if v := rules.Name(q.name); !v.Allowed {
+		n.note("denied name %q by %s", q.name, v.Rule)
+		return answer(query, q, nameError) // which no resolver asks again for
+	}
 	reply := n.askServers(query, ask)
+	if rules.Names() {
+		n.known.learn(policy.Canonical(q.name), reply, time.Now())
+	}
 	switch {
 	case reply == nil && n.ctx.Err() == nil:
 		n.logf("no name server of the host answers for %q", q.name)

@@ -28,12 +28,17 @@ func (n *Network) forwardTCP() {
 	})
 	n.stack.SetTransportProtocolHandler(tcp.ProtocolNumber,
 		func(id stack.TransportEndpointID, pkt *stack.PacketBuffer) bool {
-			if _, ok := n.outside(fromStack(id.LocalAddress)); !ok {
+			if _, ok := n.allowed("tcp", destination(id)); !ok {
 				return false // a reset answers what is not handled
 			}
 			started.note(id, pkt.TransportHeader().Slice())
 			return forwarder.HandlePacket(id, pkt)
 		})
+}
+
+// destination is what the guest sends to.
+func destination(id stack.TransportEndpointID) netip.AddrPort {
+	return netip.AddrPortFrom(fromStack(id.LocalAddress), id.LocalPort)
 }
 
 // connect connects to the outside first, so that the guest's connection

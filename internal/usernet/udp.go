@@ -33,7 +33,7 @@ func (n *Network) forwardUDP() {
 	})
 	n.stack.SetTransportProtocolHandler(udp.ProtocolNumber,
 		func(id stack.TransportEndpointID, pkt *stack.PacketBuffer) bool {
-			_, ok := n.outside(fromStack(id.LocalAddress))
+			_, ok := n.allowed("udp", destination(id))
 			return ok && forwarder.HandlePacket(id, pkt) // ICMP answers what is not handled
 		})
 }

@@ -2,9 +2,9 @@
 // gateway that resolves names and carries the guest's connections to the
 // outside by the host's own sockets, as an ordinary user.
 //
-// The guest reaches what the host reaches, except the host's loopback (unless
-// that is allowed), the cloud's metadata service and other link-local
-// addresses. Nothing reaches the guest but through Dial: no port is opened on
+// The guest reaches what the host reaches and the policy allows, except the
+// host's loopback and its own addresses (unless that is allowed), the cloud's
+// metadata service and other link-local addresses. Nothing reaches the guest but through Dial: no port is opened on
 // the host.
 //
 // It stands on gVisor's network stack directly: gvisor-tap-vsock on top of it
@@ -18,11 +18,15 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
+
+	"banger/internal/usernet/policy"
 )
 
 // Options says what a network allows.
@@ -30,6 +34,11 @@ type Options struct {
 	// HostLoopback gives the guest the host's loopback at agentapi.HostIP, by
 	// the name HostName.
 	HostLoopback bool
+	// Policy says what the guest reaches outside.
+	Policy policy.Policy
+	// Traffic takes a line for each connection and name that is denied; nil
+	// discards them.
+	Traffic io.Writer
 	// Log takes messages on what goes wrong; nil discards them.
 	Log io.Writer
 }
@@ -41,6 +50,9 @@ const HostName = "host.banger.internal"
 type Network struct {
 	options Options
 	servers func() []string // the host's name servers, with ports
+	rules   atomic.Pointer[policy.Policy]
+	known   knownNames
+	own     ownAddresses
 	stack   *stack.Stack
 	link    *link
 	pinger  *pinger
@@ -61,6 +73,7 @@ func New(o Options) (*Network, error) {
 		o.Log = io.Discard
 	}
 	n := &Network{options: o, servers: hostServers}
+	n.SetPolicy(o.Policy)
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.link, n.pinger = newLink(gatewayMAC, n.admit), newPinger(n)
 	n.stack = newStack()
@@ -132,6 +145,23 @@ func (n *Network) begin() bool {
 	}
 	n.work.Add(1)
 	return true
+}
+
+// SetPolicy changes what the guest reaches, for new connections.
+func (n *Network) SetPolicy(p policy.Policy) { n.rules.Store(&p) }
+
+func (n *Network) policy() policy.Policy {
+	if p := n.rules.Load(); p != nil {
+		return *p
+	}
+	return policy.Policy{}
+}
+
+// note writes a line of the traffic's log.
+func (n *Network) note(format string, args ...any) {
+	if n.options.Traffic != nil {
+		fmt.Fprintf(n.options.Traffic, time.Now().UTC().Format(time.RFC3339)+" "+format+"\n", args...)
+	}
 }
 
 func (n *Network) logf(format string, args ...any) {
