@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 
 	"github.com/ulikunitz/xz/lzma"
 )
@@ -18,7 +19,13 @@ const (
 
 // The filters.
 const (
+	filterDelta = 0x03
 	filterX86   = 0x04
+	filterPPC   = 0x05
+	filterARM   = 0x07
+	filterThumb = 0x08
+	filterSPARC = 0x09
+	filterARM64 = 0x0a
 	filterLZMA2 = 0x21
 )
 
@@ -29,8 +36,8 @@ const (
 
 // block is what a block's header says of its filters.
 type block struct {
-	x86        bool
-	dictionary int // bytes
+	filters    []func(io.Reader) io.Reader // in the order that the writer had them
+	dictionary int                         // bytes
 }
 
 // readBlockHeader returns nil where the index begins instead of a block.
@@ -63,11 +70,16 @@ func parseBlock(f *fields) (*block, error) {
 	for range flags&countMask + 1 {
 		filter := f.number()
 		properties := f.bytes(f.number())
+		undo := branchFilters[filter]
 		switch {
 		case f.bad:
 			return nil, ErrDamaged
-		case filter == filterX86 && len(properties) == 0 && !b.x86:
-			b.x86 = true
+		case filter == filterX86 && len(properties) == 0:
+			b.filters = append(b.filters, newX86Reader)
+		case filter == filterDelta && len(properties) == 1:
+			b.filters = append(b.filters, func(r io.Reader) io.Reader { return newDeltaReader(r, properties[0]) })
+		case undo != nil && len(properties) == 0:
+			b.filters = append(b.filters, func(r io.Reader) io.Reader { return newBranchReader(r, undo) })
 		case filter == filterLZMA2 && len(properties) == 1 && properties[0] <= maxDictionary:
 			b.dictionary = (2 | int(properties[0]&1)) << (properties[0]/2 + 11)
 			return &b, nil
@@ -79,12 +91,13 @@ func parseBlock(f *fields) (*block, error) {
 }
 
 func (b *block) open(in io.Reader) (io.Reader, error) {
-	r, err := lzma.Reader2Config{DictCap: max(b.dictionary, minDictionary)}.NewReader2(in)
+	l, err := lzma.Reader2Config{DictCap: max(b.dictionary, minDictionary)}.NewReader2(in)
 	if err != nil {
 		return nil, err
 	}
-	if b.x86 {
-		return newX86Reader(r), nil
+	var r io.Reader = l
+	for _, undo := range slices.Backward(b.filters) {
+		r = undo(r)
 	}
 	return r, nil
 }

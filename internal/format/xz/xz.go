@@ -1,6 +1,7 @@
-// Package xz unpacks .xz streams as the Linux kernel's build writes them: with
-// the filter for x86 code, and with no larger a dictionary than the stream asks
-// for, as there are thousands of small modules to unpack.
+// Package xz unpacks .xz: single streams as the Linux kernel's build writes
+// them, with no larger a dictionary than the stream asks for, as there are
+// thousands of small modules to unpack, and whole files as the xz program does,
+// of any filter but those for RISC-V and Itanium.
 //
 // It checks what it unpacks, and takes its input for foreign bytes. What it
 // leaves to Ulrich Kunitz's package, which does neither of the two, is LZMA2.
@@ -10,6 +11,7 @@ package xz
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -34,40 +36,65 @@ const (
 
 // The kinds of check that a block can end with.
 const (
-	checkNone  = 0
-	checkCRC32 = 1
-	checkCRC64 = 4
+	checkNone   = 0
+	checkCRC32  = 1
+	checkCRC64  = 4
+	checkSHA256 = 10
 )
 
-// Reader unpacks one stream. The index at the stream's end, and what may
-// follow, is not read.
+// Reader unpacks one stream, or a file of them.
 type Reader struct {
 	in      *positionReader
+	file    bool      // goes on behind the stream's end
+	blocks  uint64    // of the stream, so far
+	flags   [2]byte   // of the stream
 	content io.Reader // of the block that is being read, nil at the end
 	sum     hash.Hash // of the same, nil where it is not checked
 }
 
-// NewReader returns a reader of what the stream r holds.
+// NewReader returns a reader of what the stream r holds. The index at the
+// stream's end, and what may follow, is not read.
 func NewReader(r io.Reader) (*Reader, error) {
 	x := &Reader{in: &positionReader{r: bufio.NewReader(r)}}
+	if err := x.begin(); err != nil {
+		return nil, err
+	}
+	return x, x.nextBlock()
+}
+
+// NewFileReader returns a reader of what an .xz file holds, to its end: one
+// stream after another, with padding behind each.
+func NewFileReader(r io.Reader) (*Reader, error) {
+	x := &Reader{in: &positionReader{r: bufio.NewReader(r)}, file: true}
+	if err := x.begin(); err != nil {
+		return nil, err
+	}
+	return x, x.nextBlock()
+}
+
+// begin reads a stream's header.
+func (x *Reader) begin() error {
 	var head [headerSize]byte
 	if err := readFull(x.in, head[:]); err != nil {
-		return nil, err
+		return err
 	}
 	flags := head[len(Magic) : len(Magic)+2]
 	if string(head[:len(Magic)]) != Magic || flags[0] != 0 || binary.LittleEndian.Uint32(head[8:]) != crc32.ChecksumIEEE(flags) {
-		return nil, ErrDamaged
+		return ErrDamaged
 	}
+	x.sum, x.blocks, x.flags = nil, 0, [2]byte(flags)
 	switch flags[1] {
 	case checkNone:
 	case checkCRC32:
 		x.sum = crc32.NewIEEE()
 	case checkCRC64:
 		x.sum = crc64.New(crc64.MakeTable(crc64.ECMA))
+	case checkSHA256:
+		x.sum = sha256.New()
 	default:
-		return nil, fmt.Errorf("xz stream with a check of the unknown kind %d", flags[1])
+		return fmt.Errorf("xz stream with a check of the unknown kind %d", flags[1])
 	}
-	return x, x.nextBlock()
+	return nil
 }
 
 func (x *Reader) Read(p []byte) (int, error) {
@@ -98,7 +125,9 @@ func (x *Reader) endBlock() error {
 		return nil
 	}
 	want := x.sum.Sum(nil)
-	slices.Reverse(want) // the format is little-endian
+	if x.flags[1] != checkSHA256 {
+		slices.Reverse(want) // the format is little-endian
+	}
 	got := make([]byte, len(want))
 	if err := readFull(x.in, got); err != nil {
 		return err
@@ -112,15 +141,30 @@ func (x *Reader) endBlock() error {
 
 // nextBlock begins the next block, if there is one.
 func (x *Reader) nextBlock() error {
-	block, err := readBlockHeader(x.in)
-	if err != nil {
-		return err
-	}
 	x.content = nil
-	if block != nil {
-		x.content, err = block.open(x.in)
+	for {
+		block, err := readBlockHeader(x.in)
+		if err != nil {
+			return err
+		}
+		if block != nil {
+			x.blocks++
+			x.content, err = block.open(x.in)
+			return err
+		}
+		if !x.file {
+			return nil
+		}
+		if err := x.endStream(); err != nil {
+			return err
+		}
+		if more, err := x.skipPadding(); !more || err != nil {
+			return err
+		}
+		if err := x.begin(); err != nil {
+			return err
+		}
 	}
-	return err
 }
 
 // positionReader counts what is read from it, and reads nothing ahead of that.
