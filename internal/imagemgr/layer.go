@@ -15,8 +15,8 @@ import (
 	"banger/internal/format/rootfs"
 )
 
-// layer is one layer of an image. It is read twice. Decompressing gzip or xz
-// is most of the work of a pull, so that the first reading keeps what it
+// layer is one layer of an image. It is read twice. Decompressing anything but
+// zstd is most of the work of a pull, so that the first reading keeps what it
 // decompressed in a file without a name for the second.
 type layer struct {
 	name   string // its digest, or its file
@@ -88,13 +88,13 @@ func (l *layer) first(ctx context.Context, dir string, m *meter) (io.ReadCloser,
 	r := &firstReading{layer: l, packed: p, sum: sha256.New()}
 	var head [6]byte
 	n, _ := p.ReadAt(head[:], 0)
-	if format := rootfs.Compression(head[:n]); format == "gzip" || format == "xz" {
+	if format := rootfs.Compression(head[:n]); format != "" && format != "zstd" {
 		if r.keep, err = unnamed(dir); err != nil {
 			p.Close()
 			return nil, err
 		}
 	}
-	if r.ReadCloser, err = rootfs.Decompress(m.reader(p)); err != nil {
+	if r.ReadCloser, err = rootfs.DecompressLayer(m.reader(p)); err != nil {
 		r.Close()
 		return nil, err
 	}
@@ -156,7 +156,7 @@ func (l *layer) again(ctx context.Context, m *meter) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := rootfs.Decompress(p)
+	r, err := rootfs.DecompressLayer(p)
 	if err != nil {
 		p.Close()
 		return nil, err

@@ -14,21 +14,32 @@ type archive struct {
 	entries  int    // how many were seen
 	last     string // the newest of them
 	marked   bool   // the end mark was there
-	eof      bool
+
+	at     int64 // bytes read
+	behind int64 // the least that at was behind the newest entry's content
+	tail   tail
 }
+
+// Types of entries that GNU tar knows and archive/tar has no name for.
+const (
+	gnuDumpDir = 'D' // a directory of an incremental dump; the content lists what is in it
+	gnuVolume  = 'V' // the archive's label
+	gnuRest    = 'M' // the rest of a file in the volume before
+	solarisPAX = 'X' // what TypeXHeader is, as Solaris had it before POSIX
+)
 
 // each calls visit for every entry, cleaned, and reads the source to its end.
 func (a *archive) each(visit func(*tar.Header, io.Reader) error) error {
 	tr := tar.NewReader(struct{ io.Reader }{a})
 	for {
 		hdr, err := tr.Next()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) || errors.Is(err, tar.ErrHeader) && a.loneZeros() {
 			break
 		}
 		if err != nil {
 			return a.explain(err)
 		}
-		if hdr.Typeflag == tar.TypeXGlobalHeader {
+		if hdr.Typeflag == tar.TypeXGlobalHeader || hdr.Typeflag == gnuVolume {
 			continue
 		}
 		a.last = hdr.Name
@@ -38,6 +49,10 @@ func (a *archive) each(visit func(*tar.Header, io.Reader) error) error {
 		if err == nil {
 			err = visit(hdr, content)
 		}
+		if err == nil && hdr.PAXRecords["GNU.sparse.major"] == "" && hdr.Typeflag != tar.TypeGNUSparse {
+			_, err = io.Copy(io.Discard, content)
+		}
+		a.behind = a.at
 		if content.err != nil {
 			return content.err
 		}
@@ -45,7 +60,7 @@ func (a *archive) each(visit func(*tar.Header, io.Reader) error) error {
 			return err
 		}
 	}
-	a.marked = !a.eof
+	a.marked = a.at-a.behind >= blockSize // of zeros
 	if _, err := io.Copy(io.Discard, a); err != nil {
 		return a.explain(err)
 	}
@@ -54,11 +69,30 @@ func (a *archive) each(visit func(*tar.Header, io.Reader) error) error {
 
 func (a *archive) Read(p []byte) (int, error) {
 	n, err := a.src.Read(p)
-	if errors.Is(err, io.EOF) {
-		a.eof = true
-	}
+	a.at += int64(n)
+	a.tail.add(p[:n])
 	return n, err
 }
+
+// loneZeros reports whether one block of zeros came where two are due, and then
+// something else. As for GNU tar, that is the archive's end.
+func (a *archive) loneZeros() bool {
+	since := a.at - a.behind
+	return since >= 2*blockSize && since < 3*blockSize && a.tail.lone()
+}
+
+const blockSize = 512
+
+// tail is the last two blocks of what was read.
+type tail [2 * blockSize]byte
+
+func (t *tail) add(p []byte) {
+	p = p[max(0, len(p)-len(t)):]
+	copy(t[:], t[len(p):])
+	copy(t[len(t)-len(p):], p)
+}
+
+func (t *tail) lone() bool { return [blockSize]byte(t[:blockSize]) == [blockSize]byte{} }
 
 // explain makes a message of what archive/tar found or was told.
 func (a *archive) explain(err error) error {
@@ -107,8 +141,14 @@ func clean(hdr *tar.Header, relative bool) error {
 			return fmt.Errorf("entry %s: the link's target has %d bytes, %d are possible", quote(raw), len(hdr.Linkname), maxPath)
 		}
 	case tar.TypeReg, tar.TypeDir, tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
-	case tar.TypeGNUSparse:
-		hdr.Typeflag = tar.TypeReg // its holes read as zeros
+	case tar.TypeGNUSparse, tar.TypeCont:
+		hdr.Typeflag = tar.TypeReg // holes read as zeros
+	case gnuDumpDir:
+		hdr.Typeflag, hdr.Size = tar.TypeDir, 0
+	case gnuRest:
+		return fmt.Errorf("entry %s: the archive is one of several volumes, and not the first", quote(raw))
+	case solarisPAX:
+		return fmt.Errorf("entry %s: Solaris' own extended headers are not understood", quote(raw))
 	case tar.TypeLink:
 		target := hdr.Linkname
 		if hdr.Linkname, fault = cleanName(target, relative); fault != "" {

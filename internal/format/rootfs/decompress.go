@@ -3,13 +3,16 @@ package rootfs
 import (
 	"bufio"
 	"bytes"
+	"compress/bzip2"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
+	"github.com/ulikunitz/xz/lzma"
+
+	"banger/internal/format/xz"
 )
 
 // ErrEmpty says that a source holds no byte.
@@ -24,34 +27,50 @@ const maxWindow = 128 << 20
 type magic struct {
 	prefix []byte
 	what   string
-	open   func(io.Reader) (io.ReadCloser, error)
+	open   func(*bufio.Reader) (io.ReadCloser, error)
 }
+
+// understood ends the refusal of what could be a compressed tar.
+const understood = ": gzip, zstd, xz, lzma and bzip2 are understood"
 
 var magics = []magic{
 	{[]byte("\x1f\x8b"), "gzip", openGzip},
 	{[]byte("\x28\xb5\x2f\xfd"), "zstd", openZstd},
-	{[]byte("\xfd7zXZ\x00"), "xz", openXz},
-	{[]byte("BZh"), "bzip2 data: gzip, zstd and xz are understood", nil},
-	{[]byte("\x04\x22\x4d\x18"), "lz4 data: gzip, zstd and xz are understood", nil},
+	{[]byte(xz.Magic), "xz", openXz},
+	{[]byte("BZh"), "bzip2", openBzip2},
+	{[]byte("\x5d\x00\x00"), "lzma", openLzma},
+	{[]byte("\x04\x22\x4d\x18"), "lz4 data" + understood, nil},
+	{[]byte("\x02\x21\x4c\x18"), "lz4 data" + understood, nil},
+	{[]byte("LZIP"), "lzip data" + understood, nil},
+	{[]byte("\x89LZO\x00"), "lzop data" + understood, nil},
+	{[]byte("\x1f\x9d"), "data of compress" + understood, nil},
+	{[]byte("7z\xbc\xaf\x27\x1c"), "a 7z archive, not a tar", nil},
 	{[]byte("PK\x03\x04"), "a zip archive, not a tar", nil},
 	{[]byte("QFI\xfb"), "a qcow2 disk image, not a tar", nil},
 	{[]byte("hsqs"), "a squashfs image, not a tar", nil},
 	{[]byte("!<arch>\n"), "a Debian package or an ar archive, not a tar", nil},
 }
 
-// Compression names the format, gzip, zstd or xz, of data that begins with
-// head, or returns "".
+// matches reports whether data that begins with head is of the format. Of zstd
+// there are frames to be skipped, too, in sixteen kinds (RFC 8878, 3.1.2).
+func (m magic) matches(head []byte) bool {
+	skippable := m.what == "zstd" && len(head) >= 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18"
+	return skippable || bytes.HasPrefix(head, m.prefix)
+}
+
+// Compression names the format, such as gzip, of compressed data that begins
+// with head, or returns "".
 func Compression(head []byte) string {
 	for _, m := range magics {
-		if m.open != nil && bytes.HasPrefix(head, m.prefix) {
+		if m.open != nil && m.matches(head) {
 			return m.what
 		}
 	}
 	return ""
 }
 
-// Decompress returns what r holds, decompressed where it is gzip, zstd or xz:
-// the first bytes tell. It refuses what is recognised as no tar. Closing the
+// Decompress returns what r holds, decompressed where it is gzip, zstd, xz,
+// lzma or bzip2: the first bytes tell. It refuses what is recognised as no tar. Closing the
 // result leaves r open.
 func Decompress(r io.Reader) (io.ReadCloser, error) {
 	buffered := bufio.NewReaderSize(r, 1<<18)
@@ -66,7 +85,7 @@ func Decompress(r io.Reader) (io.ReadCloser, error) {
 		return io.NopCloser(buffered), nil
 	}
 	for _, m := range magics {
-		if !bytes.HasPrefix(head, m.prefix) {
+		if !m.matches(head) {
 			continue
 		}
 		if m.open == nil {
@@ -97,9 +116,7 @@ func refuse(head []byte) error {
 	return nil
 }
 
-func openGzip(r io.Reader) (io.ReadCloser, error) { return gzip.NewReader(r) }
-
-func openZstd(r io.Reader) (io.ReadCloser, error) {
+func openZstd(r *bufio.Reader) (io.ReadCloser, error) {
 	d, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
 	if err != nil {
 		return nil, err
@@ -107,13 +124,30 @@ func openZstd(r io.Reader) (io.ReadCloser, error) {
 	return d.IOReadCloser(), nil
 }
 
-func openXz(r io.Reader) (io.ReadCloser, error) {
-	x, err := xz.NewReader(r)
+func openXz(r *bufio.Reader) (io.ReadCloser, error) {
+	x, err := xz.NewFileReader(r)
 	if err != nil {
 		return nil, err
 	}
 	return io.NopCloser(x), nil
 }
+
+func openLzma(r *bufio.Reader) (io.ReadCloser, error) {
+	head, err := r.Peek(lzma.HeaderLen)
+	if err != nil {
+		return nil, io.ErrUnexpectedEOF
+	}
+	if size := binary.LittleEndian.Uint32(head[1:]); size > maxWindow {
+		return nil, fmt.Errorf("a dictionary of %d bytes is too large", size)
+	}
+	l, err := lzma.NewReader(r)
+	if err != nil {
+		return nil, err
+	}
+	return io.NopCloser(l), nil
+}
+
+func openBzip2(r *bufio.Reader) (io.ReadCloser, error) { return io.NopCloser(bzip2.NewReader(r)), nil }
 
 // named says in its errors what was being decompressed.
 type named struct {

@@ -3,6 +3,7 @@ package rootfs
 import (
 	"archive/tar"
 	"context"
+	"errors"
 	"io"
 	"strings"
 )
@@ -20,12 +21,22 @@ func (l Layer) open(ctx context.Context) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, err := Decompress(interruptible{ctx, raw})
+	plain, err := DecompressLayer(interruptible{ctx, raw})
 	if err != nil {
 		raw.Close()
 		return nil, err
 	}
 	return &opened{plain, raw}, nil
+}
+
+// DecompressLayer is Decompress for layers: one without a byte is one without an
+// entry, as some tools write them for steps that change no file.
+func DecompressLayer(r io.Reader) (io.ReadCloser, error) {
+	plain, err := Decompress(r)
+	if errors.Is(err, ErrEmpty) {
+		return io.NopCloser(noContent), nil
+	}
+	return plain, err
 }
 
 // opened closes what it reads from too.

@@ -8,10 +8,11 @@ import (
 )
 
 // FromTar is the Stream of a tar as mmdebstrap or docker export write it:
-// POSIX with PAX records or GNU, plain or compressed with gzip, zstd or xz.
+// POSIX with PAX records or GNU, plain or compressed as Decompress understands.
 //
 // It refuses absolute names and those with "..", of entries and of hard links'
-// targets, and an archive without its end mark, which has been cut off. A good
+// targets, and an archive without its end mark, which has been cut off; one
+// block of zeros is a mark. A good
 // one it reads to the very end, so that a hashing r sees every byte. Where the
 // Stream ends with an error, r may still be in use for a moment.
 func FromTar(ctx context.Context, r io.Reader) Stream {

@@ -194,8 +194,12 @@ func TestFromTarRefuses(t *testing.T) {
 	broken := compressed(t, good, "gzip")
 	broken[len(broken)-5] ^= 1
 	unknown := makeTar(t, aFile("x", ""))
-	unknown[156] = 'V'
+	unknown[156] = 'Q'
 	checksum(unknown)
+	rest, solaris := makeTar(t, aFile("x", "")), makeTar(t, aFile("x", ""))
+	rest[156], solaris[156] = 'M', 'X'
+	checksum(rest)
+	checksum(solaris)
 	for _, c := range []struct {
 		what string
 		data []byte
@@ -208,7 +212,11 @@ func TestFromTarRefuses(t *testing.T) {
 		{"HTML", []byte("\n<!DOCTYPE html><html><body>404"), "an HTML page"},
 		{"a file system", ext4, "ext4 file system"},
 		{"zip", append([]byte("PK\x03\x04"), make([]byte, 1000)...), "zip archive"},
-		{"bzip2", append([]byte("BZh9"), make([]byte, 1000)...), "bzip2"},
+		{"damaged bzip2", append([]byte("BZh9"), make([]byte, 1000)...), "bzip2"},
+		{"lz4", append([]byte("\x04\x22\x4d\x18"), make([]byte, 1000)...), "lz4 data: gzip, zstd, xz, lzma and bzip2 are understood"},
+		{"compress", append([]byte("\x1f\x9d\x90"), make([]byte, 1000)...), "data of compress"},
+		{"a huge lzma dictionary", append([]byte("\x5d\x00\x00\x00\x7f"), make([]byte, 1000)...), "too large"},
+		{"garbage behind gzip", append(compressed(t, good, "gzip"), "garbage of some length"...), "gzip: invalid header"},
 		{"no entries", make([]byte, 10240), "without entries"},
 		{"cut in content", good[:3000], `truncated in or after entry "second"`},
 		{"cut in a header", good[:1100], `truncated in or after entry "first"`},
@@ -231,7 +239,9 @@ func TestFromTarRefuses(t *testing.T) {
 		{"deep in short", makeTar(t, aFile(strings.Repeat("d/", 256)+"f", "")), "257 levels deep, 256 are possible"},
 		{"deep through a link", makeTar(t, aLink(tar.TypeSymlink, "l", strings.Repeat("d/", 200)), aFile("l/"+strings.Repeat("d/", 60)+"f", "")), "levels deep, 256 are possible"},
 		{"long link", makeTar(t, aLink(tar.TypeSymlink, "l", strings.Repeat("x", 5000))), "5000 bytes, 4095 are possible"},
-		{"type", unknown, `entry "x": type 'V'`},
+		{"type", unknown, `entry "x": type 'Q'`},
+		{"a later volume", rest, "one of several volumes"},
+		{"Solaris", solaris, "Solaris' own extended headers"},
 		{"root file", makeTar(t, aFile("./.", "")), "the root must be a directory"},
 		{"loop", makeTar(t, aLink(tar.TypeSymlink, "a", "b"), aLink(tar.TypeSymlink, "b", "a"), aFile("a/x", "")), "too many symbolic links"},
 	} {
