@@ -44,7 +44,17 @@ func Detect(root string) Init {
 		}
 		return init
 	}
-	return Init{}
+	return initOfContainer(root)
+}
+
+// initOfContainer finds systemd where containers that run it have it. Any other
+// /init is an entrypoint.
+func initOfContainer(root string) Init {
+	target, err := filepath.EvalSymlinks(filepath.Join(root, "init"))
+	if err != nil || filepath.Base(target) != "systemd" {
+		return Init{}
+	}
+	return Init{Path: "/init", Name: "systemd"}
 }
 
 // systemdPaths is where systemd's program is.

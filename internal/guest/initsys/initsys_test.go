@@ -92,6 +92,8 @@ func TestDetect(t *testing.T) {
 			"a script that may end in systemd", image{"!sbin/init": "#!/bin/sh\n", "!lib/systemd/systemd": ""},
 			Init{Path: "/sbin/init", Name: "systemd", Script: true},
 		},
+		{"systemd as a container has it", image{"!opt/systemd": "", ">init": "opt/systemd"}, Init{Path: "/init", Name: "systemd"}},
+		{"an entrypoint", image{"!init": "#!/bin/sh\n"}, Init{}},
 		{"another script", image{"!sbin/init": "#!/bin/sh\n", "!bin/sh": ""}, Init{Path: "/sbin/init", Name: "script", Script: true}},
 		{
 			"busybox with a service and no more",
