@@ -74,7 +74,18 @@ func (n *Network) serveDNSListener(listener net.Listener) {
 		if err != nil {
 			return
 		}
-		n.spawn(func() { n.serveDNSConn(conn) })
+		if !n.queries.take() {
+			conn.Close()
+			continue
+		}
+		served := n.spawn(func() {
+			defer n.queries.leave()
+			n.serveDNSConn(conn)
+		})
+		if !served {
+			conn.Close()
+			return
+		}
 	}
 }
 

@@ -185,3 +185,14 @@ func (l testLog) Write(p []byte) (int, error) {
 	l.t.Logf("%s", p)
 	return len(p), nil
 }
+
+// frameView is a frame as the link takes it.
+func frameView(frame []byte) *buffer.View { return buffer.NewViewWithData(frame) }
+
+// reachesOutside reports whether a frame's packet is for another network.
+func reachesOutside(frame []byte) bool {
+	if len(frame) < header.EthernetMinimumSize+header.IPv4MinimumSize {
+		return false
+	}
+	return !subnet.Contains(fromStack(header.IPv4(frame[header.EthernetMinimumSize:]).DestinationAddress()))
+}

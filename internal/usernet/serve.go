@@ -38,11 +38,14 @@ func (n *Network) ServePackets(ctx context.Context, conn io.ReadWriteCloser) err
 		_, err := conn.Write(packet)
 		return err
 	}
+	in := make([]byte, maxFrame)
 	return n.serve(ctx, conn, send, func() (*buffer.View, error) {
-		frame := buffer.NewViewSize(maxFrame)
-		size, err := conn.Read(frame.AsSlice())
-		frame.CapLength(size)
-		return frame, err
+		size, err := conn.Read(in)
+		if err != nil {
+			return nil, err
+		}
+		// A copy: what the stack keeps of a short frame must not keep a long one.
+		return buffer.NewViewWithData(in[:size]), nil
 	})
 }
 

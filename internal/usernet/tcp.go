@@ -50,6 +50,11 @@ func (n *Network) connect(request *tcp.ForwarderRequest, quote []byte) {
 		return
 	}
 	defer n.work.Done()
+	if !n.conns.take() {
+		request.Complete(true)
+		return
+	}
+	defer n.conns.leave()
 	id := request.ID()
 	address, _ := n.outside(fromStack(id.LocalAddress))
 	outside, err := n.dialTCP(netip.AddrPortFrom(address, id.LocalPort))
@@ -86,6 +91,9 @@ func (n *Network) join(endpoint tcpip.Endpoint, queue *waiter.Queue, outside *ne
 	inside, source := gonet.NewTCPConn(queue, endpoint), newGuestSocket(endpoint, queue)
 	defer inside.Close()
 	defer source.release()
+	share := int64(n.conns.bufferShare())
+	endpoint.SocketOptions().SetReceiveBufferSize(share, true)
+	endpoint.SocketOptions().SetSendBufferSize(share, true)
 	abort := sync.OnceFunc(func() {
 		endpoint.Abort()
 		outside.SetLinger(0)

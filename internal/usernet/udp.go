@@ -27,8 +27,12 @@ const (
 func (n *Network) forwardUDP() {
 	var flows atomic.Int32
 	forwarder := udp.NewForwarder(n.stack, func(request *udp.ForwarderRequest) {
-		if flows.Add(1) > maxFlows || !n.flow(request, func() { flows.Add(-1) }) {
-			flows.Add(-1)
+		if !n.conns.take() {
+			return
+		}
+		end := func() { flows.Add(-1); n.conns.leave() }
+		if flows.Add(1) > maxFlows || !n.flow(request, end) {
+			end()
 		}
 	})
 	n.stack.SetTransportProtocolHandler(udp.ProtocolNumber,

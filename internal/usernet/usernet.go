@@ -12,6 +12,7 @@
 package usernet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,10 @@ type Options struct {
 	// Traffic takes a line for each connection and name that is denied; nil
 	// discards them.
 	Traffic io.Writer
+	// Conns is how many connections and flows the guest may have with the
+	// outside at a time, where the limit of descriptors allows; 0 is
+	// DefaultConns.
+	Conns int
 	// Log takes messages on what goes wrong; nil discards them.
 	Log io.Writer
 }
@@ -56,6 +61,8 @@ type Network struct {
 	stack   *stack.Stack
 	link    *link
 	pinger  *pinger
+	conns   budget // of the guest's connections and flows
+	queries budget // of its connections that ask for names
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -74,6 +81,8 @@ func New(o Options) (*Network, error) {
 	}
 	n := &Network{options: o, servers: hostServers}
 	n.SetPolicy(o.Policy)
+	n.conns = newBudget(affordable(cmp.Or(o.Conns, DefaultConns)))
+	n.queries = newBudget(maxQueries)
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.link, n.pinger = newLink(gatewayMAC, n.admit), newPinger(n)
 	n.stack = newStack()
