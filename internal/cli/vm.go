@@ -84,6 +84,7 @@ func vmFields(v vm.VM) []field {
 		{"Name", v.Name},
 		{"Status", string(v.State.Phase)},
 		{"Reason", v.State.Reason},
+		{"Disk error", v.State.DiskError},
 		{"Image", v.Image},
 		{"Kernel", v.Kernel},
 		{"CPUs", strconv.Itoa(v.CPUs)},

@@ -184,6 +184,7 @@ func (s *supervisor) config() vmm.Config {
 		MAC:       mac,
 		Console:   s.console,
 		Log:       s.Log,
+		DiskError: s.diskError,
 		Dir:       s.VMs.Path(s.Name, ""),
 		Disks: []vmm.Disk{
 			{Path: s.Rootfs, ReadOnly: true},

@@ -35,3 +35,20 @@ func FuzzClip(f *testing.F) {
 		}
 	})
 }
+
+// vm.json says why a guest gets I/O errors, and the log once.
+func TestDiskErrorIsSaid(t *testing.T) {
+	var log strings.Builder
+	s := testSupervisor(t, nil)
+	s.Log = &log
+	for range 100 {
+		s.diskError("no space left on device")
+	}
+	v, err := s.VMs.Get("box")
+	if err != nil || !strings.HasSuffix(v.State.DiskError, "host's disk: no space left on device") {
+		t.Errorf("got %q, %v", v.State.DiskError, err)
+	}
+	if n := strings.Count(log.String(), "\n"); n != 1 {
+		t.Errorf("%d lines in the log", n)
+	}
+}

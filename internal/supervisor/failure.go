@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"errors"
+	"fmt"
 
 	"banger/internal/vm"
 )
@@ -50,4 +51,18 @@ func failure(err error, hint func(error) string) *vm.StartError {
 func Refuse(o Options, err error) {
 	o.Starter.Send(vm.Report{Failure: failure(err, o.Hint)})
 	o.Starter.Close()
+}
+
+// diskError notes why the guest got an I/O error, once for as long as that is the
+// same.
+func (s *supervisor) diskError(why string) {
+	text := clip("the guest got I/O errors of the host's disk: "+why, maxReason)
+	s.mu.Lock()
+	known := s.vm.State.DiskError == text
+	s.mu.Unlock()
+	if known {
+		return
+	}
+	fmt.Fprintln(s.Log, text)
+	s.save(func(st *vm.State) { st.DiskError = text })
 }

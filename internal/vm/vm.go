@@ -42,7 +42,8 @@ type VM struct {
 // State is what the supervisor last said of a VM.
 type State struct {
 	Phase     Phase        `json:"phase"`
-	Reason    string       `json:"reason,omitempty"` // why it stopped, where not as asked
+	Reason    string       `json:"reason,omitempty"`     // why it stopped, where not as asked
+	DiskError string       `json:"disk_error,omitempty"` // why the guest got I/O errors, where it did
 	StartedAt time.Time    `json:"started_at,omitzero"`
 	ReadyAt   time.Time    `json:"ready_at,omitzero"`
 	StoppedAt time.Time    `json:"stopped_at,omitzero"`

@@ -21,9 +21,10 @@ type Config struct {
 	MemoryMiB int
 	Disks     []Disk
 	MAC       net.HardwareAddr
-	Console   io.Writer // the guest's serial console; written from one goroutine
-	Log       io.Writer // the VMM's own messages
-	Dir       string    // the VM's directory; a backend may keep its sockets there
+	Console   io.Writer        // the guest's serial console; written from one goroutine
+	Log       io.Writer        // the VMM's own messages
+	DiskError func(why string) // told that the guest got an I/O error; may be nil, must not wait
+	Dir       string           // the VM's directory; a backend may keep its sockets there
 }
 
 // Disk is a raw disk image. The first is /dev/vda in the guest, and so on.

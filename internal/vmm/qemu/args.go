@@ -105,7 +105,8 @@ func kernelArgs(accel string) []string {
 }
 
 // diskArgs attaches a disk. What the guest has flushed is on the host's disk,
-// as a drive with a write cache keeps it.
+// as a drive with a write cache keeps it. The guest hears of the host's errors:
+// QEMU would otherwise stop it where the host's disk is full.
 func diskArgs(i int, disk vmm.Disk, nothing bool) []string {
 	node := fmt.Sprintf("driver=raw,node-name=disk%d,file.driver=file,file.filename=%s", i, escape(disk.Path))
 	if nothing {
@@ -116,7 +117,7 @@ func diskArgs(i int, disk vmm.Disk, nothing bool) []string {
 	} else {
 		node += ",discard=unmap"
 	}
-	return []string{"-blockdev", node, "-device", fmt.Sprintf("virtio-blk-device,drive=disk%d", i)}
+	return []string{"-blockdev", node, "-device", fmt.Sprintf("virtio-blk-device,drive=disk%d,werror=report,rerror=report", i)}
 }
 
 // escape makes text safe as a value in QEMU's comma-separated options.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"syscall"
 
 	"banger/internal/process"
 	"banger/internal/vmm"
@@ -19,11 +20,17 @@ type machine struct {
 	monitor   *monitor
 	migration chan string   // what QEMU says of a migration under way, see await
 	network   chan struct{} // closed when the network has let go of the guest
+	diskError func(string)  // the configuration's
 }
 
 // hear notes an event of QEMU's.
 func (m *machine) hear(event string, data json.RawMessage) {
-	if event != "MIGRATION" {
+	switch event {
+	case "BLOCK_IO_ERROR":
+		m.hearDiskError(data)
+		return
+	case "MIGRATION":
+	default:
 		return
 	}
 	var migration struct {
@@ -36,6 +43,21 @@ func (m *machine) hear(event string, data json.RawMessage) {
 	case m.migration <- migration.Status:
 	default: // nobody waits
 	}
+}
+
+// hearDiskError passes on why the guest got an I/O error of a disk.
+func (m *machine) hearDiskError(data json.RawMessage) {
+	var failure struct {
+		NoSpace bool   `json:"nospace"`
+		Reason  string `json:"reason"`
+	}
+	if json.Unmarshal(data, &failure) != nil || m.diskError == nil {
+		return
+	}
+	if failure.NoSpace {
+		failure.Reason = syscall.ENOSPC.Error()
+	}
+	m.diskError(failure.Reason)
 }
 
 // serve connects the network until QEMU ends, which closes the socket.
