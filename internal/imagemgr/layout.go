@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -39,22 +40,33 @@ func openLayout(ctx context.Context, files parts, tag string) (*ociImage, error)
 	if err != nil {
 		return nil, fmt.Errorf("read index.json: %w", err)
 	}
-	d, err := pick(index.Manifests, tag)
+	found, err := pick(index.Manifests, tag)
 	if err != nil {
 		return nil, err
 	}
-	return resolveImage(ctx, layoutBlobs{files}, d)
+	if len(found) == 1 {
+		return resolveImage(ctx, layoutBlobs{files}, found[0])
+	}
+	return chooseImage(ctx, layoutBlobs{files}, found, maxNested)
 }
 
-// pick chooses among the images of a layout.
-func pick(manifests []v1.Descriptor, tag string) (v1.Descriptor, error) {
+// pick chooses among the images of a layout: those with a tag, @N for the one at
+// a place, or all where they are one image's. One under two tags is one image.
+func pick(manifests []v1.Descriptor, tag string) ([]v1.Descriptor, error) {
+	if place, ok := strings.CutPrefix(tag, "@"); ok {
+		n, err := strconv.ParseUint(place, 10, 31)
+		if err != nil || n >= uint64(len(manifests)) {
+			return nil, fmt.Errorf("it has no image at the place %q (it has %d)", place, len(manifests))
+		}
+		return manifests[n : n+1], nil
+	}
 	var tags []string
 	var left []v1.Descriptor
 	for _, m := range manifests {
-		if name := m.Annotations[refName]; name != "" {
-			tags = append(tags, name)
-		}
-		if tag == "" || m.Annotations[refName] == tag {
+		names := namesOf(m)
+		tags = append(tags, names...)
+		seen := slices.ContainsFunc(left, func(other v1.Descriptor) bool { return other.Digest == m.Digest })
+		if (tag == "" || slices.Contains(names, tag)) && m.Annotations[referenceType] == "" && !seen {
 			left = append(left, m)
 		}
 	}
@@ -62,15 +74,25 @@ func pick(manifests []v1.Descriptor, tag string) (v1.Descriptor, error) {
 	tags = slices.Compact(tags)
 	switch {
 	case len(left) == 0 && tag != "":
-		return v1.Descriptor{}, fmt.Errorf("it has no image with the tag %q (it has %s)", tag, strings.Join(tags, ", "))
+		return nil, fmt.Errorf("it has no image with the tag %q (it has %s)", tag, strings.Join(tags, ", "))
 	case len(left) == 0:
-		return v1.Descriptor{}, errors.New("it holds no image")
-	case len(left) == 1:
-		return left[0], nil
-	case len(tags) > 1 && tag == "":
-		return v1.Descriptor{}, fmt.Errorf("it holds several images: name one by its tag (%s)", strings.Join(tags, ", "))
+		return nil, errors.New("it holds no image")
+	case len(left) > 1 && len(tags) > 1 && tag == "":
+		return nil, fmt.Errorf("it holds several images: name one by its tag (%s)", strings.Join(tags, ", "))
 	}
-	return forPlatform(left)
+	return left, nil
+}
+
+// namesOf are the tags that an image may be called by: that of the
+// specification, and the full name that containerd and docker write.
+func namesOf(m v1.Descriptor) []string {
+	var names []string
+	for _, key := range []string{refName, "io.containerd.image.name"} {
+		if name := m.Annotations[key]; name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (l layoutBlobs) open(ctx context.Context, d v1.Descriptor) (part, error) {

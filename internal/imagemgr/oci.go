@@ -3,16 +3,12 @@ package imagemgr
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // blobs is where the parts of an image are found by digest. What read and open
@@ -35,73 +31,36 @@ type ociImage struct {
 // platform is the one that images must be for.
 func platform() v1.Platform { return v1.Platform{OS: "linux", Architecture: runtime.GOARCH} }
 
+// maxNested is how deep indexes lie in each other: one in an index is rare, more
+// of them a mistake.
+const maxNested = 4
+
 // resolveImage follows a descriptor, through indexes, to the image for this
 // machine.
 func resolveImage(ctx context.Context, from blobs, d v1.Descriptor) (*ociImage, error) {
-	for range 4 { // an index in an index is rare, more of them a mistake
-		raw, err := from.read(ctx, d)
-		if err != nil {
-			return nil, err
-		}
-		kind, err := manifestType(raw, d.MediaType)
-		switch {
-		case err != nil:
-			return nil, err
-		case kind.IsImage():
-			return readImage(ctx, from, raw, d.Digest)
-		case kind.IsSchema1():
-			return nil, errors.New("its manifest is of Docker's schema 1, which is too old: push it again with a current tool")
-		case !kind.IsIndex():
-			return nil, fmt.Errorf("its manifest is of type %q, which is no image", kind)
-		}
-		index, err := v1.ParseIndexManifest(bytes.NewReader(raw))
-		if err != nil {
-			return nil, fmt.Errorf("read the index: %w", err)
-		}
-		if d, err = forPlatform(index.Manifests); err != nil {
-			return nil, err
-		}
-	}
-	return nil, errors.New("its indexes are nested too deep")
+	return resolveNested(ctx, from, d, maxNested)
 }
 
-// manifestType returns what a manifest says it is, or what was said of it.
-func manifestType(raw []byte, said types.MediaType) (types.MediaType, error) {
-	var m struct {
-		MediaType types.MediaType `json:"mediaType"`
+func resolveNested(ctx context.Context, from blobs, d v1.Descriptor, deeper int) (*ociImage, error) {
+	if deeper == 0 {
+		return nil, errors.New("its indexes are nested too deep")
 	}
-	if err := json.Unmarshal(raw, &m); err != nil {
-		return "", fmt.Errorf("read the manifest: %w", err)
+	raw, err := from.read(ctx, d)
+	if err != nil {
+		return nil, err
 	}
-	if m.MediaType != "" {
-		return m.MediaType, nil
+	kind, err := kindOf(raw)
+	switch {
+	case err != nil:
+		return nil, err
+	case kind == imageManifest:
+		return readImage(ctx, from, raw, d.Digest)
 	}
-	return said, nil
-}
-
-// forPlatform chooses the manifest for this machine. One for a newer variant
-// of the processor is the second choice.
-func forPlatform(manifests []v1.Descriptor) (v1.Descriptor, error) {
-	want := platform()
-	var chosen *v1.Descriptor
-	var others []string
-	for _, m := range manifests {
-		switch {
-		case m.Platform == nil || m.Platform.OS == "unknown": // attestations are "unknown"
-		case m.Platform.OS != want.OS || m.Platform.Architecture != want.Architecture:
-			others = append(others, m.Platform.String())
-		case chosen == nil || m.Platform.Variant == "" && chosen.Platform.Variant != "":
-			chosen = &m
-		}
+	index, err := v1.ParseIndexManifest(bytes.NewReader(raw))
+	if err != nil {
+		return nil, fmt.Errorf("read the index: %w", err)
 	}
-	if chosen == nil && len(manifests) == 1 && manifests[0].Platform == nil {
-		chosen = &manifests[0]
-	}
-	if chosen == nil {
-		slices.Sort(others)
-		return v1.Descriptor{}, fmt.Errorf("it has no image for %s (it has %s)", want, strings.Join(slices.Compact(others), ", "))
-	}
-	return *chosen, nil
+	return chooseImage(ctx, from, index.Manifests, deeper)
 }
 
 // readImage reads a manifest and the configuration that it names.
@@ -110,10 +69,10 @@ func readImage(ctx context.Context, from blobs, raw []byte, digest v1.Hash) (*oc
 	if err != nil {
 		return nil, fmt.Errorf("read the manifest: %w", err)
 	}
-	if !m.Config.MediaType.IsConfig() {
+	if !mayBeConfig(m.Config.MediaType) {
 		return nil, fmt.Errorf("it is no container image: its configuration is of type %q", m.Config.MediaType)
 	}
-	data, err := from.read(ctx, m.Config)
+	data, err := readBlob(ctx, from, m.Config)
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
@@ -123,7 +82,7 @@ func readImage(ctx context.Context, from blobs, raw []byte, digest v1.Hash) (*oc
 	}
 	i := &ociImage{digest: digest.String(), config: config}
 	for n, d := range m.Layers {
-		if !d.MediaType.IsLayer() {
+		if !mayBeLayer(d.MediaType) {
 			return nil, fmt.Errorf("layer %s is of type %q, which is no file system layer", d.Digest, d.MediaType)
 		}
 		i.layers = append(i.layers, &layer{
@@ -146,9 +105,29 @@ func readConfig(data []byte, layers int) (*v1.ConfigFile, error) {
 	case len(config.RootFS.DiffIDs) != layers:
 		return nil, fmt.Errorf("its manifest has %d layers and its configuration %d", layers, len(config.RootFS.DiffIDs))
 	case config.OS != "" && config.OS != want.OS, config.Architecture != "" && config.Architecture != want.Architecture:
-		return nil, fmt.Errorf("it is for %s/%s: this machine needs %s", config.OS, config.Architecture, want)
+		return nil, &otherPlatformError{config.OS + "/" + config.Architecture}
 	}
 	return config, nil
+}
+
+// readBlob returns a configuration, which is a blob as layers are.
+func readBlob(ctx context.Context, from blobs, d v1.Descriptor) ([]byte, error) {
+	p, err := from.open(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	if p.Size() > maxJSON {
+		return nil, fmt.Errorf("%d bytes are too many", p.Size())
+	}
+	return io.ReadAll(p)
+}
+
+// otherPlatformError says that an image is for another machine.
+type otherPlatformError struct{ platform string }
+
+func (e *otherPlatformError) Error() string {
+	return fmt.Sprintf("it is for %s: this machine needs %s", e.platform, platform())
 }
 
 // configOf keeps of an image's configuration what banger honours.

@@ -320,7 +320,7 @@ func TestPullOCIRefuses(t *testing.T) {
 		"a manifest of another type": {withText(string(types.OCIManifestSchema1), "application/vnd.example.thing+json"), `its manifest is of type "application/vnd.example.thing+json", which is no image`},
 		"Docker's schema 1":          {withText(string(types.OCIManifestSchema1), string(types.DockerManifestSchema1)), "schema 1"},
 		"an artifact":                {withText(string(types.OCIConfigJSON), "application/vnd.cncf.helm.config.v1+json"), "it is no container image"},
-		"a layer of another type":    {withText(string(types.OCILayerZStd), "application/vnd.oci.image.layer.v1.tar+lzma"), "is of type"},
+		"a layer of another type":    {withText(string(types.OCILayerZStd), "application/vnd.oci.image.layer.v1.tar+gzip+encrypted"), "is of type"},
 		"another architecture":       {withText(`"architecture":"amd64"`, `"architecture":"arm64"`), "it is for linux/arm64: this machine needs linux/amd64"},
 		"another system":             {withText(`"os":"linux"`, `"os":"windows"`), "it is for windows/amd64"},
 		"another diff id":            {withText(must(must(image.Layers())[0].DiffID()).Hex, strings.Repeat("ab", 32)), "layer " + digest(0) + ": digest mismatch: sha256:abab"},
