@@ -200,12 +200,16 @@ func (b *Body) acceptWhole(response *http.Response) error {
 }
 
 func (b *Body) acceptRest(response *http.Response) error {
-	var first, last, size int64
+	var first, last int64
+	var length string // "*" where the server does not know, RFC 9110, 14.4
 	text := response.Header.Get("Content-Range")
-	if _, err := fmt.Sscanf(text, "bytes %d-%d/%d", &first, &last, &size); err != nil || first != b.at {
+	if _, err := fmt.Sscanf(text, "bytes %d-%d/%s", &first, &last, &length); err != nil || first != b.at {
 		return permanent{fmt.Errorf("the server sent another part than was asked for: %q", text)}
 	}
-	if !b.same(response) || size != b.Size && b.Size >= 0 {
+	if !b.same(response) {
+		return errChanged
+	}
+	if size, err := strconv.ParseInt(length, 10, 64); length != "*" && (err != nil || b.Size >= 0 && size != b.Size) {
 		return errChanged
 	}
 	return nil
