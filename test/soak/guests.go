@@ -162,7 +162,7 @@ func (s *soak) killSupervisor(h *home) error {
 	if err != nil {
 		return err
 	}
-	return h.stopCheckRemove("box")
+	return h.stopAndRemove("box")
 }
 
 // stopAndStart is what users do.
@@ -175,14 +175,11 @@ func (s *soak) stopAndStart(h *home) error {
 			return err
 		}
 	}
-	return h.stopCheckRemove("box")
+	return h.stopAndRemove("box")
 }
 
-func (h *home) stopCheckRemove(name string) error {
+func (h *home) stopAndRemove(name string) error {
 	if _, err := h.must("vm", "stop", name); err != nil {
-		return err
-	}
-	if err := fsck(h.state("vms", name, "disk.ext4")); err != nil {
 		return err
 	}
 	_, err := h.must("vm", "rm", name)
