@@ -22,12 +22,12 @@ var allowed = map[string][]string{
 	"internal/cli": {
 		"internal/agent", "internal/catalog", "internal/config", "internal/doctor", "internal/engine", "internal/imagebuild",
 		"internal/imagemgr", "internal/jail", "internal/kernel", "internal/ports", "internal/process", "internal/ref",
-		"internal/size", "internal/statedir", "internal/vm", "internal/vmm/firecracker",
+		"internal/size", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/vmm/firecracker",
 	},
 	"internal/engine": {
 		"internal/agent", "internal/agentapi", "internal/catalog", "internal/config", "internal/doctor", "internal/fetch",
 		"internal/imagebuild", "internal/imagecat", "internal/imagemgr", "internal/kernel", "internal/kernelcat",
-		"internal/ports", "internal/project", "internal/ref", "internal/size", "internal/statedir", "internal/supervisor", "internal/vm",
+		"internal/ports", "internal/project", "internal/ref", "internal/size", "internal/statedir", "internal/supervisor", "internal/usernet/policy", "internal/vm",
 		"internal/vmm", "internal/vmm/firecracker", "internal/vmm/pick", "internal/vmm/qemu",
 	},
 	"internal/imagebuild": {
@@ -35,10 +35,10 @@ var allowed = map[string][]string{
 	},
 	"internal/supervisor": {
 		"internal/agentapi", "internal/initramfs", "internal/kernel", "internal/ports", "internal/process", "internal/statedir",
-		"internal/usernet", "internal/vm", "internal/vmm",
+		"internal/usernet", "internal/usernet/policy", "internal/vm", "internal/vmm",
 	},
 	"internal/agent":    {"internal/agentapi", "internal/vm"},
-	"internal/vm":       {"internal/format/vmdisk", "internal/ports", "internal/process", "internal/ref", "internal/statedir", "internal/vmm"},
+	"internal/vm":       {"internal/format/vmdisk", "internal/ports", "internal/process", "internal/ref", "internal/statedir", "internal/usernet/policy", "internal/vmm"},
 	"internal/vmm":      {},
 	"internal/vmm/kvm":  {},
 	"internal/vmm/pick": {"internal/process", "internal/vmm", "internal/vmm/firecracker", "internal/vmm/qemu"},

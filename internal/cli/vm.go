@@ -15,7 +15,7 @@ func (a *app) vmCommand() *cobra.Command {
 	return group("vm", "Run and manage VMs",
 		a.vmRunCommand(), a.vmListCommand(), a.vmShowCommand(), a.vmSSHCommand(), a.vmExecCommand(),
 		a.vmLogsCommand(), a.vmStartCommand(), a.vmStopCommand(), a.vmPauseCommand(), a.vmResumeCommand(),
-		a.vmRemoveCommand(), a.vmSSHConfigCommand(), a.vmPortCommand(), a.vmForwardCommand(),
+		a.vmRemoveCommand(), a.vmSSHConfigCommand(), a.vmPortCommand(), a.vmForwardCommand(), a.vmPolicyCommand(),
 	)
 }
 

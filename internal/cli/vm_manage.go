@@ -102,16 +102,25 @@ func each[T any](ctx context.Context, a *app, items []T, f func(context.Context,
 }
 
 func (a *app) vmLogsCommand() *cobra.Command {
-	var supervisor, raw bool
+	var supervisor, network, raw bool
 	c := &cobra.Command{
 		Use:   "logs NAME",
 		Short: "Print what a VM's guest wrote to its console at its last start",
 		Args:  cobra.ExactArgs(1),
 	}
 	c.Flags().BoolVar(&supervisor, "supervisor", false, "print the supervisor's log instead")
+	c.Flags().BoolVar(&network, "network", false, "print what the guest was denied of the network instead")
+	c.MarkFlagsMutuallyExclusive("supervisor", "network")
 	c.Flags().BoolVar(&raw, "raw", false, "print control characters too, which a terminal obeys")
 	c.RunE = a.run(func(_ context.Context, args []string) error {
-		log, err := a.engine.VMLog(args[0], supervisor)
+		file := engine.ConsoleLog
+		switch {
+		case supervisor:
+			file = engine.SupervisorLog
+		case network:
+			file = engine.NetworkLog
+		}
+		log, err := a.engine.VMLog(args[0], file)
 		if err != nil {
 			return err
 		}

@@ -35,6 +35,7 @@ func (a *app) vmRunCommand() *cobra.Command {
 	flags.Var(&o.VM.Disk, "disk", "size of the VM's own disk, such as 8G")
 	flags.BoolVar(&o.VM.Ephemeral, "rm", false, "remove the VM when the command or shell ends")
 	flags.BoolVar(&o.VM.HostLoopback, "host-loopback", false, "let the guest reach the host's loopback as host.banger.internal")
+	addPolicyFlags(flags, &o.VM.Policy)
 	flags.VarP((*portsFlag)(&o.VM.Ports), "publish", "p", "open a port of the host: [HOST_IP:][HOST_PORT:]GUEST_PORT[/udp]; may be repeated")
 	flags.StringVar(&o.VM.VMM, "vmm", "", "VMM to run it: auto, firecracker or qemu (default "+or(a.engine.Config.VMM, "auto")+")")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "make the default image, where it is not there yet, without a question")

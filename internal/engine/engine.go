@@ -15,6 +15,7 @@ import (
 	"banger/internal/ports"
 	"banger/internal/size"
 	"banger/internal/statedir"
+	"banger/internal/usernet/policy"
 	"banger/internal/vm"
 )
 
@@ -59,11 +60,12 @@ type VMOptions struct {
 	Kernel       string // "" is the image's, or else the configured one
 	CPUs         int
 	Memory       size.Size
-	Disk         size.Size    // room for what the guest writes
-	VMM          string       // "" is the configured one at each start
-	Ephemeral    bool         // removed when it stops
-	HostLoopback bool         // the guest reaches the host's loopback
-	Ports        []ports.Spec // of the host, that lead to the guest
+	Disk         size.Size       // room for what the guest writes
+	VMM          string          // "" is the configured one at each start
+	Ephemeral    bool            // removed when it stops
+	HostLoopback bool            // the guest reaches the host's loopback
+	Ports        []ports.Spec    // of the host, that lead to the guest
+	Policy       policy.Settings // what the guest may reach
 }
 
 // VMDefaults are the options of a user who asks for nothing in particular.

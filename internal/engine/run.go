@@ -12,6 +12,7 @@ import (
 	"banger/internal/imagemgr"
 	"banger/internal/project"
 	"banger/internal/statedir"
+	"banger/internal/usernet/policy"
 	"banger/internal/vm"
 )
 
@@ -145,6 +146,9 @@ func (e *Engine) specify(ctx context.Context, o VMOptions, agree Agree, events E
 	if _, err := e.backend(o.VMM); err != nil {
 		return vm.VM{}, err
 	}
+	if _, err := policy.New(o.Policy); err != nil {
+		return vm.VM{}, err
+	}
 	if o.Image == "" {
 		if err := e.provideImage(ctx, agree, events); err != nil {
 			return vm.VM{}, err
@@ -162,7 +166,7 @@ func (e *Engine) specify(ctx context.Context, o VMOptions, agree Agree, events E
 	return vm.VM{
 		Name: o.Name, Image: o.Image, ImageDigest: image.Digest, Kernel: kernel, CPUs: o.CPUs,
 		MemoryMiB: int(o.Memory >> 20), DiskBytes: int64(o.Disk),
-		HostLoopback: o.HostLoopback, Ports: o.Ports, VMM: o.VMM,
+		HostLoopback: o.HostLoopback, Ports: o.Ports, Policy: o.Policy, VMM: o.VMM,
 	}, err
 }
 

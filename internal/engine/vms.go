@@ -13,6 +13,7 @@ import (
 	"banger/internal/agentapi"
 	"banger/internal/ports"
 	"banger/internal/statedir"
+	"banger/internal/usernet/policy"
 	"banger/internal/vm"
 )
 
@@ -103,21 +104,32 @@ func (e *Engine) removeIfThere(ctx context.Context, name string) error {
 	return err
 }
 
-// VMLog opens what a VM's guest wrote to its console at its last start, or what
-// its supervisor wrote. A log that was never written is an empty one.
-func (e *Engine) VMLog(name string, supervisor bool) (io.ReadCloser, error) {
+// The logs of a VM: what its guest wrote to its console at its last start, what
+// its supervisor wrote, and what its guest was denied.
+const (
+	ConsoleLog    = statedir.ConsoleLog
+	SupervisorLog = statedir.SupervisorLog
+	NetworkLog    = statedir.NetworkLog
+)
+
+// VMLog opens one of a VM's logs. One that was never written is empty.
+func (e *Engine) VMLog(name, file string) (io.ReadCloser, error) {
 	if _, err := e.vms.Get(name); err != nil {
 		return nil, err
-	}
-	file := statedir.ConsoleLog
-	if supervisor {
-		file = statedir.SupervisorLog
 	}
 	f, err := os.Open(e.vms.Path(name, file))
 	if errors.Is(err, fs.ErrNotExist) {
 		return io.NopCloser(strings.NewReader("")), nil
 	}
 	return f, err
+}
+
+// SetPolicy changes what a running VM's guest may reach.
+func (e *Engine) SetPolicy(ctx context.Context, name string, p policy.Settings) error {
+	if _, err := policy.New(p); err != nil {
+		return err
+	}
+	return e.vms.SetPolicy(ctx, name, p)
 }
 
 // DialVM connects to the SSH server of a running VM's guest.

@@ -29,6 +29,7 @@ const (
 	Initramfs     = "initramfs.cpio"
 	ConsoleLog    = "console.log"
 	SupervisorLog = "supervisor.log"
+	NetworkLog    = "network.log" // what the guest was denied
 	Socket        = "banger.sock"
 	LockFile      = "lock"
 	Claim         = "claim"        // locked by the run of an ephemeral VM

@@ -82,7 +82,13 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 	if err := s.writeInitramfs(); err != nil {
 		return err
 	}
-	b.network, err = usernet.New(usernet.Options{HostLoopback: s.vm.HostLoopback, Log: s.Log})
+	rules, err := s.policy()
+	if err != nil {
+		return err
+	}
+	b.network, err = usernet.New(usernet.Options{
+		HostLoopback: s.vm.HostLoopback, Policy: rules, Traffic: s.traffic, Log: s.Log,
+	})
 	if err != nil {
 		return err
 	}

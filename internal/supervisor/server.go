@@ -98,6 +98,8 @@ func (s *server) lasting(conn *vm.LineConn, request vm.Request) {
 // obey carries out an order.
 func (s *supervisor) obey(conn net.Conn, request vm.Request) {
 	switch request.Op {
+	case vm.OpPolicy:
+		reply(conn, s.setPolicy(request.Policy))
 	case vm.OpPause:
 		reply(conn, s.pause())
 	case vm.OpResume:

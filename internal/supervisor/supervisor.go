@@ -41,6 +41,7 @@ type supervisor struct {
 	Options
 	socket  net.Listener
 	console *console
+	traffic *trafficLog
 	letGo   chan struct{} // closed when the starter has let go
 
 	turns sync.Mutex // one who pauses or resumes at a time
@@ -100,7 +101,13 @@ func open(o Options) (*supervisor, error) {
 		socket.Close()
 		return nil, err
 	}
-	s := &supervisor{Options: o, vm: v, socket: socket, console: log, letGo: make(chan struct{})}
+	traffic, err := openTrafficLog(o.VMs.Path(o.Name, statedir.NetworkLog))
+	if err != nil {
+		log.Close()
+		socket.Close()
+		return nil, err
+	}
+	s := &supervisor{Options: o, vm: v, socket: socket, console: log, traffic: traffic, letGo: make(chan struct{})}
 	go func() {
 		o.Starter.Gone()
 		close(s.letGo)
@@ -111,6 +118,7 @@ func open(o Options) (*supervisor, error) {
 func (s *supervisor) close() {
 	s.socket.Close()
 	s.console.Close()
+	s.traffic.Close()
 	if s.vm.Ephemeral && !s.wanted() {
 		if err := s.VMs.RemoveLocked(s.Name); err != nil {
 			fmt.Fprintln(s.Log, err)

@@ -12,18 +12,21 @@ import (
 
 	"banger/internal/ports"
 	"banger/internal/statedir"
+	"banger/internal/usernet/policy"
 )
 
 // Request is the line by which a client opens a connection to banger.sock.
 type Request struct {
-	Op      string      `json:"op"`                // one of the Op constants
-	Port    uint16      `json:"port,omitempty"`    // with dial
-	Forward *ports.Spec `json:"forward,omitempty"` // with forward
+	Op      string           `json:"op"`                // one of the Op constants
+	Port    uint16           `json:"port,omitempty"`    // with dial
+	Forward *ports.Spec      `json:"forward,omitempty"` // with forward
+	Policy  *policy.Settings `json:"policy,omitempty"`  // with policy
 }
 
 // The operations of a supervisor.
 const (
 	OpDial    = "dial"    // the connection becomes one to a TCP port of the guest
+	OpPolicy  = "policy"  // change what the guest may reach, for new connections
 	OpForward = "forward" // open a port of the host until the connection ends
 	OpStop    = "stop"    // shut the guest down
 	OpKill    = "kill"    // pull the plug
@@ -58,6 +61,16 @@ func (s *Store) Forward(ctx context.Context, name string, spec ports.Spec) (conn
 		spec = *reply.Forward
 	}
 	return conn, spec, nil
+}
+
+// SetPolicy changes what a running VM's guest may reach, at once for new
+// connections, and at later starts.
+func (s *Store) SetPolicy(ctx context.Context, name string, p policy.Settings) error {
+	conn, _, err := s.request(ctx, name, Request{Op: OpPolicy, Policy: &p})
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 // Pause holds the named VM's guest still, until Resume. The error is a

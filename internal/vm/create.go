@@ -13,6 +13,7 @@ import (
 	"banger/internal/format/vmdisk"
 	"banger/internal/ref"
 	"banger/internal/statedir"
+	"banger/internal/usernet/policy"
 )
 
 // The least that a guest boots with.
@@ -79,6 +80,9 @@ func (s *Store) create(ctx context.Context, v VM, rootfs string, prepare func(*s
 
 func check(v VM) error {
 	if err := ref.CheckName("vm", v.Name); err != nil {
+		return err
+	}
+	if _, err := policy.New(v.Policy); err != nil {
 		return err
 	}
 	switch {
