@@ -27,7 +27,8 @@ var allowed = map[string][]string{
 	"internal/engine": {
 		"internal/agent", "internal/agentapi", "internal/catalog", "internal/config", "internal/doctor", "internal/fetch",
 		"internal/imagebuild", "internal/imagecat", "internal/imagemgr", "internal/kernel", "internal/kernelcat",
-		"internal/ports", "internal/project", "internal/ref", "internal/size", "internal/statedir", "internal/supervisor", "internal/usernet/policy", "internal/vm",
+		"internal/logfile", "internal/ports", "internal/project", "internal/ref", "internal/size", "internal/statedir", "internal/supervisor",
+		"internal/usernet/policy", "internal/vm",
 		"internal/vmm", "internal/vmm/firecracker", "internal/vmm/pick", "internal/vmm/qemu",
 	},
 	"internal/imagebuild": {
@@ -105,6 +106,7 @@ var allowed = map[string][]string{
 	"internal/process":                  {},
 	"internal/ports":                    {},
 	"internal/agentapi":                 {},
+	"internal/logfile":                  {},
 	"internal/format/ext4/ext4test":     {"internal/format/ext4"},
 	"internal/format/vmdisk":            {"internal/format/ext4"},
 	"internal/format/vmdisk/vmdisktest": {},

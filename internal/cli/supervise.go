@@ -36,7 +36,7 @@ func (a *app) superviseCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return a.engine.Supervise(ctx, o, starter, a.Err, a.hint)
+		return a.engine.Supervise(ctx, o, starter, os.Stderr, a.hint)
 	})
 	return c
 }

@@ -4,16 +4,20 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
+	"os"
 	"slices"
 	"time"
 
 	"banger/internal/imagemgr"
+	"banger/internal/logfile"
 	"banger/internal/supervisor"
 	"banger/internal/vm"
 )
 
 const bootTimeout = 3 * time.Minute
+
+// maxSupervisorLog bounds what a guest can have a supervisor log, in bytes.
+const maxSupervisorLog = 4 << 20
 
 // SuperviseOptions are what a VM's supervisor is told on its command line.
 type SuperviseOptions struct {
@@ -42,11 +46,14 @@ func (o SuperviseOptions) command(supervisor []string) []string {
 
 // Supervise is the supervisor of a VM, in a process of its own: it boots the VM
 // and returns when that is down. The starter hears why it does not come up, with
-// what hint says to do about that.
-func (e *Engine) Supervise(ctx context.Context, o SuperviseOptions, starter *vm.Reporter, log io.Writer, hint func(error) string) error {
+// what hint says to do about that. log, open for reading and writing, is kept
+// small.
+func (e *Engine) Supervise(ctx context.Context, o SuperviseOptions, starter *vm.Reporter, log *os.File, hint func(error) string) error {
+	lines := logfile.NewLines(logfile.New(log, maxSupervisorLog))
+	defer lines.Close()
 	with := supervisor.Options{
 		Name: o.Name, NoInit: o.NoInit, KeepStopped: o.KeepStopped,
-		VMs: e.vms, BootTimeout: bootTimeout, Starter: starter, Log: log, Hint: hint,
+		VMs: e.vms, BootTimeout: bootTimeout, Starter: starter, Log: lines, Hint: hint,
 	}
 	if err := e.equip(&with); err != nil {
 		supervisor.Refuse(with, err)

@@ -100,7 +100,7 @@ func awaitEnd(ended <-chan struct{}, lock string) {
 }
 
 func (s *Store) launch(name string, supervisor []string, report *os.File) (ended <-chan struct{}, err error) {
-	log, err := os.OpenFile(s.Path(name, statedir.SupervisorLog), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	log, err := os.OpenFile(s.Path(name, statedir.SupervisorLog), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if errors.Is(err, os.ErrNotExist) && !s.tree.Exists(name) {
 		return nil, s.notFound(name) // removed meanwhile
 	}

@@ -1,0 +1,63 @@
+// Package logfile keeps logs whose lines somebody else decides on, such as a
+// guest: bounded on disk, in memory and in time.
+//
+// Writing never fails and never waits for more than the disk: a log that cannot
+// be written must not stop what it is about.
+package logfile
+
+import (
+	"os"
+	"sync"
+)
+
+// File is a log of a bounded size. When it is full, its older half goes.
+type File struct {
+	mu   sync.Mutex
+	file *os.File
+	max  int64
+	size int64
+}
+
+// New returns a log of limit bytes in file, which is open for reading and
+// writing, and closed by Close. What it holds stays.
+func New(file *os.File, limit int64) *File {
+	f := &File{file: file, max: limit}
+	if info, err := file.Stat(); err == nil {
+		f.size = info.Size()
+	}
+	return f
+}
+
+// Write implements io.Writer. It writes all, or says so.
+func (f *File) Write(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for rest := p; len(rest) > 0; {
+		if f.size >= f.max {
+			f.halve()
+		}
+		part := rest[:min(int64(len(rest)), max(f.max-f.size, 1))]
+		n, err := f.file.WriteAt(part, f.size)
+		f.size += int64(n)
+		if err != nil {
+			break
+		}
+		rest = rest[n:]
+	}
+	return len(p), nil
+}
+
+// halve moves the newer half to the beginning.
+func (f *File) halve() {
+	keep := make([]byte, f.max/2)
+	n, _ := f.file.ReadAt(keep, max(f.size-int64(len(keep)), 0))
+	f.size = 0
+	if f.file.Truncate(0) != nil {
+		return // the next bytes take the place of the first
+	}
+	written, _ := f.file.WriteAt(keep[:n], 0)
+	f.size = int64(written)
+}
+
+// Close closes the file.
+func (f *File) Close() error { return f.file.Close() }
