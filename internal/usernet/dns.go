@@ -18,6 +18,7 @@ const (
 	dnsIdle    = 30 * time.Second // for a guest's TCP connection
 	maxQueries = 128              // that wait for their answers at a time
 	maxQuery   = 4096             // bytes, over UDP
+	maxReply   = 65535            // bytes, over UDP
 )
 
 // serveDNS answers the guest's queries at the gateway by asking the host's name
@@ -117,10 +118,9 @@ func exchangeUDP(ctx context.Context, server string, query []byte) ([]byte, erro
 	if _, err := conn.Write(query); err != nil {
 		return nil, err
 	}
-	buf := buffers.Get().(*transferBuffer)
-	defer buffers.Put(buf)
+	buf := make([]byte, maxReply)
 	for {
-		size, err := conn.Read(buf[:])
+		size, err := conn.Read(buf)
 		if err != nil {
 			return nil, err
 		}

@@ -24,6 +24,9 @@ const reachTimeout = 10 * time.Second
 // errRefused says that nothing in the guest listens on a port.
 var errRefused = errors.New("the guest refuses the connection")
 
+// errTooMany says that the quota is used up.
+var errTooMany = errors.New("there are too many connections")
+
 // ForwardTCP carries a connection of the host's to a port of the guest, until
 // both sides have ended, and closes it. A server that listens on the guest's
 // loopback only is reached through the agent. Where the guest refuses, that is
@@ -33,6 +36,11 @@ func (n *Network) ForwardTCP(ctx context.Context, outside *net.TCPConn, port uin
 		return ErrClosed
 	}
 	defer n.work.Done()
+	grant := n.quota.admit()
+	if grant == nil {
+		return errTooMany
+	}
+	defer grant.release()
 	queue := new(waiter.Queue)
 	endpoint, err := n.connectGuest(ctx, queue, port)
 	if err != nil {
@@ -43,7 +51,7 @@ func (n *Network) ForwardTCP(ctx context.Context, outside *net.TCPConn, port uin
 		return err
 	}
 	defer outside.Close()
-	n.join(endpoint, queue, outside)
+	n.join(endpoint, queue, outside, grant)
 	return nil
 }
 

@@ -14,20 +14,58 @@ import (
 	"banger/internal/agentapi"
 )
 
-// A guest can have thousands of connections that do nothing. So a buffer is
-// taken only when there is something to read.
+// A guest can have thousands of connections that do nothing, or that wait. So a
+// buffer is taken only when there is something to read, and where many are
+// taken, those that follow are small.
+const (
+	bufferSize  = 128 << 10 // bytes: larger than any datagram
+	smallSize   = 4 << 10
+	maxLarge    = 32 // that are taken at a time
+	maxDatagram = 16 // of those for datagrams
+)
 
-// bufferSize is larger than any datagram, in bytes.
-const bufferSize = 128 << 10
+// buffer is memory for what is being carried.
+type transferBuffer struct {
+	data []byte
+	free func()
+}
 
-type transferBuffer [bufferSize]byte
+var (
+	large      = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+	small      = sync.Pool{New: func() any { return new([smallSize]byte) }}
+	largeTurns = make(chan struct{}, maxLarge)
+	turns      = make(chan struct{}, maxDatagram)
+)
 
-var buffers = sync.Pool{New: func() any { return new(transferBuffer) }}
+// takeBuffer returns a buffer, which has to be freed.
+func takeBuffer() transferBuffer {
+	select {
+	case largeTurns <- struct{}{}:
+		return takeLarge(largeTurns)
+	default:
+	}
+	buf := small.Get().(*[smallSize]byte)
+	return transferBuffer{buf[:], func() { small.Put(buf) }}
+}
+
+// takeDatagramBuffer waits for a buffer that any datagram fits.
+func takeDatagramBuffer() transferBuffer {
+	turns <- struct{}{}
+	return takeLarge(turns)
+}
+
+func takeLarge(turns <-chan struct{}) transferBuffer {
+	buf := large.Get().(*[bufferSize]byte)
+	return transferBuffer{buf[:], func() {
+		large.Put(buf)
+		<-turns
+	}}
+}
 
 // errDone says that the waiting was ended by the caller.
 var errDone = errors.New("done")
 
-// guestSocket reads from the guest.
+// guestSocket reads datagrams from the guest.
 type guestSocket struct {
 	endpoint tcpip.Endpoint
 	queue    *waiter.Queue
@@ -45,9 +83,8 @@ func newGuestSocket(endpoint tcpip.Endpoint, queue *waiter.Queue) *guestSocket {
 // release lets go of the endpoint, which stays open.
 func (s *guestSocket) release() { s.queue.EventUnregister(&s.entry) }
 
-// receive waits for data and hands it to use: what is there of a stream, or a
-// datagram. The error is io.EOF at a stream's end and errDone when done is
-// closed.
+// receive waits for a datagram and hands it to use. The error is errDone when
+// done is closed.
 func (s *guestSocket) receive(done <-chan struct{}, use func([]byte) error) error {
 	for {
 		blocked, err := s.try(use)
@@ -63,47 +100,56 @@ func (s *guestSocket) receive(done <-chan struct{}, use func([]byte) error) erro
 }
 
 func (s *guestSocket) try(use func([]byte) error) (blocked bool, err error) {
-	buf := buffers.Get().(*transferBuffer)
-	defer buffers.Put(buf)
-	writer := tcpip.SliceWriter(buf[:])
-	result, stackErr := s.endpoint.Read(&writer, tcpip.ReadOptions{})
+	buf := takeDatagramBuffer()
+	defer buf.free()
+	n, blocked, err := readGuest(s.endpoint, buf.data)
+	if blocked || err != nil {
+		return blocked, err
+	}
+	return false, use(buf.data[:n])
+}
+
+// readGuest reads what is there of a stream, or a datagram, without waiting. The
+// error is io.EOF at a stream's end.
+func readGuest(endpoint tcpip.Endpoint, buf []byte) (n int, blocked bool, err error) {
+	writer := tcpip.SliceWriter(buf)
+	result, stackErr := endpoint.Read(&writer, tcpip.ReadOptions{})
 	switch stackErr.(type) {
 	case nil:
-		s.endpoint.ModerateRecvBuf(result.Count)
-		return false, use(buf[:result.Count])
+		return result.Count, false, nil
 	case *tcpip.ErrWouldBlock:
-		return true, nil
+		return 0, true, nil
 	case *tcpip.ErrClosedForReceive:
-		return false, io.EOF
+		return 0, false, io.EOF
 	}
-	return false, stackError(stackErr)
+	return 0, false, stackError(stackErr)
 }
 
 // receiveFromHost waits for data from a host's socket and hands it to use: what
-// is there of a stream, no data at its end, or a datagram. read is readStream
-// or readDatagram.
-func receiveFromHost(socket syscall.Conn, read func(fd int, buf []byte) (int, error), use func([]byte) error) error {
+// is there of a stream, no data at its end, or a datagram. take and read are
+// takeBuffer and readStream, or takeDatagramBuffer and readDatagram.
+func receiveFromHost(socket syscall.Conn, take func() transferBuffer, read func(fd int, buf []byte) (int, error), use func([]byte) error) error {
 	raw, err := socket.SyscallConn()
 	if err != nil {
 		return err
 	}
-	var buf *transferBuffer
+	var buf transferBuffer
 	var size int
 	var readErr error
 	err = raw.Read(func(fd uintptr) (ready bool) {
-		buf = buffers.Get().(*transferBuffer)
-		size, readErr = read(int(fd), buf[:])
+		buf = take()
+		size, readErr = read(int(fd), buf.data)
 		if readErr == nil {
 			return true
 		}
-		buffers.Put(buf)
+		buf.free()
 		return !errors.Is(readErr, unix.EAGAIN)
 	})
 	if err := errors.Join(err, readErr); err != nil {
 		return err
 	}
-	defer buffers.Put(buf)
-	return use(buf[:size])
+	defer buf.free()
+	return use(buf.data[:size])
 }
 
 // maxSegments is a whole number of the longest TCP segments to the guest that
@@ -116,7 +162,7 @@ const maxSegment = agentapi.MTU - header.IPv4MinimumSize - header.TCPHeaderMaxim
 
 // readStream reads all that is there and fits, but for a rest.
 func readStream(fd int, buf []byte) (total int, err error) {
-	for buf = buf[:maxSegments]; total < len(buf); {
+	for buf = buf[:min(len(buf), maxSegments)]; total < len(buf); {
 		n, err := readDatagram(fd, buf[total:])
 		if total += n; n == 0 || err != nil {
 			if total > 0 {

@@ -1,6 +1,8 @@
 package usernet
 
 import (
+	"time"
+
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/link/ethernet"
@@ -38,6 +40,25 @@ func attach(s *stack.Stack, l *link) error {
 	s.SetSpoofing(nicID, true)
 	s.SetRouteTable([]tcpip.Route{{Destination: header.IPv4EmptySubnet, NIC: nicID}})
 
-	sack := tcpip.TCPSACKEnabled(true)
-	return stackError(s.SetTransportProtocolOption(tcp.ProtocolNumber, &sack))
+	return setTCPOptions(s)
 }
+
+// setTCPOptions keeps small what a connection takes before it is used, and after
+// it has ended: the guest is at the other end of a cable, not of the world.
+func setTCPOptions(s *stack.Stack) error {
+	sack := tcpip.TCPSACKEnabled(true)
+	receive := tcpip.TCPReceiveBufferSizeRangeOption{Min: minWindow, Default: defaultWindow, Max: maxWindow}
+	send := tcpip.TCPSendBufferSizeRangeOption{Min: minWindow, Default: defaultWindow, Max: maxWindow}
+	linger, timeWait := tcpip.TCPLingerTimeoutOption(lingering), tcpip.TCPTimeWaitTimeoutOption(timeWait)
+	for _, option := range []tcpip.SettableTransportProtocolOption{&sack, &receive, &send, &linger, &timeWait} {
+		if err := s.SetTransportProtocolOption(tcp.ProtocolNumber, option); err != nil {
+			return stackError(err)
+		}
+	}
+	return nil
+}
+
+const (
+	defaultWindow = 64 << 10    // bytes, of connections that the host makes
+	timeWait      = time.Second // segments do not stray on a cable
+)

@@ -2,14 +2,11 @@ package usernet
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net"
 	"net/netip"
-	"sync"
+	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
-	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
@@ -23,7 +20,7 @@ const maxConnecting = 1024
 // forwardTCP carries the guest's connections to the outside.
 func (n *Network) forwardTCP() {
 	started := newStarts()
-	forwarder := tcp.NewForwarder(n.stack, 0, maxConnecting, func(request *tcp.ForwarderRequest) {
+	forwarder := tcp.NewForwarder(n.stack, minWindow, maxConnecting, func(request *tcp.ForwarderRequest) {
 		n.connect(request, started.take(request.ID()))
 	})
 	n.stack.SetTransportProtocolHandler(tcp.ProtocolNumber,
@@ -43,18 +40,20 @@ func destination(id stack.TransportEndpointID) netip.AddrPort {
 
 // connect connects to the outside first, so that the guest's connection
 // succeeds where that does, and only then. Where it fails, the guest hears the
-// same as the host; quote is the start of its segment.
+// same as the host; quote is the start of its segment. One beyond the quota is
+// refused.
 func (n *Network) connect(request *tcp.ForwarderRequest, quote []byte) {
 	if !n.begin() {
 		request.Complete(false)
 		return
 	}
 	defer n.work.Done()
-	if !n.conns.take() {
+	grant := n.quota.admit()
+	if grant == nil {
 		request.Complete(true)
 		return
 	}
-	defer n.conns.leave()
+	defer grant.release()
 	id := request.ID()
 	address, _ := n.outside(fromStack(id.LocalAddress))
 	outside, err := n.dialTCP(netip.AddrPortFrom(address, id.LocalPort))
@@ -68,13 +67,13 @@ func (n *Network) connect(request *tcp.ForwarderRequest, quote []byte) {
 		return
 	}
 	defer outside.Close()
-	var queue waiter.Queue
-	endpoint, stackErr := request.CreateEndpoint(&queue)
+	queue := new(waiter.Queue)
+	endpoint := n.accept(request, queue)
 	request.Complete(false)
-	if stackErr != nil {
+	if endpoint == nil {
 		return // the guest went away meanwhile
 	}
-	n.join(endpoint, &queue, outside)
+	n.join(endpoint, queue, outside, grant)
 }
 
 func (n *Network) dialTCP(address netip.AddrPort) (*net.TCPConn, error) {
@@ -85,70 +84,58 @@ func (n *Network) dialTCP(address netip.AddrPort) (*net.TCPConn, error) {
 	return conn.(*net.TCPConn), nil
 }
 
-// join carries bytes both ways until both sides have ended, or one has broken:
-// then the other is broken too.
-func (n *Network) join(endpoint tcpip.Endpoint, queue *waiter.Queue, outside *net.TCPConn) {
-	inside, source := gonet.NewTCPConn(queue, endpoint), newGuestSocket(endpoint, queue)
-	defer inside.Close()
-	defer source.release()
-	share := int64(n.conns.bufferShare())
-	endpoint.SocketOptions().SetReceiveBufferSize(share, true)
-	endpoint.SocketOptions().SetSendBufferSize(share, true)
-	abort := sync.OnceFunc(func() {
-		endpoint.Abort()
-		outside.SetLinger(0)
-		outside.Close()
-	})
-	defer context.AfterFunc(n.ctx, abort)()
-
-	var outward sync.WaitGroup
-	outward.Go(func() {
-		if err := copyFromGuest(outside, source); err != nil {
-			abort()
-			return
-		}
-		outside.CloseWrite()
-	})
-	if err := copyFromHost(inside, outside); err != nil {
-		abort()
-	} else {
-		inside.CloseWrite()
-	}
-	outward.Wait()
-}
-
-// copyFromGuest copies until the guest has nothing more to send.
-func copyFromGuest(dst io.Writer, src *guestSocket) error {
-	for {
-		err := src.receive(nil, func(data []byte) error {
-			_, err := dst.Write(data)
-			return err
-		})
-		if err != nil {
-			return ignoreEOF(err)
-		}
-	}
-}
-
-// copyFromHost copies until the host's side has nothing more to send.
-func copyFromHost(dst io.Writer, src *net.TCPConn) error {
-	for {
-		err := receiveFromHost(src, readStream, func(data []byte) error {
-			if len(data) == 0 {
-				return io.EOF
+// accept has the guest complete its connection, or returns nil where it does not.
+func (n *Network) accept(request *tcp.ForwarderRequest, queue *waiter.Queue) tcpip.Endpoint {
+	patience, cancel := context.WithTimeout(n.ctx, lingering)
+	accepted := make(chan struct{})
+	defer close(accepted)
+	defer cancel()
+	context.AfterFunc(patience, func() {
+		// The stack waits for the queue alone, and may not do so yet.
+		for {
+			queue.Notify(waiter.WritableEvents)
+			select {
+			case <-accepted:
+				return
+			case <-time.After(10 * time.Millisecond):
 			}
-			_, err := dst.Write(data)
-			return err
-		})
-		if err != nil {
-			return ignoreEOF(err)
 		}
-	}
-}
-
-func ignoreEOF(err error) error {
-	if errors.Is(err, io.EOF) {
+	})
+	endpoint, err := request.CreateEndpoint(queue)
+	if err != nil {
 		return nil
 	}
-	return err
+	return endpoint
+}
+
+// lingering is how long the guest may take to acknowledge a connection's end.
+const lingering = 10 * time.Second
+
+// bury returns when the stack has forgotten an endpoint, whose both sides have
+// ended: until then it counts. A guest that does not acknowledge that is not
+// waited for.
+func (n *Network) bury(endpoint tcpip.Endpoint, queue *waiter.Queue) {
+	entry, gone := waiter.NewChannelEntry(waiter.EventHUp | waiter.EventErr)
+	queue.EventRegister(&entry)
+	defer queue.EventUnregister(&entry)
+	endpoint.Close()
+	patience, cancel := context.WithTimeout(n.ctx, lingering)
+	defer cancel()
+	for !isOver(endpoint) {
+		select {
+		case <-gone:
+		case <-patience.Done():
+			endpoint.Abort()
+			return
+		}
+	}
+}
+
+// isOver reports whether an endpoint waits for nothing from the guest any more.
+func isOver(endpoint tcpip.Endpoint) bool {
+	switch tcp.EndpointState(endpoint.State()) {
+	case tcp.StateClose, tcp.StateError, tcp.StateTimeWait:
+		return true
+	}
+	return false
 }

@@ -18,20 +18,25 @@ import (
 const (
 	// flowIdle is how long a flow without datagrams is kept: RFC 4787, REQ-5.
 	flowIdle = 2 * time.Minute
-	// maxFlows bounds the sockets that a guest can take from the host.
+	// maxFlows is how many of the guest's connections may be flows.
 	maxFlows = 1024
 )
 
 // forwardUDP carries the guest's datagrams to the outside, and the answers
 // back.
 func (n *Network) forwardUDP() {
-	var flows atomic.Int32
+	flows := newBudget(maxFlows)
 	forwarder := udp.NewForwarder(n.stack, func(request *udp.ForwarderRequest) {
-		if !n.conns.take() {
+		if !flows.take() {
 			return
 		}
-		end := func() { flows.Add(-1); n.conns.leave() }
-		if flows.Add(1) > maxFlows || !n.flow(request, end) {
+		grant := n.quota.admit()
+		if grant == nil {
+			flows.leave()
+			return
+		}
+		end := func() { grant.release(); flows.leave() }
+		if !n.flow(request, end) {
 			end()
 		}
 	})
@@ -112,7 +117,7 @@ func (f *flow) inward(ctx context.Context) {
 		}
 		f.outside.SetReadDeadline(expires)
 		// After the outside's "port unreachable" others may follow.
-		f.refused(receiveFromHost(f.outside, readDatagram, f.toGuest))
+		f.refused(receiveFromHost(f.outside, takeDatagramBuffer, readDatagram, f.toGuest))
 	}
 }
 

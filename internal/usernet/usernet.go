@@ -61,7 +61,7 @@ type Network struct {
 	stack   *stack.Stack
 	link    *link
 	pinger  *pinger
-	conns   budget // of the guest's connections and flows
+	quota   *quota
 	queries budget // of its connections that ask for names
 
 	ctx    context.Context // ends with Close
@@ -81,7 +81,7 @@ func New(o Options) (*Network, error) {
 	}
 	n := &Network{options: o, servers: hostServers}
 	n.SetPolicy(o.Policy)
-	n.conns = newBudget(affordable(cmp.Or(o.Conns, DefaultConns)))
+	n.quota = newQuota(affordable(cmp.Or(o.Conns, DefaultConns)))
 	n.queries = newBudget(maxQueries)
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.link, n.pinger = newLink(gatewayMAC, n.admit), newPinger(n)

@@ -1,0 +1,87 @@
+package usernet
+
+import (
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// A guest decides how many connections it has, how much it sends into them and
+// whether it reads. What that takes of this process is bounded here: each
+// connection costs what an idle one does, and what it may have under way comes
+// out of the same pool, so that many connections have little each.
+const (
+	// DefaultConns is how many connections and flows a guest may have with the
+	// outside at a time.
+	DefaultConns = 4096
+
+	// reserved is how many descriptors are not for the guest's connections: the
+	// host's clients have theirs, and so have queries, pings and logs.
+	reserved = 768
+
+	poolSize       = 56 << 20 // bytes, for DefaultConns
+	connectionCost = poolSize / DefaultConns
+	minWindow      = 4 << 10 // what the smallest buffers hold, each way
+	maxWindow      = 2 << 20
+)
+
+// quota is what a guest's connections may take.
+type quota struct {
+	mu          sync.Mutex
+	connections int // that there may still be
+	pool        int // bytes that are left
+}
+
+func newQuota(connections int) *quota {
+	return &quota{connections: connections, pool: max(poolSize, connections*connectionCost)}
+}
+
+// affordable is how many of the wanted connections the limit of descriptors
+// allows, which Go has raised as far as it may.
+func affordable(wanted int) int {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil || limit.Cur >= uint64(wanted)+reserved {
+		return wanted
+	}
+	return max(int(limit.Cur)-reserved, int(limit.Cur)/4)
+}
+
+// grant is one connection's part of a quota.
+type grant struct {
+	quota  *quota
+	window int // bytes that may be under way, each way
+}
+
+// admit grants one connection more, or returns nil where there are too many.
+func (q *quota) admit() *grant {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.connections == 0 {
+		return nil
+	}
+	q.connections--
+	q.pool -= connectionCost
+	return &grant{q, minWindow}
+}
+
+// grow doubles the window for one that uses it up, and reports whether it could:
+// nobody gets more than an eighth of what is left.
+func (g *grant) grow() bool {
+	g.quota.mu.Lock()
+	defer g.quota.mu.Unlock()
+	more := 2 * g.window // both ways
+	if g.window >= maxWindow || more > g.quota.pool/8 {
+		return false
+	}
+	g.quota.pool -= more
+	g.window *= 2
+	return true
+}
+
+// release gives all back.
+func (g *grant) release() {
+	g.quota.mu.Lock()
+	defer g.quota.mu.Unlock()
+	g.quota.connections++
+	g.quota.pool += connectionCost + 2*(g.window-minWindow)
+}

@@ -1,0 +1,184 @@
+package usernet
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
+	"gvisor.dev/gvisor/pkg/waiter"
+)
+
+// stream is a TCP connection of the guest's and the one outside that it is
+// joined to.
+//
+// There may be thousands that are idle. So only what the host's side may send is
+// waited for by a goroutine; what the guest sends starts one. And nobody holds a
+// buffer who waits.
+type stream struct {
+	endpoint tcpip.Endpoint
+	queue    *waiter.Queue
+	inside   net.Conn // endpoint
+	outside  *net.TCPConn
+	grant    *grant
+
+	window  sync.Mutex  // guards grant's
+	busy    atomic.Bool // a goroutine carries what the guest sends
+	outward chan struct{}
+	abort   func()
+}
+
+// join carries bytes both ways until both sides have ended, or one has broken:
+// then the other is broken too.
+func (n *Network) join(endpoint tcpip.Endpoint, queue *waiter.Queue, outside *net.TCPConn, grant *grant) {
+	s := &stream{
+		endpoint: endpoint, queue: queue, inside: gonet.NewTCPConn(queue, endpoint),
+		outside: outside, grant: grant, outward: make(chan struct{}),
+	}
+	s.setWindow()
+	s.abort = sync.OnceFunc(func() {
+		endpoint.Abort()
+		outside.SetLinger(0)
+		outside.Close()
+	})
+	defer context.AfterFunc(n.ctx, s.abort)()
+	entry := waiter.NewFunctionEntry(waiter.ReadableEvents|waiter.EventHUp|waiter.EventErr, func(waiter.EventMask) { s.wake() })
+	queue.EventRegister(&entry)
+	s.wake() // for what came before
+	if err := s.copyFromHost(); err != nil {
+		s.abort()
+	} else {
+		s.inside.(*gonet.TCPConn).CloseWrite()
+	}
+	<-s.outward
+	queue.EventUnregister(&entry)
+	n.bury(endpoint, queue)
+}
+
+// wake has what the guest sends carried, unless somebody does that already.
+func (s *stream) wake() {
+	if s.busy.CompareAndSwap(false, true) {
+		go s.carry()
+	}
+}
+
+// carry copies what the guest has sent, until there is no more for now.
+func (s *stream) carry() {
+	for {
+		err := s.copyFromGuest()
+		if !errors.Is(err, errBlocked) {
+			if err != nil && !errors.Is(err, io.EOF) {
+				s.abort()
+			} else {
+				s.outside.CloseWrite()
+			}
+			close(s.outward) // busy stays, nobody comes again
+			return
+		}
+		s.busy.Store(false)
+		if s.endpoint.Readiness(waiter.ReadableEvents|waiter.EventHUp|waiter.EventErr) == 0 || !s.busy.CompareAndSwap(false, true) {
+			return
+		}
+	}
+}
+
+// errBlocked says that the guest has sent no more for now.
+var errBlocked = errors.New("blocked")
+
+// copyFromGuest copies until the guest has nothing more to send.
+func (s *stream) copyFromGuest() error {
+	for {
+		if s.endpoint.Readiness(waiter.ReadableEvents|waiter.EventHUp|waiter.EventErr) == 0 {
+			return errBlocked
+		}
+		if err := awaitWritable(s.outside); err != nil {
+			return err
+		}
+		buf := takeBuffer()
+		n, blocked, err := readGuest(s.endpoint, buf.data)
+		if err == nil && !blocked {
+			_, err = s.outside.Write(buf.data[:n])
+		}
+		buf.free()
+		switch {
+		case blocked:
+			return errBlocked
+		case err != nil:
+			return err
+		}
+		s.used(n)
+	}
+}
+
+// copyFromHost copies until the host's side has nothing more to send.
+func (s *stream) copyFromHost() error {
+	for {
+		err := receiveFromHost(s.outside, takeBuffer, readStream, func(data []byte) error {
+			if len(data) == 0 {
+				return io.EOF
+			}
+			_, err := s.inside.Write(data)
+			s.used(len(data))
+			return err
+		})
+		if err == nil {
+			err = s.awaitGuest()
+		}
+		if err != nil {
+			return ignoreEOF(err)
+		}
+	}
+}
+
+// awaitGuest returns when the guest takes more, without a buffer in hand.
+func (s *stream) awaitGuest() error {
+	if s.endpoint.Readiness(waiter.WritableEvents|waiter.EventHUp|waiter.EventErr) != 0 {
+		return nil
+	}
+	entry, ready := waiter.NewChannelEntry(waiter.WritableEvents | waiter.EventHUp | waiter.EventErr)
+	s.queue.EventRegister(&entry)
+	defer s.queue.EventUnregister(&entry)
+	for s.endpoint.Readiness(waiter.WritableEvents|waiter.EventHUp|waiter.EventErr) == 0 {
+		<-ready
+	}
+	return nil
+}
+
+// used notes that n bytes went at once: a window that is used up may grow.
+func (s *stream) used(n int) {
+	s.window.Lock()
+	defer s.window.Unlock()
+	if n >= s.grant.window/2 && s.grant.grow() {
+		s.setWindow()
+	}
+}
+
+func (s *stream) setWindow() {
+	s.endpoint.SocketOptions().SetReceiveBufferSize(int64(s.grant.window), true)
+	s.endpoint.SocketOptions().SetSendBufferSize(int64(s.grant.window), true)
+}
+
+// awaitWritable returns when the host's side takes more.
+func awaitWritable(outside *net.TCPConn) error {
+	raw, err := outside.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Write(func(fd uintptr) bool {
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+		n, err := unix.Poll(poll, 0)
+		return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
+	})
+}
+
+func ignoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
