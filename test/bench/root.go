@@ -10,12 +10,12 @@ import (
 
 // chores are what people do to files, in $dir, which holds what /usr does.
 var chores = []struct{ name, script string }{
-	{"read every file", "tar -C $dir -cf - . | cat >/dev/null"},
+	{"read every file", "tar -C $dir --one-file-system -cf - . | cat >/dev/null"},
 	{"copy share", "cp -a $dir/share $dir/copy"},
 	{"copy share again", "cp -a $dir/share $dir/copy2"},
 	{"append to each file of share", `find $dir/share -type f -exec sh -c 'for f; do echo >>"$f"; done' _ {} +`},
 	{"append to each again", `find $dir/share -type f -exec sh -c 'for f; do echo >>"$f"; done' _ {} +`},
-	{"touch each file of lib", "find $dir/lib -type f -exec touch {} +"},
+	{"touch each file of lib", "find $dir/lib -xdev -type f -exec touch {} +"},
 	{"write 300 blocks, each to the disk", "dd if=/dev/zero of=$dir/synced bs=4k count=300 oflag=dsync"},
 	{"put 50 files in place, each to the disk", "for i in $(seq 50); do dd if=/dev/zero of=$dir/new bs=1k count=1 conv=fsync; mv $dir/new $dir/$i; done"},
 	{"write 100 MiB", "dd if=/dev/zero of=$dir/large bs=1M count=100 conv=fsync"},
