@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 		"internal/agentapi", "internal/agent", "internal/imagemgr", "internal/process", "internal/ref",
 	},
 	"internal/supervisor": {
-		"internal/agentapi", "internal/initramfs", "internal/kernel", "internal/ports", "internal/process", "internal/statedir",
+		"internal/agentapi", "internal/initramfs", "internal/kernel", "internal/logfile", "internal/ports", "internal/process", "internal/statedir",
 		"internal/usernet", "internal/usernet/policy", "internal/vm", "internal/vmm",
 	},
 	"internal/agent":    {"internal/agentapi", "internal/vm"},

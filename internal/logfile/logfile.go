@@ -18,6 +18,15 @@ type File struct {
 	size int64
 }
 
+// Create returns an empty log at path.
+func Create(path string, limit int64) (*File, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return New(file, limit), nil
+}
+
 // New returns a log of limit bytes in file, which is open for reading and
 // writing, and closed by Close. What it holds stays.
 func New(file *os.File, limit int64) *File {

@@ -3,24 +3,23 @@ package supervisor
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 
 	"banger/internal/agentapi"
+	"banger/internal/logfile"
 )
 
 const (
-	maxConsoleLog = 4 << 20 // bytes; the log begins anew past that
+	maxConsoleLog = 4 << 20 // bytes, of which the older half goes when it is full
 	tailLines     = 12
 )
 
 // console writes the guest's serial console to its log and keeps the last
 // lines, which tell why a guest went down.
 type console struct {
+	log     *logfile.File
 	mu      sync.Mutex
-	file    *os.File
-	written int64
 	partial []byte
 	last    []string
 	ending  string        // what the kernel or the agent said first of the guest's end
@@ -30,11 +29,11 @@ type console struct {
 }
 
 func openConsole(path string) (*console, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	log, err := logfile.Create(path, maxConsoleLog)
 	if err != nil {
 		return nil, fmt.Errorf("open the console's log: %w", err)
 	}
-	return &console{file: f}, nil
+	return &console{log: log}, nil
 }
 
 // begin makes ready for a boot.
@@ -46,15 +45,9 @@ func (c *console) begin() {
 
 // Write never fails: a full disk must not stall the guest.
 func (c *console) Write(p []byte) (int, error) {
+	c.log.Write(p)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.written > maxConsoleLog {
-		c.file.Truncate(0)
-		c.file.Seek(0, 0)
-		c.written = 0
-	}
-	n, _ := c.file.Write(p)
-	c.written += int64(n)
 	for part := range bytes.Lines(p) {
 		c.take(part)
 	}
@@ -133,4 +126,4 @@ func (c *console) end() string {
 	return c.ending
 }
 
-func (c *console) Close() error { return c.file.Close() }
+func (c *console) Close() error { return c.log.Close() }

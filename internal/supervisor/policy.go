@@ -2,9 +2,6 @@ package supervisor
 
 import (
 	"errors"
-	"fmt"
-	"os"
-	"sync"
 
 	"banger/internal/usernet/policy"
 	"banger/internal/vm"
@@ -35,37 +32,6 @@ func (s *supervisor) setPolicy(settings *policy.Settings) error {
 	return nil
 }
 
-// maxTrafficLog is where the log begins anew, in bytes: the guest decides how
-// much is written to it.
+// maxTrafficLog bounds the log of what the guest was denied, in bytes: the guest
+// decides how much that is.
 const maxTrafficLog = 1 << 20
-
-// trafficLog is the log of what the guest was denied.
-type trafficLog struct {
-	mu      sync.Mutex
-	file    *os.File
-	written int64
-}
-
-func openTrafficLog(path string) (*trafficLog, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open the network's log: %w", err)
-	}
-	return &trafficLog{file: f}, nil
-}
-
-// Write never fails: a full disk must not stall the guest.
-func (l *trafficLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.written > maxTrafficLog {
-		l.file.Truncate(0)
-		l.file.Seek(0, 0)
-		l.written = 0
-	}
-	n, _ := l.file.Write(p)
-	l.written += int64(n)
-	return len(p), nil
-}
-
-func (l *trafficLog) Close() error { return l.file.Close() }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"banger/internal/kernel"
+	"banger/internal/logfile"
 	"banger/internal/statedir"
 	"banger/internal/vm"
 	"banger/internal/vmm"
@@ -41,7 +42,7 @@ type supervisor struct {
 	Options
 	socket  net.Listener
 	console *console
-	traffic *trafficLog
+	traffic *logfile.File // what the guest was denied
 	letGo   chan struct{} // closed when the starter has let go
 
 	turns sync.Mutex // one who pauses or resumes at a time
@@ -101,7 +102,7 @@ func open(o Options) (*supervisor, error) {
 		socket.Close()
 		return nil, err
 	}
-	traffic, err := openTrafficLog(o.VMs.Path(o.Name, statedir.NetworkLog))
+	traffic, err := logfile.Create(o.VMs.Path(o.Name, statedir.NetworkLog), maxTrafficLog)
 	if err != nil {
 		log.Close()
 		socket.Close()

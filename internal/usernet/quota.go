@@ -8,8 +8,13 @@ import (
 
 // A guest decides how many connections it has, how much it sends into them and
 // whether it reads. What that takes of this process is bounded here: each
-// connection costs what an idle one does, and what it may have under way comes
-// out of the same pool, so that many connections have little each.
+// connection costs what an idle one does, and what is under way in it comes out
+// of the same pool, so that many connections have little each.
+//
+// What the guest sends goes on to the host at once. Only where that does not
+// read does it stay here, and only that is counted. A guest that cannot send a
+// whole segment waits a fifth of a second each time, so that less than
+// baseWindow would be nothing.
 const (
 	// DefaultConns is how many connections and flows a guest may have with the
 	// outside at a time.
@@ -19,9 +24,10 @@ const (
 	// host's clients have theirs, and so have queries, pings and logs.
 	reserved = 768
 
-	poolSize       = 56 << 20 // bytes, for DefaultConns
+	poolSize       = 64 << 20 // bytes, for DefaultConns
 	connectionCost = poolSize / DefaultConns
-	minWindow      = 4 << 10 // what the smallest buffers hold, each way
+	minWindow      = 4 << 10   // what the smallest buffer to the guest holds
+	baseWindow     = 160 << 10 // and the smallest from it; half of that is advertised
 	maxWindow      = 2 << 20
 )
 
@@ -56,7 +62,7 @@ type grant struct {
 func (q *quota) admit() *grant {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.connections == 0 {
+	if q.connections == 0 || q.pool < connectionCost {
 		return nil
 	}
 	q.connections--
@@ -69,7 +75,7 @@ func (q *quota) admit() *grant {
 func (g *grant) grow() bool {
 	g.quota.mu.Lock()
 	defer g.quota.mu.Unlock()
-	more := 2 * g.window // both ways
+	more := g.window
 	if g.window >= maxWindow || more > g.quota.pool/8 {
 		return false
 	}
@@ -78,10 +84,32 @@ func (g *grant) grow() bool {
 	return true
 }
 
+// fromGuest is what the guest may send before it is carried on, in bytes.
+func (g *grant) fromGuest() int { return max(g.window, baseWindow) }
+
+// hold counts what the guest has sent and the host does not read, and reports
+// whether there is room for it. The caller unholds size.
+func (g *grant) hold() (size int, ok bool) {
+	g.quota.mu.Lock()
+	defer g.quota.mu.Unlock()
+	size = g.fromGuest()
+	if size > g.quota.pool {
+		return 0, false
+	}
+	g.quota.pool -= size
+	return size, true
+}
+
+func (g *grant) unhold(size int) {
+	g.quota.mu.Lock()
+	defer g.quota.mu.Unlock()
+	g.quota.pool += size
+}
+
 // release gives all back.
 func (g *grant) release() {
 	g.quota.mu.Lock()
 	defer g.quota.mu.Unlock()
 	g.quota.connections++
-	g.quota.pool += connectionCost + 2*(g.window-minWindow)
+	g.quota.pool += connectionCost + g.window - minWindow
 }

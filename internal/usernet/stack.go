@@ -59,6 +59,6 @@ func setTCPOptions(s *stack.Stack) error {
 }
 
 const (
-	defaultWindow = 64 << 10    // bytes, of connections that the host makes
+	defaultWindow = 256 << 10   // bytes, of connections that the host makes
 	timeWait      = time.Second // segments do not stray on a cable
 )

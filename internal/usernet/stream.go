@@ -96,7 +96,7 @@ func (s *stream) copyFromGuest() error {
 		if s.endpoint.Readiness(waiter.ReadableEvents|waiter.EventHUp|waiter.EventErr) == 0 {
 			return errBlocked
 		}
-		if err := awaitWritable(s.outside); err != nil {
+		if err := s.awaitHost(); err != nil {
 			return err
 		}
 		buf := takeBuffer()
@@ -153,27 +153,58 @@ func (s *stream) awaitGuest() error {
 func (s *stream) used(n int) {
 	s.window.Lock()
 	defer s.window.Unlock()
-	if n >= s.grant.window/2 && s.grant.grow() {
+	if n >= min(s.grant.window, bufferSize)/2 && s.grant.grow() {
 		s.setWindow()
 	}
 }
 
 func (s *stream) setWindow() {
-	s.endpoint.SocketOptions().SetReceiveBufferSize(int64(s.grant.window), true)
+	s.endpoint.SocketOptions().SetReceiveBufferSize(int64(s.grant.fromGuest()), true)
 	s.endpoint.SocketOptions().SetSendBufferSize(int64(s.grant.window), true)
 }
 
-// awaitWritable returns when the host's side takes more.
-func awaitWritable(outside *net.TCPConn) error {
-	raw, err := outside.SyscallConn()
+// errNoRoom ends a connection whose host does not read, where too much is kept
+// for others already.
+var errNoRoom = errors.New("too much waits to be read")
+
+// awaitHost returns when the host's side takes more. What the guest has sent
+// meanwhile is counted.
+func (s *stream) awaitHost() error {
+	raw, err := s.outside.SyscallConn()
 	if err != nil {
 		return err
 	}
-	return raw.Write(func(fd uintptr) bool {
-		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
-		n, err := unix.Poll(poll, 0)
-		return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
+	held, refused := 0, false
+	err = raw.Write(func(fd uintptr) bool {
+		if isWritable(fd) {
+			return true
+		}
+		if held == 0 {
+			var ok bool
+			held, ok = s.hold()
+			refused = !ok
+		}
+		return refused
 	})
+	if held > 0 {
+		s.grant.unhold(held)
+	}
+	if refused {
+		return errNoRoom
+	}
+	return err
+}
+
+func (s *stream) hold() (int, bool) {
+	s.window.Lock()
+	defer s.window.Unlock()
+	return s.grant.hold()
+}
+
+func isWritable(fd uintptr) bool {
+	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+	n, err := unix.Poll(poll, 0)
+	return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
 }
 
 func ignoreEOF(err error) error {

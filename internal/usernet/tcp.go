@@ -20,7 +20,7 @@ const maxConnecting = 1024
 // forwardTCP carries the guest's connections to the outside.
 func (n *Network) forwardTCP() {
 	started := newStarts()
-	forwarder := tcp.NewForwarder(n.stack, minWindow, maxConnecting, func(request *tcp.ForwarderRequest) {
+	forwarder := tcp.NewForwarder(n.stack, baseWindow, maxConnecting, func(request *tcp.ForwarderRequest) {
 		n.connect(request, started.take(request.ID()))
 	})
 	n.stack.SetTransportProtocolHandler(tcp.ProtocolNumber,
