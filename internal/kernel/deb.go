@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 
+	"banger/internal/format/bundle"
 	"banger/internal/process"
 	"banger/internal/statedir"
 )
@@ -46,14 +47,18 @@ var (
 	moduleInPackage = regexp.MustCompile(`^(?:usr/)?lib/modules/[^/]+/(.+)$`)
 )
 
+// takeKernel bounds a package as kernels' bundles are.
 func takeKernel(ctx context.Context, archive *tar.Reader, stage *statedir.Stage) error {
-	for {
+	for entries, left := 0, int64(bundle.MaxBytes); ; entries++ {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
+		}
+		if left -= header.Size; entries >= bundle.MaxEntries || left < 0 {
+			return fmt.Errorf("the package holds more than %d files or %d MiB", bundle.MaxEntries, bundle.MaxBytes>>20)
 		}
 		if header.Typeflag != tar.TypeReg {
 			continue

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"banger/internal/statedir"
 )
 
 // openRegular opens a file that is no device and no pipe, which could block.
@@ -63,7 +65,8 @@ func writeFile(ctx context.Context, path string, content io.Reader) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	_, err = io.Copy(out, contextReader{ctx, content})
+	room := &statedir.Room{Dir: filepath.Dir(path)}
+	_, err = io.Copy(room.Writer(out), contextReader{ctx, content})
 	return err
 }
 

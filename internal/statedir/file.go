@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,12 +15,21 @@ import (
 
 const newPrefix = ".new-"
 
+// maxJSON is how many bytes of JSON are written and read: some of what manifests
+// hold, others chose.
+const maxJSON = 8 << 20
+
+var errTooLong = fmt.Errorf("it has more than %d MiB", maxJSON>>20)
+
 // WriteJSON puts v at path, indented, in one step: a reader sees the old file
 // or the new one, also after a crash.
 func WriteJSON(path string, v any) error {
 	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+	}
+	if len(data) >= maxJSON {
+		return fmt.Errorf("write %s: %w", filepath.Base(path), errTooLong)
 	}
 	return WriteFile(path, append(data, '\n'))
 }
@@ -73,7 +83,15 @@ func fill(f *os.File, mode fs.FileMode, data []byte) error {
 
 // ReadJSON fills v from the file at path.
 func ReadJSON(path string, v any) error {
-	data, err := os.ReadFile(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxJSON+1))
+	if err == nil && len(data) > maxJSON {
+		err = fmt.Errorf("read %s: %w", path, errTooLong)
+	}
 	if err != nil {
 		return err
 	}

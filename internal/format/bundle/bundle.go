@@ -17,6 +17,7 @@ import "fmt"
 const (
 	MaxEntries = 100_000
 	MaxBytes   = 4 << 30
+	maxText    = 16 << 20  // bytes of names and links' targets, which are kept in memory
 	maxWindow  = 128 << 20 // bytes of memory that a zstd frame may ask for
 )
 
@@ -26,6 +27,10 @@ type Options struct {
 	Dir        string   // the one directory at the top; "" for none
 	MaxEntries int      // 0 is MaxEntries
 	MaxBytes   int64    // of all files together; 0 is MaxBytes
+
+	// Room is asked before so many bytes are written, where it is not nil. Its
+	// error ends the unpacking.
+	Room func(bytes int64) error
 }
 
 func (o Options) maxEntries() int {

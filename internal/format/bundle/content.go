@@ -32,9 +32,8 @@ func allZero(p []byte) bool {
 // content writes the content of files.
 type content struct {
 	buffer []byte
+	room   func(int64) error // or nil
 }
-
-func newContent() *content { return &content{make([]byte, chunkSize)} }
 
 // write makes the file name of r's size bytes and returns their SHA-256. Blocks
 // of zeros become holes.
@@ -49,6 +48,11 @@ func (c *content) write(root *os.Root, name string, size int64, r io.Reader) (di
 		chunk := c.buffer[:min(size-at, chunkSize)]
 		if _, err := io.ReadFull(r, chunk); err != nil {
 			return "", err
+		}
+		if c.room != nil {
+			if err := c.room(int64(len(chunk))); err != nil {
+				return "", err
+			}
 		}
 		hashed := hashAside(digester, chunk)
 		err := writeSparse(f, chunk, at)

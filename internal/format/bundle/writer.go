@@ -14,6 +14,7 @@ type writer struct {
 	root    *os.Root
 	options Options
 	entries int
+	text    int   // bytes of names and targets
 	left    int64 // bytes of content that may still come
 	kinds   map[string]kind
 	files   []File
@@ -37,13 +38,16 @@ func newWriter(root *os.Root, o Options) *writer {
 		options: o,
 		left:    o.maxBytes(),
 		kinds:   map[string]kind{".": directory},
-		content: newContent(),
+		content: &content{make([]byte, chunkSize), o.Room},
 	}
 }
 
 func (w *writer) write(h *tar.Header, content io.Reader) error {
 	if err := w.count(); err != nil {
 		return err
+	}
+	if w.text += len(h.Name) + len(h.Linkname); w.text > maxText {
+		return &Error{"", "has too long names"}
 	}
 	name, err := cleanName(h.Name)
 	if err != nil {
