@@ -105,9 +105,13 @@ func (a *app) imagePullCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&o.Name, "name", "", "the image's name (default made of the reference)")
 	c.Flags().StringVar(&o.KernelRef, "kernel-ref", "", "kernel that its VMs boot (default the catalog's, the configured one or the only one here)")
+	largest := a.engine.Config.MaxImageSize
+	c.Flags().Var(&largest, "max-size", "what it may unpack to")
+	c.Flags().Int64Var(&o.Limits.Entries, "max-entries", a.engine.Config.MaxImageEntries, "how many files, directories and links it may have")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		d := a.newDisplay()
 		defer d.end()
+		o.Limits.Size = int64(largest)
 		o.Reference, o.Stdin, o.Events = args[0], a.In, d.show
 		pull, err := a.engine.PullImage(ctx, o)
 		d.end()

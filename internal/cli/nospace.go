@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"banger/internal/statedir"
 )
 
 // noSpaceHint says of what there is too little, where a file system is full.
@@ -17,6 +19,9 @@ func (a *app) noSpaceHint(err error) string {
 		op, path = e.Op, e.Path
 	} else if e, ok := errors.AsType[*os.LinkError](err); ok {
 		op, path = e.Op, e.New
+	}
+	if e, ok := errors.AsType[*statedir.NoSpaceError](err); ok {
+		path = e.Dir
 	}
 	if !filepath.IsAbs(path) {
 		path = a.engine.Dirs.State

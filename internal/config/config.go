@@ -30,6 +30,9 @@ type Config struct {
 	Disk   size.Size `toml:"disk"`
 	VMM    string    `toml:"vmm"` // which VMM runs VMs, see package pick
 
+	MaxImageSize    size.Size `toml:"max_image_size"`    // what an image may unpack to
+	MaxImageEntries int64     `toml:"max_image_entries"` // of how many files
+
 	QEMU        string `toml:"qemu_bin"`        // "" is the one on PATH
 	Firecracker string `toml:"firecracker_bin"` // the same
 
@@ -40,7 +43,10 @@ type Config struct {
 
 // Default is the configuration of a user who has none.
 func Default() Config {
-	return Config{Image: "debian-bookworm", CPUs: 2, Memory: 1 << 30, Disk: 8 << 30}
+	return Config{
+		Image: "debian-bookworm", CPUs: 2, Memory: 1 << 30, Disk: 8 << 30,
+		MaxImageSize: 64 << 30, MaxImageEntries: 2_000_000,
+	}
 }
 
 // Load reads the configuration in dir, if there is one, and the environment.
@@ -72,6 +78,11 @@ func (c *Config) fromEnvironment(getenv func(string) string) error {
 		"BANGER_FIRECRACKER_BIN": setString(&c.Firecracker),
 		"BANGER_MEMORY":          c.Memory.Set,
 		"BANGER_DISK":            c.Disk.Set,
+		"BANGER_MAX_IMAGE_SIZE":  c.MaxImageSize.Set,
+		"BANGER_MAX_IMAGE_ENTRIES": func(text string) (err error) {
+			c.MaxImageEntries, err = strconv.ParseInt(text, 10, 64)
+			return err
+		},
 		"BANGER_CPUS": func(text string) (err error) {
 			c.CPUs, err = strconv.Atoi(text)
 			return err

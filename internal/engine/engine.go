@@ -50,6 +50,7 @@ func New(o Options) *Engine {
 		vms:     vm.NewStore(o.Dirs.VMTree()),
 	}
 	e.images.Version = o.Version
+	e.images.Limits = imagemgr.Limits{Size: int64(o.Config.MaxImageSize), Entries: o.Config.MaxImageEntries}
 	return e
 }
 

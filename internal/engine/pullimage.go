@@ -18,6 +18,7 @@ type PullImageOptions struct {
 	Name      string    // "" is made of the reference
 	KernelRef string    // the kernel that its VMs boot; "" is the catalog's, or what chooseKernel chooses
 	Stdin     io.Reader // what "-" means
+	Limits    imagemgr.Limits
 	Events    Events
 }
 
@@ -49,7 +50,7 @@ func (e *Engine) PullImage(ctx context.Context, o PullImageOptions) (pull ImageP
 		return pull, err
 	}
 	pull.Image, err = e.images.Pull(ctx, imagemgr.PullOptions{
-		Source: source, Name: o.Name, KernelRef: o.KernelRef, Stdin: o.Stdin, Progress: o.Events.progress,
+		Source: source, Name: o.Name, KernelRef: o.KernelRef, Stdin: o.Stdin, Limits: o.Limits, Progress: o.Events.progress,
 	})
 	return pull, err
 }

@@ -62,11 +62,12 @@ func (s *Store) FromTar(ctx context.Context, o TarOptions) (Image, error) {
 		return Image{}, err
 	}
 	defer stage.Discard()
-	i, err := s.make(ctx, stage, tarSource(ctx, io.NopCloser(o.Tar), newMeter(nil, "", 0)), o.Replace, Image{
+	limits := s.within(Limits{})
+	i, err := s.make(ctx, stage, tarSource(ctx, io.NopCloser(o.Tar), newMeter(nil, "", 0), limits), limits, o.Replace, Image{
 		Name: o.Name, KernelRef: o.KernelRef, Source: o.Source, Config: o.Config, Build: o.Build,
 	})
 	if err != nil {
-		return Image{}, fmt.Errorf("make image %q: %w", o.Name, err)
+		return Image{}, fmt.Errorf("make image %q: %w", o.Name, limitError(err))
 	}
 	return i, nil
 }

@@ -78,6 +78,9 @@ func (s *Store) pullCatalog(ctx context.Context, o CatalogOptions) (Image, error
 // download unpacks the bundle while it comes, and checks that it was the one
 // that the entry promises.
 func download(ctx context.Context, stage *statedir.Stage, o CatalogOptions) ([]bundle.File, error) {
+	if err := statedir.CheckSpace(stage.Dir, o.Entry.SizeBytes); err != nil {
+		return nil, err
+	}
 	var progress func(done, total int64)
 	if o.Progress != nil {
 		progress = func(done, total int64) { o.Progress("pulling image "+o.Entry.Name, done, total) }
@@ -92,7 +95,9 @@ func download(ctx context.Context, stage *statedir.Stage, o CatalogOptions) ([]b
 		return nil, err
 	}
 	defer root.Close()
-	files, err := bundle.Unpack(ctx, promised, root, bundled)
+	what, room := bundled, &statedir.Room{Dir: stage.Dir}
+	what.Room = room.Take
+	files, err := bundle.Unpack(ctx, promised, root, what)
 	if err != nil && !errors.As(err, new(*bundle.Error)) {
 		return nil, err
 	}

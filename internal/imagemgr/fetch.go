@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -54,11 +55,11 @@ func (r *repository) fetchFile(ctx context.Context, d v1.Descriptor, path string
 	if err != nil {
 		return plain(err)
 	}
-	err = r.fetch(ctx, d, f)
+	err = r.fetch(ctx, d, newRoomyFile(f, filepath.Dir(path)))
 	if closed := f.Close(); err == nil {
 		err = closed
 	}
-	if _, disk := errors.AsType[*fs.PathError](err); disk {
+	if isDisk(err) {
 		return fmt.Errorf("write the cache: %w", plain(err))
 	}
 	return err
@@ -122,13 +123,18 @@ func (r *repository) fetchFrom(ctx context.Context, d v1.Descriptor, have int64,
 	return n, err
 }
 
+// isDisk reports whether it was the disk that failed, and not the network.
+func isDisk(err error) bool {
+	return errors.As(err, new(*fs.PathError)) || errors.As(err, new(*statedir.NoSpaceError))
+}
+
 // passing tells whether a transfer that broke off with err is worth another
 // try.
 func passing(err error) bool {
 	if e, ok := errors.AsType[*statusError](err); ok {
 		return e.code >= 500 || e.code == http.StatusRequestTimeout
 	}
-	if _, disk := errors.AsType[*fs.PathError](err); disk {
+	if isDisk(err) {
 		return false
 	}
 	_, denied := errors.AsType[*AccessError](err)

@@ -56,6 +56,7 @@ func (e *NotFoundError) Error() string { return fmt.Sprintf("no image is called 
 // Store is the images of one state tree.
 type Store struct {
 	Version string // banger's, for manifests
+	Limits  Limits // of what images are made of; 0 is none
 
 	tree    statedir.Tree
 	blobs   statedir.Tree // what was fetched from registries

@@ -13,6 +13,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"banger/internal/format/rootfs"
+	"banger/internal/statedir"
 )
 
 // layer is one layer of an image. It is read twice. Decompressing anything but
@@ -24,14 +25,14 @@ type layer struct {
 	diffID v1.Hash
 	open   func(context.Context) (part, error)
 
-	kept     *os.File
+	kept     *roomyFile
 	unpacked int64 // the size decompressed, once it was read and found right
 	checked  bool
 }
 
 // source makes the layers' root filesystem a source. What is kept meanwhile is
 // in dir.
-func (i *ociImage) source(ctx context.Context, dir string, progress Progress) *source {
+func (i *ociImage) source(ctx context.Context, dir string, limits Limits, progress Progress) *source {
 	unpack, write := newMeter(progress, "unpack", 0), newMeter(progress, "write", 0)
 	if i.fetched {
 		unpack = &meter{} // the fetching is what is told of
@@ -51,7 +52,7 @@ func (i *ociImage) source(ctx context.Context, dir string, progress Progress) *s
 	return &source{
 		entries: func(yield func(*tar.Header, io.Reader) error) error {
 			defer i.close()
-			return rootfs.Merge(ctx, list)(yield)
+			return rootfs.Merge(ctx, list, limits.unpacked())(yield)
 		},
 		digest: func() string { return i.digest },
 		seed:   i.diffIDs,
@@ -66,6 +67,16 @@ func (i *ociImage) diffIDs() string {
 		ids = append(ids, l.diffID.String())
 	}
 	return strings.Join(ids, " ")
+}
+
+// checkRoom checks that there is room in dir for what the layers take at the
+// least.
+func (i *ociImage) checkRoom(dir string) error {
+	var total int64
+	for _, l := range i.layers {
+		total += l.size
+	}
+	return statedir.CheckSpace(dir, total)
 }
 
 func (i *ociImage) close() {
@@ -108,7 +119,7 @@ type firstReading struct {
 	packed io.Closer
 	sum    hash.Hash
 	size   int64
-	keep   *os.File
+	keep   *roomyFile
 }
 
 func (r *firstReading) Read(p []byte) (int, error) {
@@ -172,7 +183,7 @@ type secondReading struct {
 func (r *secondReading) Close() error { return errors.Join(r.plain.Close(), r.packed.Close()) }
 
 // unnamed makes a file that is gone when it is closed, also by a crash.
-func unnamed(dir string) (*os.File, error) {
+func unnamed(dir string) (*roomyFile, error) {
 	f, err := os.CreateTemp(dir, "layer-")
 	if err != nil {
 		return nil, plain(err)
@@ -181,5 +192,5 @@ func unnamed(dir string) (*os.File, error) {
 		f.Close()
 		return nil, plain(err)
 	}
-	return f, nil
+	return newRoomyFile(f, dir), nil
 }

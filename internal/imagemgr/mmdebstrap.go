@@ -50,7 +50,7 @@ func openMmdebstrap(ctx context.Context, o PullOptions) (*source, error) {
 		return nil, err
 	}
 	out := &output{File: read}
-	src := tarSource(ctx, out, newMeter(o.Progress, "read", 0))
+	src := tarSource(ctx, out, newMeter(o.Progress, "read", 0), o.Limits)
 	consume := src.entries
 	src.entries = func(yield func(*tar.Header, io.Reader) error) error {
 		defer write.Close()

@@ -112,6 +112,9 @@ func readConfig(data []byte, layers int) (*v1.ConfigFile, error) {
 
 // readBlob returns a configuration, which is a blob as layers are.
 func readBlob(ctx context.Context, from blobs, d v1.Descriptor) ([]byte, error) {
+	if d.Size > maxJSON {
+		return nil, fmt.Errorf("%d bytes are too many", d.Size)
+	}
 	p, err := from.open(ctx, d)
 	if err != nil {
 		return nil, err

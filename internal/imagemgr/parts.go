@@ -17,8 +17,15 @@ import (
 	"banger/internal/format/rootfs"
 )
 
-// maxJSON bounds manifests and configurations, which are held in memory.
-const maxJSON = 8 << 20
+const (
+	// maxJSON bounds manifests and configurations, which are held in memory: as
+	// registries do that follow the reference implementation.
+	maxJSON = 4 << 20
+	// maxParts is how many files an archive of an image may have.
+	maxParts = 1 << 16
+	// maxPartName is the longest name of one that is looked for.
+	maxPartName = 4095
+)
 
 // part is a file of an OCI image: a blob, or what tells of the blobs.
 type part struct {
@@ -95,6 +102,12 @@ func (a *archiveParts) index(ctx context.Context) error {
 			return errors.New("it is not a tar")
 		case ctx.Err() != nil:
 			return ctx.Err()
+		}
+		if len(hdr.Name) > maxPartName || len(hdr.Linkname) > maxPartName {
+			continue // no part of an image
+		}
+		if len(a.at)+len(a.links) >= maxParts {
+			return fmt.Errorf("it has more than %d files", maxParts)
 		}
 		name := path.Clean(hdr.Name)
 		switch hdr.Typeflag {

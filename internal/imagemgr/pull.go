@@ -18,6 +18,7 @@ type PullOptions struct {
 	Recorded  string    // recorded in place of Source, where not ""
 	Stdin     io.Reader // what "-" means
 	Replace   bool      // an image of that name gives way
+	Limits    Limits
 	Progress  Progress
 }
 
@@ -39,9 +40,10 @@ func (s *Store) Pull(ctx context.Context, o PullOptions) (Image, error) {
 	var end func()
 	o.Progress, end = o.Progress.guard()
 	defer end()
+	o.Limits = s.within(o.Limits)
 	i, err := s.pull(ctx, o)
 	if err != nil {
-		return Image{}, fmt.Errorf("pull %s: %w", o.Source, err)
+		return Image{}, fmt.Errorf("pull %s: %w", o.Source, limitError(err))
 	}
 	return i, nil
 }
@@ -60,15 +62,15 @@ func (s *Store) pull(ctx context.Context, o PullOptions) (Image, error) {
 	if i.Source == "" {
 		i.Source = o.Source.String()
 	}
-	return s.make(ctx, stage, src, o.Replace, i)
+	return s.make(ctx, stage, src, o.Limits, o.Replace, i)
 }
 
 // make makes the staged image of a source, completes its manifest and gives it
 // its name.
-func (s *Store) make(ctx context.Context, stage *statedir.Stage, src *source, replace bool, i Image) (Image, error) {
+func (s *Store) make(ctx context.Context, stage *statedir.Stage, src *source, limits Limits, replace bool, i Image) (Image, error) {
 	found := &inspector{}
 	src.entries = found.watch(src.entries)
-	file, err := writeRootfs(ctx, stage.Path(statedir.Rootfs), src)
+	file, err := writeRootfs(ctx, stage.Path(statedir.Rootfs), src, limits)
 	if err != nil {
 		return Image{}, err
 	}

@@ -154,12 +154,17 @@ func copyRange(ctx context.Context, dst, src *os.File, start, end int64) error {
 			return err
 		}
 	}
-	const step = 64 << 20
+	const step = 16 << 20
+	room := &statedir.Room{Dir: filepath.Dir(dst.Name())}
 	for at := start; at < end; at += step {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if _, err := io.CopyN(dst, src, min(step, end-at)); err != nil {
+		n := min(step, end-at)
+		if err := room.Take(n); err != nil {
+			return err
+		}
+		if _, err := io.CopyN(dst, src, n); err != nil {
 			return err
 		}
 	}

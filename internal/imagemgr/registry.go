@@ -19,6 +19,9 @@ import (
 	"banger/internal/statedir"
 )
 
+// maxManifests is how many manifests are read of one image.
+const maxManifests = 32
+
 // repository is one in an OCI registry, as the OCI distribution
 // specification describes it.
 type repository struct {
@@ -74,9 +77,15 @@ func (r *repository) manifest(ctx context.Context, id string, kind types.MediaTy
 		return v1.Descriptor{}, err
 	}
 	defer resp.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxJSON))
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxJSON+1))
 	if err != nil {
-		return v1.Descriptor{}, err
+		return v1.Descriptor{}, explain(r.repo, err)
+	}
+	if len(raw) > maxJSON {
+		return v1.Descriptor{}, fmt.Errorf("the manifest %s has more than %d MiB", id, maxJSON>>20)
+	}
+	if len(r.known) >= maxManifests {
+		return v1.Descriptor{}, fmt.Errorf("it leads to more than %d manifests", maxManifests)
 	}
 	d := v1.Descriptor{Digest: hashOf(raw), MediaType: types.MediaType(resp.Header.Get("Content-Type"))}
 	if strings.HasPrefix(id, "sha256:") && id != d.Digest.String() {
@@ -97,16 +106,8 @@ func accepted(kind types.MediaType) string {
 	}, ", ")
 }
 
-// read returns a manifest or a configuration.
+// read returns a manifest.
 func (r *repository) read(ctx context.Context, d v1.Descriptor) ([]byte, error) {
-	if d.MediaType.IsConfig() {
-		p, err := r.open(ctx, d)
-		if err != nil {
-			return nil, err
-		}
-		defer p.Close()
-		return io.ReadAll(io.LimitReader(p, maxJSON))
-	}
 	if _, ok := r.known[d.Digest]; !ok {
 		if _, err := r.manifest(ctx, d.Digest.String(), d.MediaType); err != nil {
 			return nil, err

@@ -21,7 +21,15 @@ func (s *Store) open(ctx context.Context, o PullOptions, dir string) (*source, e
 	if err != nil {
 		return nil, err
 	}
-	return i.source(ctx, dir, o.Progress), nil
+	err = o.Limits.checkLayers(i.layers)
+	if err == nil {
+		err = i.checkRoom(dir)
+	}
+	if err != nil {
+		i.close()
+		return nil, err
+	}
+	return i.source(ctx, dir, o.Limits, o.Progress), nil
 }
 
 func (s *Store) openImage(ctx context.Context, o PullOptions) (*ociImage, error) {

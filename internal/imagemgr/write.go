@@ -25,13 +25,13 @@ type written struct {
 
 // writeRootfs makes a file system of a source at path, flushes it and hashes
 // it.
-func writeRootfs(ctx context.Context, path string, src *source) (written, error) {
+func writeRootfs(ctx context.Context, path string, src *source, limits Limits) (written, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return written{}, plain(err)
 	}
 	defer f.Close()
-	w, err := ext4.NewWriter(f, ext4.Options{})
+	w, err := ext4.NewWriter(newRoomyFile(f, filepath.Dir(path)), ext4.Options{Limit: limits.Size})
 	if err != nil {
 		return written{}, writeError(path, err)
 	}

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // archive reads one tar.
 type archive struct {
 	src      io.Reader
-	relative bool   // absolute names are refused, not taken as the root's
+	relative bool // absolute names are refused, not taken as the root's
+	budget   *budget
 	entries  int    // how many were seen
 	last     string // the newest of them
 	marked   bool   // the end mark was there
@@ -44,6 +46,9 @@ func (a *archive) each(visit func(*tar.Header, io.Reader) error) error {
 		}
 		a.last = hdr.Name
 		a.entries++
+		if err := a.budget.spendEntry(hdr); err != nil {
+			return err
+		}
 		content := &entry{archive: a, tr: tr}
 		err = clean(hdr, a.relative)
 		if err == nil {
@@ -71,6 +76,9 @@ func (a *archive) Read(p []byte) (int, error) {
 	n, err := a.src.Read(p)
 	a.at += int64(n)
 	a.tail.add(p[:n])
+	if err := a.budget.spendBytes(int64(n)); err != nil {
+		return 0, err
+	}
 	return n, err
 }
 
@@ -125,6 +133,14 @@ func (e *entry) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// isSparse reports whether the content has holes that the archive does not.
+func isSparse(hdr *tar.Header) bool {
+	return hdr.Typeflag == tar.TypeGNUSparse || hdr.PAXRecords["GNU.sparse.major"] != "" || hdr.PAXRecords["GNU.sparse.map"] != ""
+}
+
+// isXattr reports whether a PAX record is an extended attribute.
+func isXattr(key string) bool { return strings.HasPrefix(key, "SCHILY.xattr.") }
 
 // clean brings a header into the form that a Stream promises.
 func clean(hdr *tar.Header, relative bool) error {

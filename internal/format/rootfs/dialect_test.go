@@ -81,7 +81,7 @@ func TestDialects(t *testing.T) {
 		{"a contiguous file", [][]byte{retyped(t, tar.TypeCont, aFile("c", "z")), zeros}, []string{"0 c = z"}},
 	} {
 		got, err := listing(func(yield func(*tar.Header, io.Reader) error) error {
-			return FromTar(context.Background(), bytes.NewReader(bytes.Join(c.parts, nil)))(func(h *tar.Header, r io.Reader) error {
+			return FromTar(context.Background(), bytes.NewReader(bytes.Join(c.parts, nil)), Limits{})(func(h *tar.Header, r io.Reader) error {
 				if h.Typeflag == tar.TypeDir {
 					r = noContent
 				}
@@ -106,7 +106,7 @@ func TestEmptyLayers(t *testing.T) {
 	for _, data := range [][]byte{nil, make([]byte, 2*blockSize), compressed(t, nil, "gzip")} {
 		if got, err := listing(Merge(context.Background(), []Layer{
 			{Name: "a", Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }},
-		})); err != nil || !slices.Equal(got, []string{"5 ."}) {
+		}, Limits{})); err != nil || !slices.Equal(got, []string{"5 ."}) {
 			t.Errorf("%d bytes: %q, %v", len(data), got, err)
 		}
 	}

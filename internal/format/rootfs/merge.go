@@ -23,18 +23,23 @@ const (
 // the mode 0755 and the time 0.
 //
 // Layers are read twice, both times to their end: once to learn what wins and
-// once for the content, so that nothing hidden is ever written.
-func Merge(ctx context.Context, layers []Layer) Stream {
+// once for the content, so that nothing hidden is ever written. The error is a
+// *LimitError where they hold more than they may.
+func Merge(ctx context.Context, layers []Layer, limits Limits) Stream {
 	return func(yield func(*tar.Header, io.Reader) error) error {
-		t, err := scan(ctx, layers)
+		if limits.Layers > 0 && len(layers) > limits.Layers {
+			return &LimitError{"layers", int64(limits.Layers)}
+		}
+		t, err := scan(ctx, layers, &budget{limits: limits})
 		if err != nil {
 			return err
 		}
 		if err := t.root.yieldDirs(yield); err != nil {
 			return err
 		}
+		again := &budget{limits: limits} // the layers might be others now
 		for i, l := range layers {
-			if err := t.yieldFiles(ctx, l, t.files[i], yield); err != nil {
+			if err := t.yieldFiles(ctx, l, again, t.files[i], yield); err != nil {
 				return err
 			}
 		}
@@ -43,7 +48,7 @@ func Merge(ctx context.Context, layers []Layer) Stream {
 }
 
 // scan reads all layers, several at a time, and applies them in order.
-func scan(ctx context.Context, layers []Layer) (*tree, error) {
+func scan(ctx context.Context, layers []Layer, b *budget) (*tree, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(scanners + 1)
 	lists := make([]chan []record, len(layers))
@@ -61,7 +66,7 @@ func scan(ctx context.Context, layers []Layer) (*tree, error) {
 		return nil
 	})
 	for i, l := range layers {
-		group.Go(func() error { return l.list(ctx, lists[i]) })
+		group.Go(func() error { return l.list(ctx, b, lists[i]) })
 	}
 	return t, group.Wait()
 }
@@ -86,7 +91,7 @@ func (t *tree) applyAll(ctx context.Context, list <-chan []record) error {
 }
 
 // list sends what a layer holds, and closes the channel if that was all.
-func (l Layer) list(ctx context.Context, to chan<- []record) error {
+func (l Layer) list(ctx context.Context, b *budget, to chan<- []record) error {
 	src, err := l.open(ctx)
 	if err != nil {
 		return l.fault(err)
@@ -102,7 +107,7 @@ func (l Layer) list(ctx context.Context, to chan<- []record) error {
 			return ctx.Err()
 		}
 	}
-	a := &archive{src: src}
+	a := &archive{src: src, budget: b}
 	err = a.each(func(hdr *tar.Header, _ io.Reader) error {
 		records = append(records, newRecord(hdr))
 		if len(records) < batch {
@@ -121,10 +126,10 @@ func (l Layer) list(ctx context.Context, to chan<- []record) error {
 }
 
 // yieldFiles yields what the layer's entries still stand for.
-func (t *tree) yieldFiles(ctx context.Context, l Layer, files []*file, yield func(*tar.Header, io.Reader) error) error {
+func (t *tree) yieldFiles(ctx context.Context, l Layer, b *budget, files []*file, yield func(*tar.Header, io.Reader) error) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	a := &archive{src: readAhead(ctx, func() (io.ReadCloser, error) { return l.open(ctx) })}
+	a := &archive{src: readAhead(ctx, func() (io.ReadCloser, error) { return l.open(ctx) }), budget: b}
 	var fromYield error
 	err := a.each(func(hdr *tar.Header, content io.Reader) error {
 		if a.entries > len(files) {

@@ -167,7 +167,7 @@ func TestMerge(t *testing.T) {
 			map[string]string{"a": `0 "1"`}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			got, err := snapshot(t, Merge(t.Context(), layersOf(t, c.layers)))
+			got, err := snapshot(t, Merge(t.Context(), layersOf(t, c.layers), Limits{}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -189,7 +189,7 @@ func TestMergeRelistedDirectory(t *testing.T) {
 	upper := aDir("d")
 	upper.Mode, upper.Uid, upper.ModTime = 0o1777, 7, time.Unix(5, 0)
 	upper.PAXRecords = map[string]string{"SCHILY.xattr.user.x": "1"}
-	got, err := snapshot(t, Merge(t.Context(), layersOf(t, [][]item{{aDir("d"), aFile("d/a", "1")}, {upper}})))
+	got, err := snapshot(t, Merge(t.Context(), layersOf(t, [][]item{{aDir("d"), aFile("d/a", "1")}, {upper}}), Limits{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestMergeRefuses(t *testing.T) {
 		{"link to a directory", [][]item{{aDir("b"), aLink(tar.TypeLink, "a", "b")}}, `there is no file "b"`},
 		{"loop", [][]item{{aLink(tar.TypeSymlink, "a", "a"), aFile("a/b", "")}}, "too many symbolic links"},
 	} {
-		_, err := snapshot(t, Merge(t.Context(), layersOf(t, c.layers)))
+		_, err := snapshot(t, Merge(t.Context(), layersOf(t, c.layers), Limits{}))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", c.what, err, c.want)
 		}
@@ -224,7 +224,7 @@ func TestMergeNamesTheLayer(t *testing.T) {
 		"not there": func() (io.ReadCloser, error) { return nil, errors.New("no such blob") },
 	} {
 		bad := append(slices.Clone(good), Layer{Name: "third", Open: open})
-		if _, err := snapshot(t, Merge(t.Context(), bad)); err == nil || !strings.HasPrefix(err.Error(), "layer third: ") {
+		if _, err := snapshot(t, Merge(t.Context(), bad, Limits{})); err == nil || !strings.HasPrefix(err.Error(), "layer third: ") {
 			t.Errorf("%s: error %v", what, err)
 		}
 	}
@@ -233,10 +233,10 @@ func TestMergeNamesTheLayer(t *testing.T) {
 func TestMergeHeedsItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	layers := layersOf(t, [][]item{{aFile("a", "1")}, {aFile("b", "2")}})
-	if _, err := snapshot(t, Merge(ctx, layers)); err != nil {
+	if _, err := snapshot(t, Merge(ctx, layers, Limits{})); err != nil {
 		t.Fatal(err)
 	}
-	err := Merge(ctx, layers)(func(hdr *tar.Header, _ io.Reader) error {
+	err := Merge(ctx, layers, Limits{})(func(hdr *tar.Header, _ io.Reader) error {
 		if hdr.Name == "a" {
 			cancel()
 		}
@@ -245,7 +245,7 @@ func TestMergeHeedsItsContext(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled while writing: %v", err)
 	}
-	if _, err := snapshot(t, Merge(ctx, layers)); !errors.Is(err, context.Canceled) {
+	if _, err := snapshot(t, Merge(ctx, layers, Limits{})); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled before: %v", err)
 	}
 }
@@ -261,7 +261,7 @@ func TestMergeManyLayers(t *testing.T) {
 		}
 		layers = append(layers, append(items, aFile(fmt.Sprintf("l%d", i), "")))
 	}
-	got, err := snapshot(t, Merge(t.Context(), layersOf(t, layers)))
+	got, err := snapshot(t, Merge(t.Context(), layersOf(t, layers), Limits{}))
 	if err != nil {
 		t.Fatal(err)
 	}

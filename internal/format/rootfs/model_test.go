@@ -181,7 +181,7 @@ func FuzzMerge(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		layers := layersFrom(data)
 		want, wantErr := play(layers)
-		got, err := snapshot(t, Merge(t.Context(), layersOf(t, layers)))
+		got, err := snapshot(t, Merge(t.Context(), layersOf(t, layers), Limits{}))
 		if (err == nil) != (wantErr == nil) {
 			t.Fatalf("got error %v, the model %v", err, wantErr)
 		}

@@ -14,13 +14,14 @@ import (
 // targets, and an archive without its end mark, which has been cut off; one
 // block of zeros is a mark. A good
 // one it reads to the very end, so that a hashing r sees every byte. Where the
-// Stream ends with an error, r may still be in use for a moment.
-func FromTar(ctx context.Context, r io.Reader) Stream {
+// Stream ends with an error, r may still be in use for a moment. The error is a
+// *LimitError where the tar holds more than it may.
+func FromTar(ctx context.Context, r io.Reader, limits Limits) Stream {
 	return func(yield func(*tar.Header, io.Reader) error) error {
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
 		open := func() (io.ReadCloser, error) { return Decompress(r) }
-		a, links := &archive{src: readAhead(ctx, open), relative: true}, symlinks{}
+		a, links := &archive{src: readAhead(ctx, open), relative: true, budget: &budget{limits: limits}}, symlinks{}
 		err := a.each(func(hdr *tar.Header, content io.Reader) error {
 			if err := links.place(hdr); err != nil {
 				return err

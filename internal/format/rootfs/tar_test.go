@@ -77,7 +77,7 @@ func listing(s Stream) (lines []string, err error) {
 }
 
 func fromTar(data []byte) Stream {
-	return FromTar(context.Background(), bytes.NewReader(data))
+	return FromTar(context.Background(), bytes.NewReader(data), Limits{})
 }
 
 func TestFromTarCleansAndResolves(t *testing.T) {
@@ -166,7 +166,7 @@ func TestFromTarDecompressesAndReadsAll(t *testing.T) {
 	for _, format := range []string{"plain", "gzip", "zstd", "xz"} {
 		data := compressed(t, plain, format)
 		sum := sha256.New()
-		got, err := listing(FromTar(context.Background(), io.TeeReader(bytes.NewReader(data), sum)))
+		got, err := listing(FromTar(context.Background(), io.TeeReader(bytes.NewReader(data), sum), Limits{}))
 		if err != nil || len(got) != 1 || got[0] != "0 big = "+body {
 			t.Errorf("%s: %d entries, %v", format, len(got), err)
 		}
@@ -295,7 +295,7 @@ func TestFromTarHeedsItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- FromTar(ctx, r)(func(*tar.Header, io.Reader) error { return nil })
+		done <- FromTar(ctx, r, Limits{})(func(*tar.Header, io.Reader) error { return nil })
 	}()
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
