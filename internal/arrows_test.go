@@ -38,7 +38,7 @@ var allowed = map[string][]string{
 		"internal/agentapi", "internal/initramfs", "internal/kernel", "internal/logfile", "internal/ports", "internal/process", "internal/statedir",
 		"internal/usernet", "internal/usernet/policy", "internal/vm", "internal/vmm",
 	},
-	"internal/agent":    {"internal/agentapi", "internal/vm"},
+	"internal/agent":    {"internal/agentapi", "internal/format/tarfile", "internal/vm"},
 	"internal/vm":       {"internal/format/vmdisk", "internal/ports", "internal/process", "internal/ref", "internal/statedir", "internal/usernet/policy", "internal/vmm"},
 	"internal/vmm":      {},
 	"internal/vmm/kvm":  {},
@@ -55,7 +55,7 @@ var allowed = map[string][]string{
 	"internal/initramfs":      {"internal/agentapi", "internal/format/cpio", "internal/format/modules"},
 	"internal/imagemgr": {
 		"internal/format/bundle", "internal/catalog", "internal/format/ext4", "internal/fetch", "internal/imagecat", "internal/process",
-		"internal/ref", "internal/format/rootfs", "internal/statedir",
+		"internal/ref", "internal/format/rootfs", "internal/statedir", "internal/format/tarfile",
 	},
 	"internal/kernel": {
 		"internal/format/bundle", "internal/catalog", "internal/format/ext4", "internal/fetch", "internal/kernelcat", "internal/format/modules",
@@ -79,7 +79,7 @@ var allowed = map[string][]string{
 		"internal/agentapi", "internal/guest/console", "internal/guest/control", "internal/guest/initsys",
 		"internal/guest/power", "internal/guest/reach", "internal/guest/roottar", "internal/guest/sshd",
 	},
-	"internal/guest/roottar":  {"internal/agentapi", "internal/guest/dm", "internal/guest/identity"},
+	"internal/guest/roottar":  {"internal/agentapi", "internal/format/tarfile", "internal/guest/dm", "internal/guest/identity"},
 	"internal/guest/sshd":     {"internal/agentapi", "internal/guest/account", "internal/guest/terminal", "internal/guest/untar"},
 	"internal/guest/power":    {"internal/agentapi", "internal/guest/console"},
 	"internal/guest/console":  {"internal/agentapi"},
@@ -91,11 +91,12 @@ var allowed = map[string][]string{
 	"internal/guest/dm":       {},
 	"internal/guest/account":  {},
 	"internal/guest/terminal": {},
-	"internal/guest/untar":    {},
+	"internal/guest/untar":    {"internal/format/tarfile"},
 
 	// At the bottom: these import nothing of banger's.
-	"internal/format/rootfs":            {"internal/format/xz"},
-	"internal/format/ext4":              {},
+	"internal/format/rootfs":            {"internal/format/tarfile", "internal/format/xz"},
+	"internal/format/ext4":              {"internal/format/tarfile"},
+	"internal/format/tarfile":           {},
 	"internal/format/bundle":            {},
 	"internal/format/cpio":              {},
 	"internal/fetch":                    {},
@@ -113,7 +114,7 @@ var allowed = map[string][]string{
 }
 
 // pure packages know neither processes nor HTTP, in any of their imports.
-var pure = []string{"internal/ref", "internal/format/bundle", "internal/format/cpio", "internal/format/modules", "internal/format/xz", "internal/format/rootfs", "internal/format/ext4", "internal/format/vmdisk", "internal/agentapi", "internal/size", "internal/usernet/policy"}
+var pure = []string{"internal/ref", "internal/format/bundle", "internal/format/cpio", "internal/format/modules", "internal/format/xz", "internal/format/rootfs", "internal/format/tarfile", "internal/format/ext4", "internal/format/vmdisk", "internal/agentapi", "internal/size", "internal/usernet/policy"}
 
 // faces are what users see of banger. They alone know of the modules in facesOnly.
 var (

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"banger/internal/agentapi"
+	"banger/internal/format/tarfile"
 )
 
 // File is a file or directory to copy.
@@ -49,7 +51,7 @@ func (c *Client) CopyFile(ctx context.Context, file, target string) error {
 	}
 	target = path.Clean(target)
 	return c.copy(ctx, filepath.Dir(file), path.Dir(target), func(root *os.Root, w io.Writer) error {
-		tw := tar.NewWriter(w)
+		tw := tarfile.NewWriter(w)
 		if err := packOne(root, filepath.Base(file), path.Base(target), tw); err != nil {
 			return err
 		}
@@ -117,7 +119,7 @@ func (c *Client) serve(ctx context.Context, start request, streams Streams) erro
 
 // pack writes files as a tar; those below root where they do not say otherwise.
 func pack(root *os.Root, files []File, w io.Writer) error {
-	tw := tar.NewWriter(w)
+	tw := tarfile.NewWriter(w)
 	for _, f := range files {
 		err := packFile(root, f, tw)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
@@ -130,7 +132,7 @@ func pack(root *os.Root, files []File, w io.Writer) error {
 	return tw.Close()
 }
 
-func packFile(root *os.Root, f File, tw *tar.Writer) error {
+func packFile(root *os.Root, f File, tw *tarfile.Writer) error {
 	name := path.Clean(f.Name)
 	switch {
 	case f.Content != nil:
@@ -146,17 +148,13 @@ func packFile(root *os.Root, f File, tw *tar.Writer) error {
 	return packOne(dir, filepath.Base(f.From), name, tw)
 }
 
-func packBytes(name string, content []byte, tw *tar.Writer) error {
+func packBytes(name string, content []byte, tw *tarfile.Writer) error {
 	header := tar.Header{Typeflag: tar.TypeReg, Name: name, Size: int64(len(content)), Mode: 0o644, ModTime: time.Now()}
-	if err := tw.WriteHeader(&header); err != nil {
-		return err
-	}
-	_, err := tw.Write(content)
-	return err
+	return tw.Add(&header, bytes.NewReader(content))
 }
 
 // packOne writes the file name under another one.
-func packOne(root *os.Root, name, as string, tw *tar.Writer) error {
+func packOne(root *os.Root, name, as string, tw *tarfile.Writer) error {
 	local := filepath.FromSlash(name)
 	info, err := root.Lstat(local)
 	if err != nil {
@@ -179,23 +177,27 @@ func packOne(root *os.Root, name, as string, tw *tar.Writer) error {
 	if info.IsDir() {
 		header.Name += "/"
 	}
-	if err := tw.WriteHeader(header); err != nil || !info.Mode().IsRegular() {
-		return err
+	if !info.Mode().IsRegular() {
+		return tw.Add(header, nil)
 	}
-	return packContent(root, local, info.Size(), tw)
+	return packContent(root, local, header, tw)
 }
 
 // packContent copies a file of the size that its header says, though it may
 // grow or shrink meanwhile.
-func packContent(root *os.Root, name string, size int64, w io.Writer) error {
+func packContent(root *os.Root, name string, header *tar.Header, tw *tarfile.Writer) error {
 	f, err := root.Open(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	n, err := io.CopyN(w, f, size)
-	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s shrank from %d to %d bytes while it was read", name, size, n)
+	content, err := tarfile.Open(f, header.Size)
+	if err != nil {
+		return err
+	}
+	err = tw.Add(header, content)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%s shrank from %d bytes while it was read", name, header.Size)
 	}
 	return err
 }

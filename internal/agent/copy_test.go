@@ -55,3 +55,23 @@ func TestPack(t *testing.T) {
 		t.Error("a name led out of the directory")
 	}
 }
+
+// As zeros it would be 4 TiB.
+func TestPackSparse(t *testing.T) {
+	dir := t.TempDir()
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "disk"), []byte("word"), 0o600), os.Truncate(filepath.Join(dir, "disk"), 4<<40)); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	var out bytes.Buffer
+	if err := pack(root, []File{{Name: "disk"}}, &out); err != nil || out.Len() > 1<<20 {
+		t.Fatalf("%d bytes, %v", out.Len(), err)
+	}
+	if h, err := tar.NewReader(&out).Next(); err != nil || h.Size != 4<<40 {
+		t.Errorf("%+v, %v", h, err)
+	}
+}

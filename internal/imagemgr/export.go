@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"banger/internal/format/ext4"
+	"banger/internal/format/tarfile"
 )
 
 // The formats that an image can be given away in.
@@ -110,17 +111,13 @@ func writeTar(ctx context.Context, w io.Writer, src *os.File) error {
 	if err != nil {
 		return fmt.Errorf("its file system %w", err)
 	}
-	buffered := bufio.NewWriterSize(w, 1<<20)
-	out := tar.NewWriter(buffered)
+	buffered := bufio.NewWriterSize(interruptibleWriter{ctx, w}, 1<<20)
+	out := tarfile.NewWriter(buffered)
 	err = files.Walk(func(h *tar.Header, content io.Reader) error {
 		if h.Typeflag == tar.TypeDir {
 			h.Name = strings.TrimSuffix(h.Name, "/") + "/"
 		}
-		if err := out.WriteHeader(h); err != nil || h.Typeflag != tar.TypeReg {
-			return err
-		}
-		_, err := io.Copy(out, interruptible{ctx, content})
-		return err
+		return out.Add(h, content)
 	})
 	if err == nil {
 		err = out.Close()
@@ -129,4 +126,17 @@ func writeTar(ctx context.Context, w io.Writer, src *os.File) error {
 		err = buffered.Flush()
 	}
 	return err
+}
+
+// interruptibleWriter is a writer that ends with its context.
+type interruptibleWriter struct {
+	ctx context.Context
+	io.Writer
+}
+
+func (w interruptibleWriter) Write(p []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.Writer.Write(p)
 }

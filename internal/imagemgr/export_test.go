@@ -1,6 +1,7 @@
 package imagemgr
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
@@ -8,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"banger/internal/format/tarfile"
 
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -112,5 +115,58 @@ func TestExportFails(t *testing.T) {
 	}
 	if entries, _ := os.ReadDir(dir); len(entries) > 0 {
 		t.Errorf("left %v", entries)
+	}
+}
+
+// A file of holes costs nothing on its way into an image and out of it, in any
+// format; as zeros it would be 4 TiB.
+func TestSparseFilesStaySparse(t *testing.T) {
+	const size = 4 << 40
+	dir := t.TempDir()
+	f, err := os.OpenFile(filepath.Join(dir, "lastlog"), os.O_RDWR|os.O_CREATE, 0o755) // which is looked into
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Truncate(size); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte("word"), size-1000); err != nil {
+		t.Fatal(err)
+	}
+	content, err := tarfile.Open(f, size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	w := tarfile.NewWriter(&packed)
+	if err := errors.Join(w.Add(&tar.Header{Name: "lastlog", Typeflag: tar.TypeReg, Mode: 0o755, Size: size}, content), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s := testStore(t)
+	if _, err := pull(t.Context(), s, "tar:-", "first", &packed); err != nil {
+		t.Fatal(err)
+	}
+	want := exported(t, s, "first")
+	if len(want) > 100_000 {
+		t.Fatalf("the tar has %d bytes", len(want))
+	}
+	for _, format := range []string{FormatExt4, FormatTar, FormatOCI} {
+		path, again := filepath.Join(dir, format), "again-"+format
+		if err := s.Export(t.Context(), ExportOptions{Name: "first", Format: format, Path: path}); err != nil {
+			t.Fatal(format, err)
+		}
+		if format == FormatExt4 {
+			_, err = s.Register(t.Context(), RegisterOptions{Name: again, Rootfs: path})
+		} else {
+			_, err = pull(t.Context(), s, format+":"+path, again, nil)
+		}
+		if err != nil {
+			t.Fatal(format, err)
+		}
+		fsck(t, s.Rootfs(again))
+		if !bytes.Equal(exported(t, s, again), want) {
+			t.Errorf("%s: other files", format)
+		}
 	}
 }

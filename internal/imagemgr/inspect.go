@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"banger/internal/format/rootfs"
+	"banger/internal/format/tarfile"
 )
 
 // inspector looks at entries as they pass: what distribution they are of, and
@@ -41,13 +42,27 @@ func (i *inspector) watch(entries rootfs.Stream) rootfs.Stream {
 			if err := look(hdr.Name); err != nil {
 				return err
 			}
-			return yield(hdr, i.head)
+			return yield(hdr, peeked{i.head, content})
 		})
 		if err == nil && !i.native {
 			err = i.foreign
 		}
 		return err
 	}
+}
+
+// peeked is content of which the head was looked at.
+type peeked struct {
+	*bufio.Reader
+	rest io.Reader
+}
+
+// SkipHole is that of the content, once its head was read.
+func (p peeked) SkipHole(block int64) int64 {
+	if p.Buffered() > 0 {
+		return 0
+	}
+	return tarfile.SkipHole(p.rest, block)
 }
 
 // interest returns what is to be done with an entry, or nil.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"banger/internal/format/ext4"
+	"banger/internal/format/tarfile"
 	"banger/internal/statedir"
 )
 
@@ -117,3 +118,6 @@ func (r interruptible) Read(p []byte) (int, error) {
 	}
 	return r.Reader.Read(p)
 }
+
+// SkipHole is that of the reader.
+func (r interruptible) SkipHole(block int64) int64 { return tarfile.SkipHole(r.Reader, block) }

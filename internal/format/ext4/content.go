@@ -8,11 +8,14 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"banger/internal/format/tarfile"
 )
 
 var zeroBlock [blockSize]byte
 
-// file stores a regular file. Blocks of zeros become holes.
+// file stores a regular file. Blocks of zeros become holes; what is known for
+// one is not even read.
 func (w *Writer) file(h *tar.Header, content io.Reader) (inode, error) {
 	n := inode{mode: modeFile, links: 1, size: h.Size, flags: flagExtents}
 	switch {
@@ -21,7 +24,7 @@ func (w *Writer) file(h *tar.Header, content io.Reader) (inode, error) {
 	case h.Size > maxFileBlocks*blockSize:
 		return n, fmt.Errorf("entry %q is %w", h.Name, ErrTooLarge)
 	}
-	for done := int64(0); done < h.Size; {
+	for done := tarfile.SkipHole(content, blockSize); done < h.Size; done += tarfile.SkipHole(content, blockSize) {
 		data := w.buf[:min(h.Size-done, int64(len(w.buf)))]
 		if _, err := io.ReadFull(content, data); err != nil {
 			if errors.Is(err, io.EOF) {

@@ -4,13 +4,15 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+
+	"banger/internal/format/tarfile"
 )
 
 // span is a run of a file's blocks; a file has holes where no span is.
 type span struct{ logical, start, count uint64 }
 
 // content returns what is in a file.
-func (fs *Reader) content(n diskInode) (io.Reader, error) {
+func (fs *Reader) content(n diskInode) (*tarfile.File, error) {
 	m := &blockMap{fs: fs, end: uint64(n.size+fs.blockSize-1) / uint64(fs.blockSize)}
 	var err error
 	if n.flags&flagExtents != 0 {
@@ -21,7 +23,12 @@ func (fs *Reader) content(n diskInode) (io.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return io.LimitReader(&spanReader{fs: fs, spans: m.spans}, n.size), nil
+	data := make([]tarfile.Range, 0, len(m.spans))
+	for _, s := range m.spans {
+		offset := int64(s.logical) * fs.blockSize
+		data = append(data, tarfile.Range{Offset: offset, Length: min(int64(s.count)*fs.blockSize, n.size-offset)})
+	}
+	return tarfile.NewFile(n.size, data, &spanReader{fs: fs, spans: m.spans})
 }
 
 // blockMap collects a file's spans, in order.
@@ -153,34 +160,24 @@ func (fs *Reader) block(number uint64) ([]byte, error) {
 	return data, fs.readAt(data, int64(number)*fs.blockSize)
 }
 
-// spanReader reads spans, and zeros in between and without end behind them.
+// spanReader reads what is in spans, one behind the other.
 type spanReader struct {
 	fs    *Reader
 	spans []span
-	at    int64
+	at    int64 // in the first span
 }
 
 func (r *spanReader) Read(p []byte) (int, error) {
-	size := r.fs.blockSize
-	for len(r.spans) > 0 && r.at >= int64(r.spans[0].logical+r.spans[0].count)*size {
-		r.spans = r.spans[1:]
-	}
 	if len(r.spans) == 0 {
-		clear(p)
-		r.at += int64(len(p))
-		return len(p), nil
+		return 0, io.EOF
 	}
-	s := r.spans[0]
-	begin, end := int64(s.logical)*size, int64(s.logical+s.count)*size
-	if r.at < begin {
-		p = p[:min(int64(len(p)), begin-r.at)]
-		clear(p)
-	} else {
-		p = p[:min(int64(len(p)), end-r.at)]
-		if err := r.fs.readAt(p, int64(s.start)*size+r.at-begin); err != nil {
-			return 0, err
-		}
+	s, size := r.spans[0], r.fs.blockSize
+	p = p[:min(int64(len(p)), int64(s.count)*size-r.at)]
+	if err := r.fs.readAt(p, int64(s.start)*size+r.at); err != nil {
+		return 0, err
 	}
-	r.at += int64(len(p))
+	if r.at += int64(len(p)); r.at == int64(s.count)*size {
+		r.spans, r.at = r.spans[1:], 0
+	}
 	return len(p), nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"banger/internal/format/tarfile"
 )
 
 // archive reads one tar.
@@ -32,7 +34,7 @@ const (
 
 // each calls visit for every entry, cleaned, and reads the source to its end.
 func (a *archive) each(visit func(*tar.Header, io.Reader) error) error {
-	tr := tar.NewReader(struct{ io.Reader }{a})
+	tr := tarfile.NewReader(a)
 	for {
 		hdr, err := tr.Next()
 		if errors.Is(err, io.EOF) || errors.Is(err, tar.ErrHeader) && a.loneZeros() {
@@ -49,13 +51,13 @@ func (a *archive) each(visit func(*tar.Header, io.Reader) error) error {
 		if err := a.budget.spendEntry(hdr); err != nil {
 			return err
 		}
-		content := &entry{archive: a, tr: tr}
+		content := &entry{archive: a, file: tr.File()}
 		err = clean(hdr, a.relative)
 		if err == nil {
 			err = visit(hdr, content)
 		}
-		if err == nil && hdr.PAXRecords["GNU.sparse.major"] == "" && hdr.Typeflag != tar.TypeGNUSparse {
-			_, err = io.Copy(io.Discard, content)
+		if err == nil {
+			err = content.drain(tr)
 		}
 		a.behind = a.at
 		if content.err != nil {
@@ -121,12 +123,12 @@ func (a *archive) explain(err error) error {
 // says more than what its reader makes of it.
 type entry struct {
 	archive *archive
-	tr      *tar.Reader
+	file    *tarfile.File
 	err     error
 }
 
 func (e *entry) Read(p []byte) (int, error) {
-	n, err := e.tr.Read(p)
+	n, err := e.file.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		e.err = e.archive.explain(err)
 		err = e.err
@@ -134,9 +136,15 @@ func (e *entry) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// isSparse reports whether the content has holes that the archive does not.
-func isSparse(hdr *tar.Header) bool {
-	return hdr.Typeflag == tar.TypeGNUSparse || hdr.PAXRecords["GNU.sparse.major"] != "" || hdr.PAXRecords["GNU.sparse.map"] != ""
+// SkipHole is that of the file.
+func (e *entry) SkipHole(block int64) int64 { return e.file.SkipHole(block) }
+
+// drain reads what the archive still has of the content.
+func (e *entry) drain(from *tarfile.Reader) error {
+	if err := from.Drain(); err != nil {
+		e.err = e.archive.explain(err)
+	}
+	return e.err
 }
 
 // isXattr reports whether a PAX record is an extended attribute.
@@ -157,8 +165,8 @@ func clean(hdr *tar.Header, relative bool) error {
 			return fmt.Errorf("entry %s: the link's target has %d bytes, %d are possible", quote(raw), len(hdr.Linkname), maxPath)
 		}
 	case tar.TypeReg, tar.TypeDir, tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
-	case tar.TypeGNUSparse, tar.TypeCont:
-		hdr.Typeflag = tar.TypeReg // holes read as zeros
+	case tar.TypeCont:
+		hdr.Typeflag = tar.TypeReg
 	case gnuDumpDir:
 		hdr.Typeflag, hdr.Size = tar.TypeDir, 0
 	case gnuRest:

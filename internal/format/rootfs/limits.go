@@ -8,7 +8,7 @@ import (
 
 // Limits bound what a source may hold, hidden or not. 0 is no limit.
 type Limits struct {
-	Bytes   int64 // of its tars, decompressed and with the holes of sparse files
+	Bytes   int64 // of its tars, decompressed; the holes of files are free
 	Entries int64 // what is kept in memory of them is bounded too
 	Layers  int
 }
@@ -55,11 +55,6 @@ func (b *budget) spendBytes(n int64) error { return spend(&b.bytes, n, b.limits.
 func (b *budget) spendEntry(hdr *tar.Header) error {
 	if err := spend(&b.entries, 1, b.limits.Entries, "entries"); err != nil {
 		return err
-	}
-	if isSparse(hdr) {
-		if err := b.spendBytes(hdr.Size); err != nil {
-			return err
-		}
 	}
 	_, base := split(hdr.Name)
 	n := len(base)

@@ -20,6 +20,7 @@ import (
 	"syscall"
 
 	"banger/internal/agentapi"
+	"banger/internal/format/tarfile"
 	"banger/internal/guest/identity"
 
 	"golang.org/x/sys/unix"
@@ -36,7 +37,7 @@ func Write(w io.Writer, s agentapi.Settings) error {
 	buffered := bufio.NewWriterSize(w, 256<<10)
 	p := &packer{
 		tree: views.root.path, image: views.image.path, live: "/", settings: s,
-		out: tar.NewWriter(buffered), links: map[uint64]string{},
+		out: tarfile.NewWriter(buffered), links: map[uint64]string{},
 	}
 	if err := p.dir("."); err != nil {
 		return err
@@ -53,7 +54,7 @@ type packer struct {
 	image    string // the image as it was before
 	live     string // the tree with all that is mounted on it
 	settings agentapi.Settings
-	out      *tar.Writer
+	out      *tarfile.Writer
 	links    map[uint64]string // the first name of an inode with several
 }
 
@@ -142,16 +143,19 @@ func (p *packer) add(name, file string, info fs.FileInfo) error {
 	if h.Typeflag == tar.TypeReg && truncated(name) {
 		h.Size = 0
 	}
-	if err := p.out.WriteHeader(h); err != nil || h.Typeflag != tar.TypeReg || h.Size == 0 {
-		return err
+	if h.Typeflag != tar.TypeReg || h.Size == 0 {
+		return p.out.Add(h, nil)
 	}
 	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	_, err = io.CopyN(p.out, f, h.Size)
-	return err
+	content, err := tarfile.Open(f, h.Size)
+	if err != nil {
+		return err
+	}
+	return p.out.Add(h, content)
 }
 
 // header describes file. Owners are numbers: names are what the image's own

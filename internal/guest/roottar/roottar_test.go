@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"banger/internal/agentapi"
+	"banger/internal/format/tarfile"
 	"banger/internal/guest/identity"
 
 	"github.com/google/go-cmp/cmp"
@@ -45,7 +46,7 @@ func write(t *testing.T, root string, files map[string]string) {
 func pack(t *testing.T, tree, image, live string) map[string]string {
 	t.Helper()
 	var buf bytes.Buffer
-	p := &packer{tree: tree, image: image, live: live, settings: settings, out: tar.NewWriter(&buf), links: map[uint64]string{}}
+	p := &packer{tree: tree, image: image, live: live, settings: settings, out: tarfile.NewWriter(&buf), links: map[uint64]string{}}
 	if err := p.dir("."); err != nil {
 		t.Fatal(err)
 	}
@@ -108,6 +109,20 @@ func TestPack(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, pack(t, root, t.TempDir(), root)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// As zeros it would be 4 TiB.
+func TestPackSparse(t *testing.T) {
+	root := t.TempDir()
+	write(t, root, map[string]string{"lastlog": "word"})
+	if err := os.Truncate(filepath.Join(root, "lastlog"), 4<<40); err != nil {
+		t.Fatal(err)
+	}
+	var buf bytes.Buffer
+	p := &packer{tree: root, image: t.TempDir(), live: root, out: tarfile.NewWriter(&buf), links: map[uint64]string{}}
+	if err := p.dir("."); err != nil || buf.Len() > 1<<20 {
+		t.Fatalf("%d bytes, %v", buf.Len(), err)
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"banger/internal/format/tarfile"
 )
 
 // Owner is whose what is unpacked will be.
@@ -35,7 +37,7 @@ func Unpack(dir string, owner Owner, r io.Reader) error {
 	defer root.Close()
 	u := unpacker{root: root, owner: owner}
 	defer u.leave()
-	entries := tar.NewReader(r)
+	entries := tarfile.NewReader(r)
 	for {
 		header, err := entries.Next()
 		if errors.Is(err, io.EOF) {
@@ -44,7 +46,7 @@ func Unpack(dir string, owner Owner, r io.Reader) error {
 		if err != nil {
 			return err
 		}
-		if err := u.unpack(header, entries); err != nil {
+		if err := u.unpack(header, entries.File()); err != nil {
 			return fmt.Errorf("%q: %w", header.Name, withoutPath(err))
 		}
 	}
@@ -78,7 +80,7 @@ type unpacker struct {
 	path  string        // its name in root
 }
 
-func (u *unpacker) unpack(h *tar.Header, content io.Reader) error {
+func (u *unpacker) unpack(h *tar.Header, content *tarfile.File) error {
 	h.Name = path.Clean(strings.TrimPrefix(h.Name, "./"))
 	switch h.Typeflag {
 	case tar.TypeXGlobalHeader:
@@ -174,12 +176,12 @@ func (u *unpacker) dir(h *tar.Header) error {
 	return nil
 }
 
-func (u *unpacker) file(name string, h *tar.Header, content io.Reader) error {
+func (u *unpacker) file(name string, h *tar.Header, content *tarfile.File) error {
 	f, err := u.at.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(f, content)
+	err = content.Save(f)
 	if err == nil {
 		err = f.Chown(u.owner.UID, u.owner.GID)
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"banger/internal/format/tarfile"
+
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 )
@@ -290,4 +292,36 @@ func openUp(root string) {
 		}
 		return nil
 	})
+}
+
+// As zeros it would be 4 TiB.
+func TestUnpackSparse(t *testing.T) {
+	const size = 4 << 40
+	content, err := tarfile.NewFile(size, []tarfile.Range{{Offset: size - 1000, Length: 4}}, strings.NewReader("word"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	w := tarfile.NewWriter(&packed)
+	if err := errors.Join(w.Add(&tar.Header{Name: "disk", Typeflag: tar.TypeReg, Mode: 0o644, Size: size}, content), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	to := t.TempDir()
+	if err := Unpack(to, Owner{os.Getuid(), os.Getgid()}, &packed); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(filepath.Join(to, "disk"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var stat unix.Stat_t
+	word := make([]byte, 4)
+	_, err = f.ReadAt(word, size-1000)
+	if err := errors.Join(err, unix.Fstat(int(f.Fd()), &stat)); err != nil {
+		t.Fatal(err)
+	}
+	if stat.Size != size || stat.Blocks > 100 || string(word) != "word" {
+		t.Errorf("%d bytes in %d blocks with %q", stat.Size, stat.Blocks, word)
+	}
 }
