@@ -76,7 +76,7 @@ func open() (*engine.Engine, error) {
 	o := engine.Options{Config: config.Default(), Version: Version}
 	self, err := os.Executable()
 	if err == nil {
-		o.Supervisor, o.Jail = []string{self, superviseName}, []string{self, internalName, jailName}
+		o.RunBy(self)
 		o.Dirs, err = statedir.Default()
 	}
 	if err != nil {

@@ -11,20 +11,13 @@ import (
 	"banger/internal/vm"
 )
 
-// The commands that banger itself runs; people do not.
-const (
-	superviseName = "supervise"
-	internalName  = "internal"
-	jailName      = "jail" // below internal
-)
-
 const starterFD = 3 // where vm.Start passes its socket
 
 // superviseCommand becomes a VM's supervisor.
 func (a *app) superviseCommand() *cobra.Command {
 	var o engine.SuperviseOptions
 	c := &cobra.Command{
-		Use:    superviseName + " NAME",
+		Use:    engine.SuperviseCommand + " NAME",
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 	}
@@ -44,7 +37,7 @@ func (a *app) superviseCommand() *cobra.Command {
 // jailCommand becomes Firecracker.
 func jailCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:                jailName,
+		Use:                engine.JailCommand,
 		Short:              "Become a program in a jail of its own",
 		DisableFlagParsing: true,
 		RunE:               func(_ *cobra.Command, args []string) error { return jail.Main(args) },

@@ -1,0 +1,14 @@
+package engine
+
+// The commands of banger's that banger itself runs; people do not.
+const (
+	SuperviseCommand = "supervise"
+	InternalCommand  = "internal"
+	JailCommand      = "jail" // below internal
+)
+
+// RunBy has supervisors and jails run by a banger binary.
+func (o *Options) RunBy(binary string) {
+	o.Supervisor = []string{binary, SuperviseCommand}
+	o.Jail = []string{binary, InternalCommand, JailCommand}
+}

@@ -1,0 +1,50 @@
+package engine
+
+import (
+	"context"
+
+	"banger/internal/statedir"
+	"banger/internal/vm"
+)
+
+// HoldOptions say what VM to make for a program that uses it.
+type HoldOptions struct {
+	VM     VMOptions
+	Agree  Agree // to the making of the configured image, where it is not there yet
+	Events Events
+}
+
+// Held is a VM that came up for the process that made it. One that is ephemeral
+// ends and is removed where that process lets go of it, or ends by whatever means.
+type Held struct {
+	VM     vm.VM
+	engine *Engine
+	lease  *vm.Lease
+	claim  *statedir.Lock
+}
+
+// HoldVM makes a VM and boots it. One that does not come up is removed again.
+func (e *Engine) HoldVM(ctx context.Context, o HoldOptions) (*Held, error) {
+	v, claim, err := e.createVM(ctx, o.VM, o.Agree, o.Events)
+	if err != nil {
+		return nil, err
+	}
+	lease, err := e.start(ctx, SuperviseOptions{Name: v.Name}, o.Events)
+	if err != nil {
+		o.Events.warn(e.removeIfThere(ctx, v.Name))
+		claim.Release()
+		return nil, err
+	}
+	return &Held{VM: v, engine: e, lease: lease, claim: claim}, nil
+}
+
+// Release lets go of the VM. It returns when an ephemeral one is gone; others
+// live on. It is called once.
+func (h *Held) Release(ctx context.Context) error {
+	defer h.claim.Release()
+	err := h.lease.End()
+	if h.VM.Ephemeral && h.engine.vms.Exists(h.VM.Name) {
+		return h.engine.clearUp(ctx, h.VM.Name)
+	}
+	return err
+}
