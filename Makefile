@@ -57,7 +57,7 @@ e2e-firecracker: ## run the tests with guests on Firecracker, in a VM where ther
 lint: lint-shell ## check style and run static analysis
 	@scripts/setup.sh build lint
 	@test -x build/tools/golangci-lint || GOBIN=$(CURDIR)/build/tools $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
-	@test -z "$$(gofmt -l cmd internal test | tee /dev/stderr)"
+	@test -z "$$(gofmt -l cmd internal sdk test | tee /dev/stderr)"
 	$(GO) vet ./...
 	PATH="$$(dirname "$$($(GO) env GOROOT)/bin/go"):$$PATH" build/tools/golangci-lint run ./...
 	@scripts/govulncheck.sh $(GOVULNCHECK)

@@ -24,6 +24,10 @@ var allowed = map[string][]string{
 		"internal/imagemgr", "internal/jail", "internal/kernel", "internal/ports", "internal/process", "internal/ref",
 		"internal/size", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/vmm/firecracker",
 	},
+	"sdk": {
+		"internal/agent", "internal/config", "internal/engine", "internal/imagemgr", "internal/ports", "internal/process", "internal/size",
+		"internal/statedir", "internal/usernet/policy", "internal/vm",
+	},
 	"internal/engine": {
 		"internal/agent", "internal/agentapi", "internal/catalog", "internal/config", "internal/doctor", "internal/fetch",
 		"internal/imagebuild", "internal/imagecat", "internal/imagemgr", "internal/kernel", "internal/kernelcat",
@@ -118,7 +122,7 @@ var pure = []string{"internal/ref", "internal/format/bundle", "internal/format/c
 
 // faces are what users see of banger. They alone know of the modules in facesOnly.
 var (
-	faces     = []string{"cmd/banger", "internal/cli"}
+	faces     = []string{"cmd/banger", "internal/cli", "sdk"}
 	facesOnly = []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term", "github.com/schollz/progressbar/v3"}
 )
 
@@ -153,7 +157,7 @@ func listPackages(t *testing.T) []goPackage {
 // the files that a test itself reads, and not by those that go list does.
 func readSources(t *testing.T) {
 	t.Helper()
-	for _, top := range []string{"../cmd", "."} {
+	for _, top := range []string{"../cmd", "../sdk", "."} {
 		err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 			if err == nil && filepath.Ext(path) == ".go" {
 				_, err = os.ReadFile(path)
@@ -218,6 +222,21 @@ func TestFaceless(t *testing.T) {
 		for _, forbidden := range facesOnly {
 			if slices.Contains(p.Deps, forbidden) {
 				t.Errorf("%s depends on %s", p.ImportPath, forbidden)
+			}
+		}
+	}
+}
+
+// Faces have the engine in common and nothing else.
+func TestFacesAreApart(t *testing.T) {
+	for _, p := range listPackages(t) {
+		name := strings.TrimPrefix(p.ImportPath, "banger/")
+		if name == "cmd/banger" || !slices.Contains(faces, name) {
+			continue
+		}
+		for _, other := range faces {
+			if other != name && slices.Contains(p.Deps, "banger/"+other) {
+				t.Errorf("%s depends on %s", name, other)
 			}
 		}
 	}

@@ -1,0 +1,63 @@
+package sdk
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"banger/internal/statedir"
+	"banger/internal/vm"
+)
+
+func TestOpenWithoutABinary(t *testing.T) {
+	t.Setenv("BANGER_BIN", "/no/such/banger")
+	if _, err := Open(Options{}); err == nil || !strings.Contains(err.Error(), "banger binary") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	if explain(nil) != nil {
+		t.Error("nothing became an error")
+	}
+	for _, tt := range []struct{ err, want error }{
+		{&vm.NotFoundError{Name: "x"}, ErrNotFound},
+		{fmt.Errorf("start: %w", &vm.PhaseError{Name: "x", Phase: vm.Stopped}), ErrPhase},
+		{fmt.Errorf("make: %w", statedir.ErrExist), ErrExist},
+	} {
+		if got := explain(tt.err); !errors.Is(got, tt.want) || !errors.Is(got, tt.err) || got.Error() != tt.err.Error() {
+			t.Errorf("%v became %v", tt.err, got)
+		}
+	}
+}
+
+func TestTail(t *testing.T) {
+	for _, chunk := range []int{1, 1000, maxTail, 3 * maxTail} {
+		var kept tail
+		for range 4*maxTail/chunk + 1 {
+			kept.Write(bytes.Repeat([]byte("x"), chunk))
+		}
+		kept.Write([]byte("end"))
+		if len(kept) != maxTail || !strings.HasSuffix(string(kept), "xend") {
+			t.Errorf("in writes of %d: %d bytes are kept", chunk, len(kept))
+		}
+	}
+}
+
+// Of a Cmd, each thing is done once.
+func TestCmdMisuse(t *testing.T) {
+	var out bytes.Buffer
+	c := (&VM{}).Exec(t.Context(), "true")
+	if err := c.Wait(); err == nil {
+		t.Error("waited for what was not started")
+	}
+	c.Stdout = &out
+	if _, err := c.Output(); err == nil {
+		t.Error("Output took a Stdout")
+	}
+	if _, err := c.CombinedOutput(); err == nil {
+		t.Error("CombinedOutput took a Stdout")
+	}
+}
