@@ -105,6 +105,7 @@ func (a *app) imagePullCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&o.Name, "name", "", "the image's name (default made of the reference)")
 	c.Flags().StringVar(&o.KernelRef, "kernel-ref", "", "kernel that its VMs boot (default the catalog's, the configured one or the only one here)")
+	c.Flags().BoolVar(&o.Insecure, "insecure", false, "speak plain http to a registry that knows no https")
 	largest := a.engine.Config.MaxImageSize
 	c.Flags().Var(&largest, "max-size", "what it may unpack to")
 	c.Flags().Int64Var(&o.Limits.Entries, "max-entries", a.engine.Config.MaxImageEntries, "how many files, directories and links it may have")

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/BurntSushi/toml"
 
@@ -32,6 +33,8 @@ type Config struct {
 
 	MaxImageSize    size.Size `toml:"max_image_size"`    // what an image may unpack to
 	MaxImageEntries int64     `toml:"max_image_entries"` // of how many files
+
+	InsecureRegistries []string `toml:"insecure_registries"` // HOST[:PORT]; plain http is fine for them
 
 	QEMU        string `toml:"qemu_bin"`        // "" is the one on PATH
 	Firecracker string `toml:"firecracker_bin"` // the same
@@ -82,6 +85,10 @@ func (c *Config) fromEnvironment(getenv func(string) string) error {
 		"BANGER_MAX_IMAGE_ENTRIES": func(text string) (err error) {
 			c.MaxImageEntries, err = strconv.ParseInt(text, 10, 64)
 			return err
+		},
+		"BANGER_INSECURE_REGISTRIES": func(text string) error {
+			c.InsecureRegistries = strings.Split(text, ",")
+			return nil
 		},
 		"BANGER_CPUS": func(text string) (err error) {
 			c.CPUs, err = strconv.Atoi(text)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"banger/internal/imagemgr"
 	"banger/internal/kernel"
@@ -19,6 +21,7 @@ type PullImageOptions struct {
 	KernelRef string    // the kernel that its VMs boot; "" is the catalog's, or what chooseKernel chooses
 	Stdin     io.Reader // what "-" means
 	Limits    imagemgr.Limits
+	Insecure  bool // plain http is fine for the registry; so it is for the configured ones
 	Events    Events
 }
 
@@ -50,9 +53,16 @@ func (e *Engine) PullImage(ctx context.Context, o PullImageOptions) (pull ImageP
 		return pull, err
 	}
 	pull.Image, err = e.images.Pull(ctx, imagemgr.PullOptions{
-		Source: source, Name: o.Name, KernelRef: o.KernelRef, Stdin: o.Stdin, Limits: o.Limits, Progress: o.Events.progress,
+		Source: source, Name: o.Name, KernelRef: o.KernelRef, Stdin: o.Stdin, Limits: o.Limits, Insecure: o.Insecure || e.insecureRegistry(source), Progress: o.Events.progress,
 	})
 	return pull, err
+}
+
+// insecureRegistry reports whether the user has configured that a source's
+// registry is spoken to in plain http.
+func (e *Engine) insecureRegistry(source ref.Source) bool {
+	host, _, _ := strings.Cut(source.Rest, "/")
+	return source.Transport == ref.Registry && slices.Contains(e.Config.InsecureRegistries, host)
 }
 
 // ImageKernelError says that an image's kernel could not be had.

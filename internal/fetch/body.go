@@ -41,7 +41,9 @@ func Open(ctx context.Context, from string, o Options) (*Body, error) {
 		return nil, err
 	}
 	if o.Transport == nil {
-		o.Transport = NewTransport()
+		t := NewTransport()
+		t.Say = o.Say
+		o.Transport = t
 	}
 	if o.Sleep == nil {
 		o.Sleep = sleep
@@ -101,7 +103,7 @@ func (b *Body) recover(err error) error {
 		if ended := b.ctx.Err(); ended != nil {
 			return ended
 		}
-		if b.attempts++; !mayMend(err) || b.attempts >= Attempts {
+		if b.attempts++; !MayMend(err) || b.attempts >= Attempts {
 			return b.explain(err)
 		}
 		wait := pause(b.attempts, err)
@@ -179,7 +181,7 @@ func (b *Body) accept(response *http.Response) error {
 	case http.StatusRequestedRangeNotSatisfiable:
 		return permanent{errors.New("the file became shorter while it was fetched")}
 	}
-	return &StatusError{URL: b.name, Code: response.StatusCode, retryAfter: retryAfter(response.Header)}
+	return &StatusError{URL: b.name, Code: response.StatusCode, retryAfter: RetryAfter(response.Header)}
 }
 
 // acceptWhole takes a response that begins with the first byte. Where some
@@ -240,14 +242,15 @@ func checkContent(response *http.Response) error {
 	return nil
 }
 
-// retryAfter reads the header of that name, in seconds or as a date.
-func retryAfter(h http.Header) time.Duration {
+// RetryAfter reads the header of that name, in seconds or as a date: how long to
+// wait, 0 where it does not tell.
+func RetryAfter(h http.Header) time.Duration {
 	text := h.Get("Retry-After")
 	if seconds, err := strconv.Atoi(text); err == nil && seconds < 1<<20 {
-		return time.Duration(seconds) * time.Second
+		return time.Duration(max(0, seconds)) * time.Second
 	}
 	if at, err := http.ParseTime(text); err == nil {
-		return time.Until(at)
+		return max(0, time.Until(at).Round(time.Second))
 	}
 	return 0
 }

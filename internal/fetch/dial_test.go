@@ -11,7 +11,7 @@ func TestTransportRefusesLinkLocal(t *testing.T) {
 		if err == nil {
 			c.Close()
 		}
-		if err == nil || !strings.Contains(err.Error(), "link-local") || mayMend(err) {
+		if err == nil || !strings.Contains(err.Error(), "link-local") || MayMend(err) {
 			t.Errorf("%s: error %v", address, err)
 		}
 	}

@@ -23,6 +23,9 @@ import (
 // Attempts is how often in a row the same byte is asked for.
 const Attempts = 5
 
+// MaxRetryAfter is the longest that a server may have its clients wait.
+const MaxRetryAfter = 2 * time.Minute
+
 // Options says how to fetch.
 type Options struct {
 	UserAgent string
@@ -32,21 +35,6 @@ type Options struct {
 	Stall     time.Duration     // how long a server may send nothing; 0 is a minute
 	// Sleep waits between attempts, until ctx ends; nil is by the clock.
 	Sleep func(ctx context.Context, d time.Duration) error
-}
-
-// NewTransport returns a transport for Options, to share: it heeds the proxy
-// variables, gives up on servers that do not answer or fall silent, and never
-// connects to a link-local address, where clouds keep credentials.
-func NewTransport() *http.Transport {
-	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           dial,
-		TLSHandshakeTimeout:   20 * time.Second,
-		ResponseHeaderTimeout: 30 * time.Second,
-		DisableCompression:    true, // a bundle's bytes as they are
-		ForceAttemptHTTP2:     true,
-		ReadBufferSize:        64 << 10,
-	}
 }
 
 // StatusError says that a server answered with something else than the file.
@@ -69,8 +57,8 @@ type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
 
-// mayMend tells whether to try again after err.
-func mayMend(err error) bool {
+// MayMend reports whether to try again after err.
+func MayMend(err error) bool {
 	var status *StatusError
 	if errors.As(err, &status) {
 		return status.temporary()
@@ -135,7 +123,7 @@ func checkRedirect(insecure bool) func(*http.Request, []*http.Request) error {
 func pause(attempt int, err error) time.Duration {
 	var status *StatusError
 	if errors.As(err, &status) && status.retryAfter > 0 {
-		return min(status.retryAfter, 2*time.Minute)
+		return min(status.retryAfter, MaxRetryAfter)
 	}
 	longest := time.Second << (attempt - 1)
 	return longest/2 + rand.N(longest/2)

@@ -418,14 +418,14 @@ func TestRetryAfter(t *testing.T) {
 		"soon":  0,
 		"99999": 2 * time.Minute,
 	} {
-		status := &StatusError{retryAfter: retryAfter(http.Header{"Retry-After": {text}})}
+		status := &StatusError{retryAfter: RetryAfter(http.Header{"Retry-After": {text}})}
 		got := pause(1, status)
 		if want > 0 && got != want || want == 0 && got >= time.Second {
 			t.Errorf("%q: pauses for %s", text, got)
 		}
 	}
 	at := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
-	if got := retryAfter(http.Header{"Retry-After": {at}}); got < 50*time.Minute || got > time.Hour {
+	if got := RetryAfter(http.Header{"Retry-After": {at}}); got < 50*time.Minute || got > time.Hour {
 		t.Errorf("a date an hour away: %s", got)
 	}
 }

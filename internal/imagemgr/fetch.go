@@ -11,10 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"banger/internal/fetch"
 	"banger/internal/statedir"
 )
 
@@ -83,10 +83,8 @@ func (r *repository) fetch(ctx context.Context, d v1.Descriptor, w io.Writer) er
 		if failed++; failed == tries || !passing(err) {
 			return explain(r.repo, err)
 		}
-		select {
-		case <-time.After(r.backoff << failed):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := pause(ctx, r.backoff<<failed); err != nil {
+			return err
 		}
 	}
 	if got := digestOf(sum); got != d.Digest.String() {
@@ -134,7 +132,7 @@ func passing(err error) bool {
 	if e, ok := errors.AsType[*statusError](err); ok {
 		return e.code >= 500 || e.code == http.StatusRequestTimeout
 	}
-	if isDisk(err) {
+	if isDisk(err) || !fetch.MayMend(err) {
 		return false
 	}
 	_, denied := errors.AsType[*AccessError](err)

@@ -10,6 +10,7 @@
 package imagemgr
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -61,11 +62,12 @@ type Store struct {
 	tree    statedir.Tree
 	blobs   statedir.Tree // what was fetched from registries
 	backoff time.Duration // before a transfer that broke off is taken up
+	sleep   func(context.Context, time.Duration) error
 }
 
 // NewStore returns the store of the images in dirs.
 func NewStore(dirs statedir.Dirs) *Store {
-	return &Store{tree: dirs.ImageTree(), blobs: dirs.BlobTree(), backoff: 500 * time.Millisecond}
+	return &Store{tree: dirs.ImageTree(), blobs: dirs.BlobTree(), backoff: 500 * time.Millisecond, sleep: pause}
 }
 
 // Rootfs returns the path of the named image's file system.

@@ -19,6 +19,7 @@ type PullOptions struct {
 	Stdin     io.Reader // what "-" means
 	Replace   bool      // an image of that name gives way
 	Limits    Limits
+	Insecure  bool // plain http is fine for the registry
 	Progress  Progress
 }
 

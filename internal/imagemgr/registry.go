@@ -35,8 +35,12 @@ type repository struct {
 
 // openRegistry finds an image in a registry, with the credentials that docker
 // or podman has for it. The image's layers are fetched when they are opened.
-func (s *Store) openRegistry(ctx context.Context, text string, progress Progress) (*ociImage, error) {
-	r, err := name.ParseReference(text)
+func (s *Store) openRegistry(ctx context.Context, o PullOptions) (*ociImage, error) {
+	var options []name.Option
+	if o.Insecure {
+		options = append(options, name.Insecure)
+	}
+	r, err := name.ParseReference(o.Source.Rest, options...)
 	if err != nil {
 		return nil, fmt.Errorf("it is no reference to an image in a registry: %w", err)
 	}
@@ -47,7 +51,7 @@ func (s *Store) openRegistry(ctx context.Context, text string, progress Progress
 		return nil, fmt.Errorf("read the credentials for %s: %w", registryName(repo), err)
 	}
 	authed, err := transport.NewWithContext(ctx, repo.Registry, auth,
-		transport.NewRetry(rateLimits{repo, fetch.NewTransport()}), []string{repo.Scope(transport.PullScope)})
+		transport.NewRetry(s.registryPolicy(repo, o)), []string{repo.Scope(transport.PullScope)})
 	if err != nil {
 		return nil, explain(repo, err)
 	}
@@ -66,8 +70,16 @@ func (s *Store) openRegistry(ctx context.Context, text string, progress Progress
 			total += l.size
 		}
 	}
-	from.meter, i.fetched = newMeter(progress, "fetch", total), true
+	from.meter, i.fetched = newMeter(o.Progress, "fetch", total), true
 	return i, nil
+}
+
+func (s *Store) registryPolicy(repo name.Repository, o PullOptions) *policy {
+	carrier := fetch.NewTransport()
+	if o.Progress != nil {
+		carrier.Say = func(text string) { o.Progress(text, 0, 0) }
+	}
+	return &policy{repo: repo, insecure: o.Insecure, next: carrier, sleep: s.sleep, say: carrier.Say}
 }
 
 // manifest gets a manifest by its tag or digest.

@@ -1,18 +1,16 @@
 package imagemgr
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
-
-	"banger/internal/fetch"
 )
 
 // AccessError says that a registry does not give something to this user.
@@ -39,6 +37,22 @@ func (e *RateLimitError) Error() string {
 	}
 	return text + "in " + e.After.String()
 }
+
+// PlainHTTPError says that a registry does not answer by https, and that nobody
+// has said that plain http is fine for it.
+type PlainHTTPError struct {
+	Registry string
+	Err      error // what https led to, or nil
+}
+
+func (e *PlainHTTPError) Error() string {
+	if e.Err == nil {
+		return e.Registry + " does not answer by https"
+	}
+	return fmt.Sprintf("%s does not answer by https: %v", e.Registry, e.Err)
+}
+
+func (e *PlainHTTPError) Unwrap() error { return e.Err }
 
 // missingError says that a repository does not have something.
 type missingError struct{ registry, repository, path string }
@@ -75,6 +89,16 @@ func explain(repo name.Repository, err error) error {
 	if limit, ok := errors.AsType[*RateLimitError](err); ok {
 		return limit
 	}
+	if errors.Is(err, context.Canceled) {
+		return context.Canceled // whatever else was tried
+	}
+	if errors.As(err, new(*PlainHTTPError)) || repo.Scheme() == "https" && errors.Is(err, http.ErrSchemeMismatch) {
+		plain := &PlainHTTPError{Registry: registryName(repo)}
+		if e, ok := errors.AsType[*url.Error](err); ok {
+			plain.Err = e.Err
+		}
+		return plain
+	}
 	if e, ok := errors.AsType[*transport.Error](err); ok {
 		return statusFault(repo, e.StatusCode)
 	}
@@ -85,39 +109,4 @@ func explain(repo name.Repository, err error) error {
 		return fmt.Errorf("reach %s: %w", registryName(repo), e.Err)
 	}
 	return err
-}
-
-// rateLimits is the transport to a registry, of a name for errors, that makes
-// an error of an answer that asks for fewer requests.
-//
-// Every request passes here, redirected ones and those for tokens too: plain
-// http goes to loopback addresses, or to a registry that is itself spoken to so.
-type rateLimits struct {
-	repo name.Repository
-	next http.RoundTripper
-}
-
-func (l rateLimits) RoundTrip(req *http.Request) (*http.Response, error) {
-	plain := l.repo.Scheme() == "http" && req.URL.Host == l.repo.RegistryStr()
-	if err := fetch.CheckURL(req.URL.String(), plain); err != nil {
-		return nil, err
-	}
-	resp, err := l.next.RoundTrip(req)
-	if err != nil || resp.StatusCode != http.StatusTooManyRequests {
-		return resp, err
-	}
-	resp.Body.Close()
-	return nil, &RateLimitError{registryName(l.repo), retryAfter(resp.Header.Get("Retry-After"), time.Now())}
-}
-
-// retryAfter reads a Retry-After header, seconds or a date, as RFC 9110
-// describes it. What cannot be read is 0.
-func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 {
-		return time.Duration(seconds) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil && at.After(now) {
-		return at.Sub(now).Round(time.Second)
-	}
-	return 0
 }

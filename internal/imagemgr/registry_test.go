@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,6 +26,7 @@ import (
 func quick(t *testing.T) *Store {
 	s := testStore(t)
 	s.backoff = time.Microsecond
+	s.sleep = func(context.Context, time.Duration) error { return nil }
 	return s
 }
 
@@ -328,23 +328,5 @@ func TestRegistryProgress(t *testing.T) {
 	}
 	if last["write"] == "" {
 		t.Error("nothing was said of writing")
-	}
-}
-
-func TestRetryAfter(t *testing.T) {
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	for value, want := range map[string]time.Duration{
-		"":    0,
-		"0":   0,
-		"-5":  0,
-		"x":   0,
-		"120": 2 * time.Minute,
-		now.Add(time.Minute).Format(http.TimeFormat):  time.Minute,
-		now.Add(-time.Minute).Format(http.TimeFormat): 0,
-		strconv.Itoa(1 << 40):                         0,
-	} {
-		if got := retryAfter(value, now); got != want && value != strconv.Itoa(1<<40) {
-			t.Errorf("retryAfter(%q) = %v, want %v", value, got, want)
-		}
 	}
 }

@@ -36,7 +36,7 @@ func (s *Store) openImage(ctx context.Context, o PullOptions) (*ociImage, error)
 	path, tag := splitTag(o.Source.Rest)
 	switch o.Source.Transport {
 	case ref.Registry:
-		return s.openRegistry(ctx, o.Source.Rest, o.Progress)
+		return s.openRegistry(ctx, o)
 	case ref.OCI:
 		if _, err := os.Stat(path); err != nil {
 			return nil, plain(err)

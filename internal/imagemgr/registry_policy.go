@@ -1,0 +1,81 @@
+package imagemgr
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"banger/internal/fetch"
+)
+
+// maxWaits is how often one request waits because the registry asks for it.
+const maxWaits = 3
+
+// policy is the transport to a registry. Every request passes here, redirected
+// ones and those for tokens too.
+//
+// Plain http goes to loopback addresses, and to the registry itself where the
+// user has said so. What the registry says of where to get a token leads no
+// further than a redirect would. A registry that asks for fewer requests is
+// given the time that it wants, within bounds.
+type policy struct {
+	repo     name.Repository
+	insecure bool
+	next     http.RoundTripper
+	sleep    func(context.Context, time.Duration) error
+	say      func(string) // or nil
+}
+
+func (p *policy) RoundTrip(req *http.Request) (*http.Response, error) {
+	own := req.URL.Host == p.repo.RegistryStr()
+	if err := fetch.CheckURL(req.URL.String(), own && p.insecure); err != nil {
+		if own {
+			return nil, &PlainHTTPError{Registry: registryName(p.repo)}
+		}
+		return nil, err
+	}
+	if !own {
+		server := &url.URL{Scheme: p.repo.Scheme(), Host: p.repo.RegistryStr()}
+		req = req.WithContext(fetch.LedBy(req.Context(), server))
+	}
+	for waits := 0; ; waits++ {
+		resp, err := p.next.RoundTrip(req)
+		if err != nil {
+			return resp, err
+		}
+		after := fetch.RetryAfter(resp.Header)
+		mayWait := after > 0 && after <= fetch.MaxRetryAfter && waits < maxWaits
+		switch {
+		case resp.StatusCode == http.StatusServiceUnavailable && mayWait:
+		case resp.StatusCode != http.StatusTooManyRequests:
+			return resp, nil
+		case !mayWait:
+			resp.Body.Close()
+			return nil, &RateLimitError{registryName(p.repo), after}
+		}
+		io.CopyN(io.Discard, resp.Body, 4096) // so that the connection is used again
+		resp.Body.Close()
+		if p.say != nil {
+			p.say("waiting " + after.String() + ", as " + registryName(p.repo) + " asks")
+		}
+		if err := p.sleep(req.Context(), after); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// pause waits until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
