@@ -1,57 +1,26 @@
 package agent
 
 import (
+	"bufio"
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"io"
 	"net"
 	"testing"
 
-	"golang.org/x/crypto/ssh"
-
+	"banger/internal/agent/link"
 	"banger/internal/agentapi"
-	"banger/internal/vm"
 )
 
-func newSigner(t *testing.T) ssh.Signer {
+// fake returns a client of a guest that the test plays: do gets each stream that
+// is asked for.
+func fake(t *testing.T, do func(net.Conn)) *Client {
 	t.Helper()
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signer
-}
-
-// dialFake logs in to a guest that the test plays: do gets each session that is
-// asked for.
-func dialFake(t *testing.T, do func(ssh.NewChannel)) *Client {
-	t.Helper()
-	login := Login{Keys: vm.Keys{Client: newSigner(t), Host: newSigner(t)}, User: "root"}
-	config := &ssh.ServerConfig{PublicKeyCallback: func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, nil }}
-	config.AddHostKey(login.Keys.Host)
-	host, guest := connect(t)
-	go func() {
-		_, channels, requests, err := ssh.NewServerConn(guest, config)
-		if err != nil {
-			return
-		}
-		go ssh.DiscardRequests(requests)
-		for channel := range channels {
-			go do(channel)
-		}
-	}()
-	client, err := Dial(t.Context(), host, login)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { client.Close() })
-	return client
+	return New(func(context.Context) (net.Conn, error) {
+		host, guest := connect(t)
+		go do(guest)
+		return host, nil
+	}, "root")
 }
 
 // connect returns both ends of a connection.
@@ -73,53 +42,42 @@ func connect(t *testing.T) (host, guest net.Conn) {
 }
 
 // silent never answers.
-func silent(ssh.NewChannel) {}
+func silent(net.Conn) {}
 
-// accept takes a session and answers each request by what answer says.
-func accept(answer func(ssh.Channel, *ssh.Request) bool) func(ssh.NewChannel) {
-	return func(asked ssh.NewChannel) {
-		channel, requests, err := asked.Accept()
-		if err != nil {
+// running has a program run, and answers what is said to it by answer.
+func running(answer func(*link.Channel, agentapi.Message)) func(net.Conn) {
+	return func(conn net.Conn) {
+		reader := bufio.NewReader(conn)
+		if _, err := link.ReadHeader(reader); err != nil {
 			return
 		}
-		for r := range requests {
-			if ok := answer(channel, r); r.WantReply {
-				r.Reply(ok, nil)
-			}
-		}
-	}
-}
-
-func TestDialASilentGuest(t *testing.T) {
-	host, _ := connect(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := Dial(ctx, host, Login{Keys: vm.Keys{Client: newSigner(t), Host: newSigner(t)}})
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
+		c := link.NewChannel(struct {
+			io.Reader
+			io.WriteCloser
+		}{reader, conn})
+		go io.WriteString(c.Writer(link.Stdout), "runs")
+		c.Serve(func(m agentapi.Message) { answer(c, m) })
 	}
 }
 
 // The end of the context ends whatever waits for the guest.
 func TestContextEndsEverything(t *testing.T) {
 	dir := t.TempDir()
-	guests := map[string]func(entered func()) func(ssh.NewChannel){
-		"opens no session": func(entered func()) func(ssh.NewChannel) { return func(ssh.NewChannel) { entered() } },
-		"starts nothing": func(entered func()) func(ssh.NewChannel) {
-			return accept(func(ssh.Channel, *ssh.Request) bool { entered(); select {} })
-		},
-		"never ends": func(entered func()) func(ssh.NewChannel) {
-			return accept(func(ssh.Channel, *ssh.Request) bool { entered(); return true })
-		},
-		// The library's loop over what comes waits for somebody to hear of it.
-		"floods": func(entered func()) func(ssh.NewChannel) {
-			return accept(func(c ssh.Channel, r *ssh.Request) bool {
-				for range 100 {
-					r.Reply(true, nil)
-				}
+	guests := map[string]func(entered func()) func(net.Conn){
+		"says nothing": func(entered func()) func(net.Conn) { return func(net.Conn) { entered() } },
+		"never ends": func(entered func()) func(net.Conn) {
+			return func(conn net.Conn) {
 				entered()
-				return true
-			})
+				running(func(*link.Channel, agentapi.Message) {})(conn)
+			}
+		},
+		"floods": func(entered func()) func(net.Conn) {
+			return func(conn net.Conn) {
+				entered()
+				c := link.NewChannel(conn)
+				for c.Send(agentapi.Message{Answer: &agentapi.Answer{To: 1}}) == nil {
+				}
+			}
 		},
 	}
 	calls := map[string]func(context.Context, *Client) error{
@@ -134,8 +92,7 @@ func TestContextEndsEverything(t *testing.T) {
 		for name, call := range calls {
 			t.Run(name+" in a guest that "+guest, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
-				client := dialFake(t, do(cancel))
-				if err := call(ctx, client); !errors.Is(err, context.Canceled) {
+				if err := call(ctx, fake(t, do(cancel))); !errors.Is(err, context.Canceled) {
 					t.Errorf("got %v", err)
 				}
 			})
@@ -143,16 +100,38 @@ func TestContextEndsEverything(t *testing.T) {
 	}
 }
 
-// running accepts a session, says when its program runs, and answers other
-// requests by what answer says.
-func running(answer func(ssh.Channel, *ssh.Request) bool) func(ssh.NewChannel) {
-	return accept(func(c ssh.Channel, r *ssh.Request) bool {
-		if r.Type != agentapi.RequestExec {
-			return answer(c, r)
-		}
-		go c.Write([]byte("runs"))
-		return true
-	})
+// What a guest says wrongly ends the call, and is no success.
+func TestMalformedGuest(t *testing.T) {
+	zero := 0
+	for name, tt := range map[string]struct {
+		guest func(net.Conn, *link.Channel)
+		want  error
+	}{
+		"ends at once":     {func(conn net.Conn, _ *link.Channel) { conn.Close() }, ErrLost},
+		"ends in a frame":  {func(conn net.Conn, _ *link.Channel) { conn.Write([]byte{link.Stdout, 0}); conn.Close() }, ErrLost},
+		"an endless frame": {func(conn net.Conn, _ *link.Channel) { conn.Write([]byte{link.Stdout, 255, 255, 255, 255}) }, ErrLost},
+		"an unknown frame": {func(conn net.Conn, _ *link.Channel) { conn.Write([]byte{99, 0, 0, 0, 0}) }, ErrLost},
+		"no JSON":          {func(conn net.Conn, _ *link.Channel) { conn.Write([]byte{4, 0, 0, 0, 1, '['}) }, ErrLost},
+		"room that is not": {func(conn net.Conn, _ *link.Channel) { conn.Write([]byte{3, 0, 0, 0, 5, 0, 0, 0, 0, 1}) }, ErrLost},
+		"ends without saying": {func(conn net.Conn, c *link.Channel) {
+			c.Writer(link.Stdout).Close()
+			c.Writer(link.Stderr).Close()
+			conn.Close()
+		}, ErrLost},
+		"all in order": {func(_ net.Conn, c *link.Channel) { c.Send(agentapi.Message{Exit: &zero}) }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := fake(t, func(conn net.Conn) {
+				if _, err := link.ReadHeader(bufio.NewReader(conn)); err == nil {
+					tt.guest(conn, link.NewChannel(conn))
+				}
+			})
+			_, err := client.Run(t.Context(), Program{}, Streams{Stdout: io.Discard, Stderr: io.Discard})
+			if !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+		})
+	}
 }
 
 // onWrite calls itself when something is written.
@@ -160,26 +139,28 @@ type onWrite func()
 
 func (f onWrite) Write(p []byte) (int, error) { f(); return len(p), nil }
 
-func end(c ssh.Channel, status byte) {
-	c.SendRequest("exit-status", false, []byte{0, 0, 0, status})
-	c.Close()
+func answer(c *link.Channel, m agentapi.Message, ok bool) {
+	c.Send(agentapi.Message{Answer: &agentapi.Answer{To: m.Ask, OK: ok}})
 }
+
+func end(c *link.Channel, status int) { c.Send(agentapi.Message{Exit: &status}) }
 
 func TestSignals(t *testing.T) {
 	for name, tt := range map[string]struct {
-		answer func(ssh.Channel, *ssh.Request) bool
+		answer func(*link.Channel, agentapi.Message)
 		send   int // signals
 		status int
 		err    error
 	}{
-		"nobody takes it":        {func(ssh.Channel, *ssh.Request) bool { select {} }, 1, 0, ErrInterrupted},
-		"it is refused":          {func(ssh.Channel, *ssh.Request) bool { return false }, 1, 0, ErrInterrupted},
-		"the program ends by it": {func(c ssh.Channel, r *ssh.Request) bool { end(c, 9); return true }, 1, 9, nil},
-		"refused, for it ended":  {func(c ssh.Channel, r *ssh.Request) bool { end(c, 9); return false }, 1, 9, nil},
-		"the program ignores it": {func(ssh.Channel, *ssh.Request) bool { return true }, 2, 0, ErrInterrupted},
+		"nobody takes it":        {func(*link.Channel, agentapi.Message) { select {} }, 1, 0, ErrInterrupted},
+		"it is refused":          {func(c *link.Channel, m agentapi.Message) { answer(c, m, false) }, 1, 0, ErrInterrupted},
+		"another is answered":    {func(c *link.Channel, m agentapi.Message) { m.Ask += 7; answer(c, m, true) }, 1, 0, ErrInterrupted},
+		"the program ends by it": {func(c *link.Channel, m agentapi.Message) { answer(c, m, true); end(c, 9) }, 1, 9, nil},
+		"refused, for it ended":  {func(c *link.Channel, m agentapi.Message) { answer(c, m, false); end(c, 9) }, 1, 9, nil},
+		"the program ignores it": {func(c *link.Channel, m agentapi.Message) { answer(c, m, true) }, 2, 0, ErrInterrupted},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client := dialFake(t, running(tt.answer))
+			client := fake(t, running(tt.answer))
 			signals := make(chan string, tt.send)
 			runs := onWrite(func() {
 				for range tt.send {
@@ -198,7 +179,18 @@ func TestSignals(t *testing.T) {
 func TestSignalBeforeTheProgram(t *testing.T) {
 	signals := make(chan string, 1)
 	signals <- "INT"
-	_, err := dialFake(t, silent).Run(t.Context(), Program{Signals: signals}, Streams{Stdout: io.Discard, Stderr: io.Discard})
+	_, err := fake(t, silent).Run(t.Context(), Program{Signals: signals}, Streams{Stdout: io.Discard, Stderr: io.Discard})
+	if !errors.Is(err, ErrInterrupted) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A signal ends the wait for a guest that cannot be reached.
+func TestSignalWhileDialling(t *testing.T) {
+	signals := make(chan string, 1)
+	signals <- "INT"
+	client := New(func(ctx context.Context) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() }, "root")
+	_, err := client.Run(t.Context(), Program{Signals: signals}, Streams{Stdout: io.Discard, Stderr: io.Discard})
 	if !errors.Is(err, ErrInterrupted) {
 		t.Errorf("got %v", err)
 	}
@@ -207,24 +199,14 @@ func TestSignalBeforeTheProgram(t *testing.T) {
 // At a raw terminal ^C is a byte, which a guest that takes no input never sees.
 func TestControlC(t *testing.T) {
 	for name, tt := range map[string]struct {
-		answer func(ssh.Channel, *ssh.Request) bool
+		answer func(*link.Channel, agentapi.Message)
 		err    error
 	}{
-		"in a guest that is frozen": {func(_ ssh.Channel, r *ssh.Request) bool {
-			if r.Type == "keepalive@openssh.com" {
-				select {}
-			}
-			return true
-		}, ErrInterrupted},
-		"in one that is not": {func(c ssh.Channel, r *ssh.Request) bool {
-			if r.Type == "keepalive@openssh.com" {
-				end(c, 0)
-			}
-			return false
-		}, nil},
+		"in a guest that is frozen": {func(*link.Channel, agentapi.Message) { select {} }, ErrInterrupted},
+		"in one that is not":        {func(c *link.Channel, m agentapi.Message) { answer(c, m, true); end(c, 0) }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client := dialFake(t, running(tt.answer))
+			client := fake(t, running(tt.answer))
 			in, typing := io.Pipe()
 			defer typing.Close()
 			runs := onWrite(func() { typing.Write([]byte{controlC}) })
@@ -236,81 +218,28 @@ func TestControlC(t *testing.T) {
 	}
 }
 
-func TestExitStatus(t *testing.T) {
-	status := func(n uint32) *ssh.Request {
-		return &ssh.Request{Type: "exit-status", Payload: ssh.Marshal(struct{ N uint32 }{n})}
-	}
-	signal := func(name string) *ssh.Request {
-		return &ssh.Request{Type: "exit-signal", Payload: ssh.Marshal(struct {
-			Name       string
-			Core       bool
-			Text, Lang string
-		}{Name: name})}
-	}
-	for _, tt := range []struct {
-		request *ssh.Request
-		want    int
-	}{
-		{status(0), 0}, {status(1), 1}, {status(255), 255}, {status(256), 255}, {status(1 << 31), 255}, {status(1<<32 - 1), 255},
-		{signal("INT"), 130}, {signal("KILL"), 137}, {signal("BUS"), 135}, {signal("SYS"), 159}, {signal("TRAP"), 133},
-		{signal(""), 255}, {signal("no such"), 255},
-	} {
-		requests := make(chan *ssh.Request, 1)
-		requests <- tt.request
-		close(requests)
-		if got, err := awaitExit(requests); got != tt.want || err != nil {
-			t.Errorf("%s %q: got %d, %v; want %d", tt.request.Type, tt.request.Payload, got, err, tt.want)
-		}
-	}
-	for _, bad := range []*ssh.Request{{Type: "exit-status", Payload: []byte{0}}, {Type: "exit-signal"}} {
-		requests := make(chan *ssh.Request, 1)
-		requests <- bad
-		if got, err := awaitExit(requests); err == nil {
-			t.Errorf("%s without a value: got %d", bad.Type, got)
-		}
-		close(requests)
+// What the host cannot write is why a run ends, and nothing of the guest's.
+func TestOutputThatFails(t *testing.T) {
+	full := errors.New("no space left on device")
+	client := fake(t, running(func(*link.Channel, agentapi.Message) {}))
+	_, err := client.Run(t.Context(), Program{}, Streams{Stdout: failing{full}, Stderr: io.Discard})
+	if !errors.Is(err, full) {
+		t.Errorf("got %v", err)
 	}
 }
 
-// A guest opens nothing towards its host that it was not asked for.
-func TestGuestOpensNothing(t *testing.T) {
-	login := Login{Keys: vm.Keys{Client: newSigner(t), Host: newSigner(t)}, User: "root"}
-	config := &ssh.ServerConfig{PublicKeyCallback: func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, nil }}
-	config.AddHostKey(login.Keys.Host)
-	host, guest := connect(t)
-	served := make(chan *ssh.ServerConn, 1)
-	go func() {
-		conn, channels, requests, err := ssh.NewServerConn(guest, config)
-		if err == nil {
-			go ssh.DiscardRequests(requests)
-			go func() {
-				for range channels {
-				}
-			}()
-		}
-		served <- conn
-	}()
-	client, err := Dial(t.Context(), host, login)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	conn := <-served
-	for _, kind := range []string{"session", "direct-tcpip", "forwarded-tcpip", "auth-agent@openssh.com", "x11",
-		"forwarded-streamlocal@openssh.com", "direct-streamlocal@openssh.com", "tun@openssh.com"} {
-		payload := ssh.Marshal(struct {
-			Host       string
-			Port       uint32
-			OriginHost string
-			OriginPort uint32
-		}{"127.0.0.1", 22, "127.0.0.1", 1})
-		if _, _, err := conn.OpenChannel(kind, payload); err == nil {
-			t.Errorf("%s was opened", kind)
-		}
-	}
-	for _, kind := range []string{"tcpip-forward", "streamlocal-forward@openssh.com", "hostkeys-00@openssh.com"} {
-		if ok, _, err := conn.SendRequest(kind, true, nil); ok || err != nil {
-			t.Errorf("%s: %v, %v", kind, ok, err)
+type failing struct{ err error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+func TestExitStatus(t *testing.T) {
+	for reported, want := range map[int]int{0: 0, 1: 1, 137: 137, 255: 255, 256: 255, 1 << 31: 255, -1: 255, -256: 255} {
+		client := fake(t, running(func(c *link.Channel, m agentapi.Message) { end(c, reported) }))
+		signals := make(chan string, 1)
+		runs := onWrite(func() { signals <- "INT" })
+		got, err := client.Run(t.Context(), Program{Signals: signals}, Streams{Stdout: runs, Stderr: io.Discard})
+		if got != want || err != nil {
+			t.Errorf("%d: got %d, %v, want %d", reported, got, err, want)
 		}
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"io"
 	"time"
-
-	"golang.org/x/crypto/ssh"
 )
 
 // ErrInterrupted says that the caller's signals ended a run, and not the program.
@@ -28,21 +26,21 @@ const controlC = 3
 // program or its guest does not heed them.
 type attention struct {
 	signals <-chan string
-	pressed <-chan struct{}    // ^C, which the program itself hears of as input
-	started <-chan ssh.Channel // has it when it runs
+	pressed <-chan struct{} // ^C, which the program itself hears of as input
+	started <-chan *call    // has it when the guest was asked to run it
 	hangUp  func()
 }
 
 // pay serves until ctx ends.
 func (a attention) pay(ctx context.Context) {
-	var channel ssh.Channel
+	var c *call
 	var last time.Time
 	begun := func() bool {
 		select {
-		case channel = <-a.started:
+		case c = <-a.started:
 		default:
 		}
-		return channel != nil
+		return c != nil
 	}
 	for {
 		select {
@@ -52,38 +50,37 @@ func (a attention) pay(ctx context.Context) {
 				return
 			}
 			last = time.Now()
-			go a.ask(ctx, func() bool {
-				taken, err := channel.SendRequest("signal", true, ssh.Marshal(struct{ Name string }{name}))
-				return taken && err == nil
-			})
+			go a.await(ctx, c.ask(name), true)
 		case <-a.pressed:
 			if !begun() {
 				a.hangUp()
 				return
 			}
-			go a.ask(ctx, func() bool {
-				_, err := channel.SendRequest("keepalive@openssh.com", true, nil)
-				return err == nil // a refusal is an answer
-			})
+			go a.await(ctx, c.ask(""), false)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// ask hangs up unless the guest answers well in time. Where it refuses, the
-// program has most likely ended, and there is as much time to hear of that.
-func (a attention) ask(ctx context.Context, question func() bool) {
-	answered := make(chan struct{})
-	go func() {
-		if question() {
-			close(answered)
-		}
-	}()
+// await hangs up unless the guest answers well in time, and where it has to agree,
+// does so. Where it does not, the program has most likely ended, and there is as
+// much time to hear of that.
+func (a attention) await(ctx context.Context, answer <-chan bool, agree bool) {
 	patience := time.NewTimer(answerTime)
 	defer patience.Stop()
 	select {
-	case <-answered:
+	case yes := <-answer:
+		if yes || !agree {
+			return
+		}
+	case <-ctx.Done():
+		return
+	case <-patience.C:
+		a.hangUp()
+		return
+	}
+	select {
 	case <-ctx.Done():
 	case <-patience.C:
 		a.hangUp()

@@ -86,30 +86,30 @@ func (c *Client) copy(ctx context.Context, dir, target string, write func(*os.Ro
 }
 
 func (c *Client) untar(ctx context.Context, stream io.Reader, target string) error {
-	start, err := jsonRequest(agentapi.RequestUntar, agentapi.Untar{Dir: target})
-	if err != nil {
-		return err
-	}
-	return c.serve(ctx, start, Streams{Stdin: stream, Stdout: io.Discard})
+	request := agentapi.UntarStream{User: c.user, Untar: agentapi.Untar{Dir: target}}
+	return c.serve(ctx, agentapi.StreamUntar, request, Streams{Stdin: stream, Stdout: io.Discard})
 }
 
 // ReadRoot writes the guest's root filesystem as a tar to w: what the image and
 // the VM's disk hold, without what makes a machine of them.
 func (c *Client) ReadRoot(ctx context.Context, w io.Writer) error {
-	return c.serve(ctx, request{name: agentapi.RequestTar}, Streams{Stdout: w})
+	return c.serve(ctx, agentapi.StreamTar, nil, Streams{Stdout: w})
 }
 
 // serve has the agent itself do something, and fails with what it says.
-func (c *Client) serve(ctx context.Context, start request, streams Streams) error {
+func (c *Client) serve(ctx context.Context, kind string, request any, streams Streams) error {
+	conn, err := c.dial(ctx)
+	if err != nil {
+		return err
+	}
 	var words said
 	streams.Stderr = &words
-	status, err := c.await(ctx, func() (int, error) {
-		channel, requests, err := c.open(start)
+	status, err := await(ctx, conn, func() (int, error) {
+		call, err := begin(conn, kind, request)
 		if err != nil {
 			return 0, err
 		}
-		defer channel.Close()
-		return transfer(channel, requests, streams)
+		return call.transfer(streams)
 	})
 	if err == nil && status != 0 {
 		err = fmt.Errorf("in the guest: %s", strings.TrimPrefix(words.String(), "banger: "))

@@ -1,11 +1,9 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"io"
-
-	"golang.org/x/crypto/ssh"
-	"golang.org/x/sync/errgroup"
 
 	"banger/internal/agentapi"
 )
@@ -17,117 +15,70 @@ type Streams struct {
 	Stderr io.Writer
 }
 
-// Size is a terminal's size in characters.
-type Size struct{ Columns, Rows int }
+// Size is a terminal's size.
+type Size = agentapi.Size
 
 // Terminal asks for a pseudo terminal in the guest.
 type Terminal struct {
-	Type    string      // TERM
-	Size    Size        // at the start
-	Resized <-chan Size // later ones
+	Type    string        // TERM
+	Size    agentapi.Size // at the start
+	Resized <-chan Size   // later ones
 }
 
 // Program is what to run.
 type Program struct {
 	Exec     agentapi.Exec
 	Terminal *Terminal     // nil is none
-	Signals  <-chan string // to be passed on: SSH's names, without SIG
+	Signals  <-chan string // to be passed on: names without SIG
 }
 
 // Run runs a program in the guest and returns its exit status. Ending ctx hangs
-// up and closes the connection. So does a signal that comes within two seconds
-// after another, or that the guest does not take within one: the error is
-// ErrInterrupted then.
+// up. So does a signal that comes within two seconds after another, or that the
+// guest does not take within one: the error is ErrInterrupted then.
 func (c *Client) Run(ctx context.Context, p Program, streams Streams) (int, error) {
-	start, err := jsonRequest(agentapi.RequestExec, p.Exec)
-	if err != nil {
-		return 0, err
-	}
 	ctx, hangUp := context.WithCancelCause(ctx)
 	defer hangUp(nil)
-	started := make(chan ssh.Channel, 1)
+	started := make(chan *call, 1)
 	heed := attention{signals: p.Signals, started: started, hangUp: func() { hangUp(ErrInterrupted) }}
 	if p.Terminal != nil && streams.Stdin != nil {
 		typed := newKeyboard(ctx, streams.Stdin)
 		streams.Stdin, heed.pressed = typed, typed.pressed
 	}
 	go heed.pay(ctx)
-	return c.await(ctx, func() (int, error) {
-		channel, requests, err := c.open(start, p.Terminal.request()...)
+	conn, err := c.dial(ctx)
+	if err != nil {
+		return 0, cmp.Or(context.Cause(ctx), err)
+	}
+	return await(ctx, conn, func() (int, error) {
+		request := agentapi.ExecStream{User: c.user, Terminal: p.Terminal.asked(), Exec: p.Exec}
+		call, err := begin(conn, agentapi.StreamExec, request)
 		if err != nil {
 			return 0, err
 		}
-		defer channel.Close()
-		started <- channel
-		go p.Terminal.follow(ctx, channel)
-		return transfer(channel, requests, streams)
+		started <- call
+		go p.Terminal.follow(ctx, call)
+		return call.transfer(streams)
 	})
 }
 
-// transfer copies the streams until the program has ended and all that it
-// wrote is here. Where that cannot be written, it hangs up.
-func transfer(channel ssh.Channel, requests <-chan *ssh.Request, streams Streams) (int, error) {
-	go func() {
-		if streams.Stdin != nil {
-			io.Copy(channel, streams.Stdin)
-		}
-		channel.CloseWrite()
-	}()
-	var outputs errgroup.Group
-	output := func(to io.Writer, from io.Reader) {
-		outputs.Go(func() error {
-			_, err := io.Copy(to, from)
-			if err != nil {
-				channel.Close()
-			}
-			return err
-		})
-	}
-	output(streams.Stdout, channel)
-	output(streams.Stderr, channel.Stderr())
-	status, err := awaitExit(requests)
-	if err := outputs.Wait(); err != nil {
-		return 0, err // which is why the end was not heard of
-	}
-	return status, err
-}
-
 // follow passes the terminal's sizes on until ctx ends.
-func (t *Terminal) follow(ctx context.Context, channel ssh.Channel) {
+func (t *Terminal) follow(ctx context.Context, c *call) {
 	if t == nil {
 		return
 	}
 	for {
 		select {
 		case size := <-t.Resized:
-			channel.SendRequest("window-change", false, ssh.Marshal(window(size)))
+			c.Send(agentapi.Message{Resize: &size})
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// windowSize is RFC 4254's window-change; pty-req has the same in its middle.
-type windowSize struct{ Columns, Rows, Width, Height uint32 }
-
-type ptyRequest struct {
-	Term                         string
-	Columns, Rows, Width, Height uint32
-	Modes                        string
-}
-
-// noModes ends the list of terminal modes before it begins.
-const noModes = "\x00"
-
-func window(s Size) windowSize {
-	return windowSize{Columns: uint32(s.Columns), Rows: uint32(s.Rows)}
-}
-
-func (t *Terminal) request() []request {
+func (t *Terminal) asked() *agentapi.Terminal {
 	if t == nil {
 		return nil
 	}
-	return []request{{"pty-req", ssh.Marshal(ptyRequest{
-		Term: t.Type, Columns: uint32(t.Size.Columns), Rows: uint32(t.Size.Rows), Modes: noModes,
-	})}}
+	return &agentapi.Terminal{Type: t.Type, Size: t.Size}
 }

@@ -1,9 +1,11 @@
 // Package agentapi holds what host and guest say to each other: the settings
-// that reach the agent in its initramfs, the lines on the control connection
-// and the payloads of banger's own SSH requests.
+// that reach the agent in its initramfs, and what begins and goes on the streams of
+// the link between the two.
 //
 // It is types and constants only; it knows neither processes nor HTTP.
 package agentapi
+
+import "encoding/json"
 
 // The guest's network as the user-mode network lays it out. The addresses are
 // the same in every VM: each has a network of its own.
@@ -14,9 +16,9 @@ const (
 	PrefixLen = 24
 	MTU       = 65520
 
-	SSHPort     = 1023 // the agent's SSH server, in the guest
-	ControlPort = 1023 // the supervisor's control listener, at the gateway
-	ReachPort   = 1022 // the agent's way to the guest's loopback, in the guest
+	SSHPort   = 1023 // the agent's SSH server, in the guest
+	LinkPort  = 1023 // where the supervisor waits for the agent's link, at the gateway
+	ReachPort = 1022 // the agent's way to the guest's loopback, in the guest
 )
 
 // The agent answers at ReachPort with one of these when it has read a port, of
@@ -69,12 +71,32 @@ type Root struct {
 	KernelRelease string `json:"kernel_release,omitempty"` // what Modules is for, as uname -r says
 }
 
-// Welcome is the host's first line on the control connection.
+// Protocol is the number of what is said on the link. A change that an older
+// agent, as one in a snapshot is, would not understand takes the next one.
+const Protocol = 1
+
+// Header is the line by which the host begins a stream of the link.
+type Header struct {
+	Protocol int             `json:"protocol"`
+	Kind     string          `json:"kind"` // one of the Stream constants
+	Payload  json.RawMessage `json:"payload,omitempty"`
+}
+
+// The kinds of streams. On all but the first, frames follow, as package link has
+// them, with a program's streams and Messages.
+const (
+	StreamControl = "control" // payload: Welcome; Orders follow, and the agent's Events
+	StreamExec    = "exec"    // payload: ExecStream
+	StreamUntar   = "untar"   // payload: UntarStream; a tar follows as input
+	StreamTar     = "tar"     // no payload; the root filesystem follows as a tar
+)
+
+// Welcome is the payload of a control stream.
 type Welcome struct {
 	UnixNano int64 `json:"unix_nano"` // the host's clock
 }
 
-// Event is a line from the agent on the control connection.
+// Event is a line from the agent on the control stream.
 type Event struct {
 	Kind   string `json:"kind"`             // one of the Event constants
 	Kernel string `json:"kernel,omitempty"` // with ready: uname -r
@@ -84,11 +106,11 @@ type Event struct {
 
 // The kinds of Event.
 const (
-	EventReady   = "ready"   // the agent serves SSH
+	EventReady   = "ready"   // the agent serves
 	EventWarning = "warning" // part of the set-up failed, the guest goes on
 )
 
-// Order is a line from the host on the control connection.
+// Order is a line from the host on the control stream.
 type Order struct {
 	Do string `json:"do"` // one of the Order constants
 }
@@ -98,12 +120,50 @@ const (
 	OrderStop = "stop" // shut down cleanly
 )
 
-// The SSH channel requests that are banger's own, beside the standard ones.
-const (
-	RequestExec  = "exec@banger"  // payload: JSON of Exec
-	RequestUntar = "untar@banger" // payload: JSON of Untar; a tar follows on stdin
-	RequestTar   = "tar@banger"   // no payload; the root filesystem follows as a tar on stdout
-)
+// ExecStream runs a program, as User.
+type ExecStream struct {
+	User     string    `json:"user"`
+	Terminal *Terminal `json:"terminal,omitempty"`
+	Exec
+}
+
+// Terminal is what a program runs on in place of three streams.
+type Terminal struct {
+	Type string `json:"type"` // TERM
+	Size
+}
+
+// Size is a terminal's, in characters.
+type Size struct {
+	Columns uint32 `json:"columns"`
+	Rows    uint32 `json:"rows"`
+}
+
+// UntarStream unpacks a tar, as User.
+type UntarStream struct {
+	User string `json:"user"`
+	Untar
+}
+
+// Message is what host and guest say to each other of a stream's program. One
+// of its parts is set.
+type Message struct {
+	// From the host. The guest answers both with the same number.
+	Signal string `json:"signal,omitempty"` // a name without SIG; for the program
+	Resize *Size  `json:"resize,omitempty"`
+	Ask    int    `json:"ask,omitempty"` // whether anybody is there, and with Signal, whether it was delivered
+
+	// From the guest.
+	Answer  *Answer `json:"answer,omitempty"`
+	Refused string  `json:"refused,omitempty"` // why there is no program
+	Exit    *int    `json:"exit,omitempty"`    // its status, as a shell says it
+}
+
+// Answer is the guest's to what the host asked.
+type Answer struct {
+	To int  `json:"to"`
+	OK bool `json:"ok"`
+}
 
 // Exec runs a program without a shell between, so that images without one can
 // be used and no argument needs quoting; or a line by the user's login shell;

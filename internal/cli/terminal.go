@@ -50,7 +50,7 @@ func sizeOf(fd int) agent.Size {
 	if err != nil {
 		columns, rows = 80, 24
 	}
-	return agent.Size{Columns: columns, Rows: rows}
+	return agent.Size{Columns: uint32(columns), Rows: uint32(rows)}
 }
 
 // watchSize sends the terminal's size each time it changes.

@@ -124,7 +124,7 @@ func (b *buildVM) Boot(ctx context.Context, agentOnly bool) (imagebuild.Guest, e
 		return nil, err
 	}
 	b.lease = lease
-	return b.engine.connect(ctx, b.name, guestRoot)
+	return b.engine.agent(b.name, guestRoot), nil
 }
 
 // Stop shuts the VM down.

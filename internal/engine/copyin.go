@@ -27,11 +27,7 @@ func (e *Engine) CopyIntoVM(ctx context.Context, name string, o CopyInOptions) e
 			return err
 		}
 	}
-	client, err := e.connect(ctx, name, cmp.Or(o.User, guestRoot))
-	if err != nil {
-		return err
-	}
-	defer client.Close()
+	client := e.agent(name, cmp.Or(o.User, guestRoot))
 	if dir {
 		return client.CopyFiles(ctx, copied.dir, copied.files, cmp.Or(o.To, copied.target))
 	}

@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"slices"
 	"strings"
 
 	"banger/internal/agent"
 	"banger/internal/agentapi"
 	"banger/internal/imagemgr"
-	"banger/internal/vmm"
 )
 
 // guestRoot is who programs run as where nothing says otherwise.
@@ -42,7 +42,7 @@ type Attachment struct {
 	Stdout   io.Writer
 	Stderr   io.Writer
 	Terminal *agent.Terminal // nil is none
-	Signals  <-chan string   // for the program: SSH's names, without SIG
+	Signals  <-chan string   // for the program: names without SIG
 	Detach   func()          // may be nil
 }
 
@@ -53,32 +53,13 @@ func (e *Engine) ExecVM(ctx context.Context, name string, p Program) (status int
 		return 0, err
 	}
 	p = p.in(image)
-	client, err := e.connect(ctx, name, p.User)
-	if err != nil {
-		return 0, err
-	}
-	defer client.Close()
-	return p.run(ctx, client)
+	return p.run(ctx, e.agent(name, p.User))
 }
 
-// connect logs in to a running guest.
-func (e *Engine) connect(ctx context.Context, name, user string) (*agent.Client, error) {
-	conn, err := e.DialVM(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := e.vms.Keys(name)
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	v, err := e.vms.Get(name)
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	emulated := v.State.VMM != nil && v.State.VMM.Accel == vmm.TCG
-	return agent.Dial(ctx, conn, agent.Login{Keys: keys, User: user, Emulated: emulated})
+// agent speaks to a VM's guest, as user.
+func (e *Engine) agent(name, user string) *agent.Client {
+	dial := func(ctx context.Context) (net.Conn, error) { return e.vms.Link(ctx, name) }
+	return agent.New(dial, user)
 }
 
 // container returns what the image of a running VM says of the program that it

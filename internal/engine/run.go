@@ -74,11 +74,7 @@ func (e *Engine) runIn(ctx context.Context, name string, copied copiedDir, p Pro
 	}
 	p.Dir = cmp.Or(p.Dir, copied.target)
 	p = p.in(image).orEntrypoint(image)
-	client, err := e.connect(ctx, name, p.User)
-	if err != nil {
-		return 0, err
-	}
-	defer client.Close()
+	client := e.agent(name, p.User)
 	if copied.dir != "" {
 		if err := client.CopyFiles(ctx, copied.dir, copied.files, copied.target); err != nil {
 			return 0, err

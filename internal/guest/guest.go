@@ -2,7 +2,8 @@
 // guest's PID 1, then its service, and a helper to itself for file transfer.
 //
 // The packages below it each do one part. They import no package of the host's
-// side but agentapi, and nothing in them waits where an event can tell.
+// side but agentapi and agent/link, which are both sides', and nothing in them
+// waits where an event can tell.
 package guest
 
 import (
@@ -12,14 +13,15 @@ import (
 	"banger/internal/guest/boot"
 	"banger/internal/guest/power"
 	"banger/internal/guest/service"
+	"banger/internal/guest/session"
 	"banger/internal/guest/sshd"
 )
 
 // Main runs the part of the agent that the arguments, or being PID 1, ask for.
 // It returns the exit status of the parts that end.
 func Main(args []string) int {
-	if len(args) == 3 && args[1] == sshd.FirstArgument {
-		return sshd.BecomeFirst(args[2]) // PID 1 too, but not the machine's
+	if len(args) == 3 && args[1] == session.FirstArgument {
+		return session.BecomeFirst(args[2]) // PID 1 too, but not the machine's
 	}
 	if os.Getpid() == 1 {
 		power.Fatal(boot.Run(args[1:]))

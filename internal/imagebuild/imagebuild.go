@@ -34,7 +34,6 @@ type Guest interface {
 	CopyDir(ctx context.Context, dir string, names []string, target string) error
 	CopyFile(ctx context.Context, file, target string) error
 	ReadRoot(ctx context.Context, w io.Writer) error
-	Close() error
 }
 
 // VM is a throw-away VM of the base. Its owner removes it after the build.
@@ -117,7 +116,6 @@ func (b *Builder) change(ctx context.Context, vm VM, o Options) ([]imagemgr.Pack
 	if err != nil {
 		return nil, err
 	}
-	defer guest.Close()
 	w := &worker{guest: guest, output: b.Output, say: b.Say}
 	if err := w.install(ctx, o); err != nil {
 		return nil, err
@@ -147,7 +145,6 @@ func (b *Builder) capture(ctx context.Context, vm VM, o imagemgr.TarOptions) (im
 	if err != nil {
 		return imagemgr.Image{}, err
 	}
-	defer guest.Close()
 	b.Say("making the image")
 	reading, stop := context.WithCancel(ctx)
 	defer stop()

@@ -42,8 +42,6 @@ func (f *fake) Stop(context.Context) error {
 	return nil
 }
 
-func (f *fake) Close() error { return nil }
-
 func (f *fake) Run(_ context.Context, p agent.Program, streams agent.Streams) (int, error) {
 	line := strings.Join(p.Exec.Argv, " ")
 	if p.Exec.Argv[0] == "dpkg-query" {

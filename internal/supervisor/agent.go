@@ -2,13 +2,16 @@ package supervisor
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"slices"
 	"sync"
 	"time"
 
+	"banger/internal/agent/link"
 	"banger/internal/agentapi"
 	"banger/internal/usernet"
 )
@@ -19,24 +22,38 @@ const maxEvent = 64 << 10
 // sendTimeout is how long a guest may take to make room for a line to it.
 const sendTimeout = 5 * time.Second
 
-// agent is the host's end of the control connection. The guest dials; where
-// the connection breaks it dials again. What dials may be anything in the guest:
-// all that is kept of it is bounded.
-type agent struct {
-	listener net.Listener
-	ready    chan agentapi.Event // takes the first ready event
+// proofTime is how long one who connects may take to show that it is the agent,
+// which emulated processors may need.
+const proofTime = 10 * time.Second
 
-	mu   sync.Mutex
-	conn net.Conn
-	warn []string
+// agent is the host's end of the link to the guest's agent. The guest dials; where
+// the link breaks it dials again. What dials may be anything in the guest, and
+// whatever it is, all that is kept of it is bounded.
+type agent struct {
+	listener  net.Listener
+	secret    []byte
+	strangers strangers
+	ready     chan agentapi.Event // takes the first ready event
+
+	mu      sync.Mutex
+	link    *link.Link    // nil while there is none
+	linked  chan struct{} // closed when there is one
+	control net.Conn      // its control stream
+	warn    []string
+	closed  bool
 }
 
-func listenAgent(network *usernet.Network) (*agent, error) {
-	listener, err := network.Listen(agentapi.ControlPort)
+func newAgent(secret []byte) *agent {
+	return &agent{secret: secret, ready: make(chan agentapi.Event, 1), linked: make(chan struct{})}
+}
+
+func listenAgent(network *usernet.Network, secret []byte) (*agent, error) {
+	listener, err := network.Listen(agentapi.LinkPort)
 	if err != nil {
 		return nil, err
 	}
-	a := &agent{listener: listener, ready: make(chan agentapi.Event, 1)}
+	a := newAgent(secret)
+	a.listener = listener
 	go a.accept()
 	return a, nil
 }
@@ -47,20 +64,84 @@ func (a *agent) accept() {
 		if err != nil {
 			return
 		}
-		a.follow(conn)
+		a.strangers.add(conn)
+		go a.meet(conn)
 	}
 }
 
-// follow greets the guest and hears its events until the connection ends.
-func (a *agent) follow(conn net.Conn) {
-	defer conn.Close()
-	a.setConn(conn)
-	defer a.setConn(nil)
-	welcome := agentapi.Welcome{UnixNano: time.Now().UnixNano()}
-	if send(conn, welcome) != nil {
+// meet has what connected show that it is the agent, and serves it then.
+func (a *agent) meet(conn net.Conn) {
+	l, err := link.Accept(conn, a.secret, proofTime)
+	a.strangers.remove(conn)
+	if err != nil {
+		conn.Close()
 		return
 	}
-	a.followLines(conn)
+	defer l.Close()
+	a.follow(l)
+}
+
+// follow greets the agent and hears its events until the link ends.
+func (a *agent) follow(l *link.Link) {
+	ctx, cancel := context.WithTimeout(context.Background(), sendTimeout)
+	defer cancel()
+	control, err := l.Open(ctx)
+	if err != nil {
+		return
+	}
+	control.SetWriteDeadline(time.Now().Add(sendTimeout))
+	welcome := agentapi.Welcome{UnixNano: time.Now().UnixNano()}
+	if link.WriteHeader(control, agentapi.StreamControl, welcome) != nil {
+		return
+	}
+	if !a.setLink(l, control) {
+		return
+	}
+	defer a.unsetLink(l)
+	a.followLines(control)
+}
+
+// setLink makes l the link that is used, in place of an older one, and reports
+// whether links are wanted still.
+func (a *agent) setLink(l *link.Link, control net.Conn) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return false
+	}
+	if a.link == nil {
+		close(a.linked)
+	} else {
+		go a.link.Close() // the agent has given it up
+	}
+	a.link, a.control = l, control
+	return true
+}
+
+func (a *agent) unsetLink(l *link.Link) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.link == l {
+		a.link, a.control, a.linked = nil, nil, make(chan struct{})
+	}
+}
+
+// open opens a stream to the agent. After a pause, it may have to dial again
+// first.
+func (a *agent) open(ctx context.Context) (*link.Stream, error) {
+	for {
+		a.mu.Lock()
+		l, linked := a.link, a.linked
+		a.mu.Unlock()
+		if l != nil {
+			return l.Open(ctx)
+		}
+		select {
+		case <-linked:
+		case <-ctx.Done():
+			return nil, errors.New("the guest's agent is not there")
+		}
+	}
 }
 
 // followLines hears events until one is none, or too long.
@@ -80,12 +161,6 @@ func (a *agent) followLines(r io.Reader) {
 func send(conn net.Conn, line any) error {
 	conn.SetWriteDeadline(time.Now().Add(sendTimeout))
 	return json.NewEncoder(conn).Encode(line)
-}
-
-func (a *agent) setConn(conn net.Conn) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.conn = conn
 }
 
 func (a *agent) hear(event agentapi.Event) {
@@ -122,16 +197,19 @@ func (a *agent) warnings() []string {
 // it.
 func (a *agent) stop() bool {
 	a.mu.Lock()
-	conn := a.conn
+	control := a.control
 	a.mu.Unlock() // a guest that does not read must hold up nobody else
-	return conn != nil && send(conn, agentapi.Order{Do: agentapi.OrderStop}) == nil
+	return control != nil && send(control, agentapi.Order{Do: agentapi.OrderStop}) == nil
 }
 
 func (a *agent) close() {
 	a.listener.Close()
+	a.strangers.close()
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.conn != nil {
-		a.conn.Close()
+	a.closed = true
+	l := a.link
+	a.mu.Unlock()
+	if l != nil {
+		l.Close()
 	}
 }

@@ -1,6 +1,8 @@
 package supervisor
 
 import (
+	"bufio"
+	"context"
 	"io"
 	"net"
 	"strings"
@@ -8,10 +10,11 @@ import (
 	"testing/iotest"
 	"unicode/utf8"
 
+	"banger/internal/agent/link"
 	"banger/internal/agentapi"
 )
 
-func testAgent() *agent { return &agent{ready: make(chan agentapi.Event, 1)} }
+func testAgent() *agent { return newAgent(link.Secret([]byte("key"))) }
 
 // endless is a line that has no end; read is how much of it was taken.
 type endless struct{ read int }
@@ -66,13 +69,106 @@ func TestStopOfAGuestThatDoesNotRead(t *testing.T) {
 	a := testAgent()
 	ours, theirs := net.Pipe()
 	defer theirs.Close()
-	a.setConn(ours)
+	a.setLink(new(link.Link), ours)
 	stopped := make(chan bool)
 	go func() { stopped <- a.stop() }()
 	a.warnings() // takes the lock
 	ours.Close()
 	if <-stopped {
 		t.Error("a guest that does not read has heard")
+	}
+}
+
+// meet connects to the agent's host end and says what.
+func meet(t *testing.T, a *agent, what string) net.Conn {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	t.Cleanup(func() { theirs.Close() })
+	a.strangers.add(ours)
+	go a.meet(ours)
+	io.WriteString(theirs, what)
+	return theirs
+}
+
+// offer opens the guest's side of a link and returns it with its control stream.
+func offer(t *testing.T, a *agent) (*link.Link, *link.Stream) {
+	t.Helper()
+	l, err := link.Offer(meet(t, a, ""), a.secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	control, err := l.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(control)
+	h, err := link.ReadHeader(lines)
+	if err != nil || h.Kind != agentapi.StreamControl || !strings.Contains(string(h.Payload), "unix_nano") {
+		t.Fatalf("got %+v, %v", h, err)
+	}
+	return l, control
+}
+
+// A process of the guest that does not know the secret is no agent, and keeps no
+// place from it.
+func TestStrangersAreNotHeard(t *testing.T) {
+	a := testAgent()
+	for range 4 * maxStrangers {
+		meet(t, a, "") // says nothing
+	}
+	stranger := meet(t, a, strings.Repeat(`{"kind":"ready"}`+"\n", 8))
+	if _, err := stranger.Read(make([]byte, 1)); err == nil {
+		t.Error("a stranger is spoken to")
+	}
+	_, control := offer(t, a)
+	io.WriteString(control, `{"kind":"ready","kernel":"6.1"}`+"\n")
+	if event := <-a.ready; event.Kernel != "6.1" {
+		t.Errorf("got %+v", event)
+	}
+	if n := len(a.strangers.conns); n > maxStrangers {
+		t.Errorf("%d strangers are kept", n)
+	}
+}
+
+// The agent's latest link is the one that counts; a stream waits for one.
+func TestLinksFollowEachOther(t *testing.T) {
+	a := testAgent()
+	opened := make(chan error)
+	go func() {
+		_, err := a.open(t.Context())
+		opened <- err
+	}()
+	first, _ := offer(t, a)
+	if _, err := first.Next(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-opened; err != nil {
+		t.Fatal(err)
+	}
+	second, control := offer(t, a)
+	<-first.Done()
+	go func() {
+		_, err := a.open(t.Context())
+		opened <- err
+	}()
+	if _, err := second.Next(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-opened; err != nil {
+		t.Fatal(err)
+	}
+	go a.stop()
+	if line, err := bufio.NewReader(control).ReadString('\n'); !strings.Contains(line, agentapi.OrderStop) {
+		t.Errorf("got %q, %v", line, err)
+	}
+	second.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for { // until that is noticed
+		if _, err := a.open(ctx); err != nil && strings.Contains(err.Error(), "is not there") {
+			break
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"banger/internal/agent/link"
 	"banger/internal/agentapi"
 	"banger/internal/initramfs"
 	"banger/internal/statedir"
@@ -79,7 +80,11 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := s.writeInitramfs(); err != nil {
+	keys, err := s.VMs.Keys(s.Name)
+	if err != nil {
+		return err
+	}
+	if err := s.writeInitramfs(keys); err != nil {
 		return err
 	}
 	rules, err := s.policy()
@@ -92,7 +97,7 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 	if err != nil {
 		return err
 	}
-	b.agent, err = listenAgent(b.network)
+	b.agent, err = listenAgent(b.network, link.Secret(keys.HostPEM))
 	if err != nil {
 		return err
 	}
@@ -203,11 +208,7 @@ func (s *supervisor) config() vmm.Config {
 	return c
 }
 
-func (s *supervisor) settings() (agentapi.Settings, error) {
-	keys, err := s.VMs.Keys(s.Name)
-	if err != nil {
-		return agentapi.Settings{}, err
-	}
+func (s *supervisor) settings(keys vm.Keys) agentapi.Settings {
 	seed := make([]byte, seedSize)
 	rand.Read(seed)
 	settings := agentapi.Settings{
@@ -226,14 +227,10 @@ func (s *supervisor) settings() (agentapi.Settings, error) {
 		settings.Root.Modules = "/dev/vdc"
 		settings.Root.KernelRelease = s.Kernel.KernelVersion
 	}
-	return settings, nil
+	return settings
 }
 
-func (s *supervisor) writeInitramfs() (err error) {
-	settings, err := s.settings()
-	if err != nil {
-		return err
-	}
+func (s *supervisor) writeInitramfs(keys vm.Keys) (err error) {
 	f, err := os.OpenFile(s.VMs.Path(s.Name, statedir.Initramfs), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("write the initramfs: %w", err)
@@ -243,7 +240,7 @@ func (s *supervisor) writeInitramfs() (err error) {
 	err = initramfs.Build(buffered, initramfs.Options{
 		Initrd:     s.Kernel.Initrd(),
 		ModulesDir: s.Kernel.ModulesDir(),
-		Settings:   settings,
+		Settings:   s.settings(keys),
 	})
 	if err != nil {
 		return fmt.Errorf("write the initramfs: %w", err)

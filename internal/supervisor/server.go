@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
+	"sync"
 	"time"
 
+	"banger/internal/agent/link"
 	"banger/internal/vm"
 )
 
@@ -54,11 +57,14 @@ func (s *server) serve(listener net.Listener) {
 	}
 }
 
+// lasting are the operations whose connection goes on after the reply.
+var lasting = []string{vm.OpLink, vm.OpDial, vm.OpForward}
+
 // answer serves one connection, which has a place among the orders.
 func (s *server) answer(conn *vm.LineConn) {
 	defer conn.Close()
 	request, err := readRequest(conn)
-	if err == nil && (request.Op == vm.OpDial || request.Op == vm.OpForward) {
+	if err == nil && slices.Contains(lasting, request.Op) {
 		s.lasting(conn, request)
 		return
 	}
@@ -88,11 +94,14 @@ func (s *server) lasting(conn *vm.LineConn, request vm.Request) {
 		<-s.orders
 		return
 	}
-	if request.Op == vm.OpForward {
+	switch request.Op {
+	case vm.OpForward:
 		s.supervisor.forward(conn, request.Forward)
-		return
+	case vm.OpLink:
+		s.supervisor.joinAgent(conn)
+	default:
+		s.supervisor.splice(conn, request.Port)
 	}
-	s.supervisor.splice(conn, request.Port)
 }
 
 // obey carries out an order.
@@ -123,6 +132,36 @@ func reply(conn net.Conn, err error) error {
 		r.Error = clip(err.Error(), maxReason)
 	}
 	return json.NewEncoder(conn).Encode(r)
+}
+
+// joinAgent joins conn to a stream of the agent's link. The end of either is the
+// end of both: what half of it would mean is said in what they carry.
+func (s *supervisor) joinAgent(conn *vm.LineConn) {
+	stream, err := s.openStream()
+	if reply(conn, err) != nil || err != nil {
+		if err == nil {
+			stream.Reset()
+		}
+		return
+	}
+	var outward sync.WaitGroup
+	outward.Go(func() {
+		io.Copy(conn, stream)
+		conn.Close()
+	})
+	io.Copy(stream, conn)
+	stream.Reset()
+	outward.Wait()
+}
+
+func (s *supervisor) openStream() (*link.Stream, error) {
+	b, err := s.up()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+	defer cancel()
+	return b.agent.open(ctx)
 }
 
 // splice joins conn to a port of the guest.

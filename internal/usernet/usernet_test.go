@@ -94,7 +94,7 @@ func TestGuestIsRefused(t *testing.T) {
 
 func TestListenAndDial(t *testing.T) {
 	n, g := newNetwork(t, Options{}, streamFrames)
-	l, err := n.Listen(agentapi.ControlPort)
+	l, err := n.Listen(agentapi.LinkPort)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 	before := runtime.NumGoroutine()
 	t.Run("use", func(t *testing.T) {
 		n, g := newNetwork(t, Options{HostLoopback: true}, streamFrames)
-		l, err := n.Listen(agentapi.ControlPort)
+		l, err := n.Listen(agentapi.LinkPort)
 		if err != nil {
 			t.Fatal(err)
 		}

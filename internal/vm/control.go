@@ -25,6 +25,7 @@ type Request struct {
 
 // The operations of a supervisor.
 const (
+	OpLink    = "link"    // the connection becomes a stream of the agent's link
 	OpDial    = "dial"    // the connection becomes one to a TCP port of the guest
 	OpPolicy  = "policy"  // change what the guest may reach, for new connections
 	OpForward = "forward" // open a port of the host until the connection ends
@@ -40,13 +41,23 @@ type Reply struct {
 	Forward *ports.Spec `json:"forward,omitempty"` // with forward: what is open
 }
 
+// Link opens a stream to the agent of the named VM's guest. The error is a
+// *PhaseError where the guest is paused and would not answer.
+func (s *Store) Link(ctx context.Context, name string) (net.Conn, error) {
+	return s.toGuest(ctx, name, Request{Op: OpLink})
+}
+
 // Dial connects to a TCP port of the named VM's guest. The error is a
 // *PhaseError where the guest is paused and would not answer.
 func (s *Store) Dial(ctx context.Context, name string, port uint16) (net.Conn, error) {
+	return s.toGuest(ctx, name, Request{Op: OpDial, Port: port})
+}
+
+func (s *Store) toGuest(ctx context.Context, name string, r Request) (net.Conn, error) {
 	if v, err := s.Get(name); err == nil && v.State.Phase == Paused {
 		return nil, &PhaseError{Name: name, Phase: Paused}
 	}
-	conn, _, err := s.request(ctx, name, Request{Op: OpDial, Port: port})
+	conn, _, err := s.request(ctx, name, r)
 	return conn, err
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -118,7 +117,7 @@ func (h handmade) untilLine(ctx context.Context) (time.Duration, error) {
 
 // greet does for the agent in the guest what it cannot go on without.
 func greet(network *usernet.Network) error {
-	listener, err := network.Listen(agentapi.ControlPort)
+	listener, err := network.Listen(agentapi.LinkPort)
 	if err != nil {
 		return err
 	}
@@ -128,7 +127,7 @@ func greet(network *usernet.Network) error {
 			if err != nil {
 				return
 			}
-			json.NewEncoder(conn).Encode(agentapi.Welcome{UnixNano: time.Now().UnixNano()})
+			go io.Copy(io.Discard, conn)
 		}
 	}()
 	return nil

@@ -2,16 +2,20 @@ package service
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"sync"
 	"time"
 
+	"banger/internal/agent/link"
 	"banger/internal/agentapi"
 	"banger/internal/guest/console"
-	"banger/internal/guest/control"
+	"banger/internal/guest/linkd"
 	"banger/internal/guest/power"
+	"banger/internal/guest/session"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,60 +27,83 @@ const (
 	lastDelay  = 5 * time.Second
 )
 
-// attend keeps a connection to the supervisor. The first must succeed: without
-// it the host never learns that the guest is up.
-func (c Config) attend() {
-	conn, err := c.report(c.Warnings)
+// attend keeps a link to the supervisor. The first must succeed: without it the
+// host never learns that the guest is up.
+func (c Config) attend(sessions *session.Sessions) {
+	server := &linkd.Server{Sessions: sessions, Control: c.control()}
+	l, err := c.dial()
 	if err != nil {
 		power.Fatal(err)
 	}
 	for {
-		c.obey(conn)
-		conn.Close()
-		conn = c.reconnect()
+		console.Log("lost the supervisor: %v", server.Serve(l))
+		l.Close()
+		l = c.redial()
 	}
 }
 
-func (c Config) reconnect() *control.Conn {
+func (c Config) redial() *link.Link {
 	for delay := firstDelay; ; delay = min(2*delay, lastDelay) {
 		time.Sleep(delay)
-		if conn, err := c.report(nil); err == nil {
-			return conn
+		if l, err := c.dial(); err == nil {
+			return l
 		}
 	}
 }
 
-// report connects, sets the clock, passes the warnings on and says that the guest
-// is ready; the supervisor looks no further.
-func (c Config) report(warnings []string) (*control.Conn, error) {
-	address := net.JoinHostPort(agentapi.GatewayIP, strconv.Itoa(agentapi.ControlPort))
-	conn, welcome, err := control.Dial(address)
+// dialTimeout is for the supervisor to take a connection.
+const dialTimeout = 30 * time.Second
+
+func (c Config) dial() (*link.Link, error) {
+	address := net.JoinHostPort(agentapi.GatewayIP, strconv.Itoa(agentapi.LinkPort))
+	conn, err := net.DialTimeout("tcp", address, dialTimeout)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reach the supervisor: %w", err)
 	}
-	setClock(time.Unix(0, welcome.UnixNano))
-	var events []agentapi.Event
-	for _, w := range warnings {
-		events = append(events, agentapi.Event{Kind: agentapi.EventWarning, Detail: w})
+	l, err := link.Offer(conn, link.Secret([]byte(c.Settings.HostKey)))
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("reach the supervisor: %w", err)
 	}
-	events = append(events, agentapi.Event{Kind: agentapi.EventReady, Kernel: kernelRelease(), Init: c.Init.Name})
-	for _, event := range events {
-		if err := conn.Send(event); err != nil {
-			conn.Close()
-			return nil, fmt.Errorf("report to the supervisor: %w", err)
+	return l, nil
+}
+
+// control serves the control stream of each link. The first takes the warnings
+// on.
+func (c Config) control() func(agentapi.Welcome, io.ReadWriter) {
+	var once sync.Once
+	return func(welcome agentapi.Welcome, stream io.ReadWriter) {
+		setClock(time.Unix(0, welcome.UnixNano))
+		var warnings []string
+		once.Do(func() { warnings = c.Warnings })
+		if err := c.report(stream, warnings); err == nil {
+			c.obey(stream)
 		}
+	}
+}
+
+// report passes the warnings on and says that the guest is ready; the supervisor
+// looks no further.
+func (c Config) report(to io.Writer, warnings []string) error {
+	lines := json.NewEncoder(to)
+	for _, w := range warnings {
+		if err := lines.Encode(agentapi.Event{Kind: agentapi.EventWarning, Detail: w}); err != nil {
+			return err
+		}
+	}
+	if err := lines.Encode(agentapi.Event{Kind: agentapi.EventReady, Kernel: kernelRelease(), Init: c.Init.Name}); err != nil {
+		return err
 	}
 	console.Log("the supervisor knows that the guest is ready")
-	return conn, nil
+	return nil
 }
 
-// obey follows orders until the connection breaks.
-func (c Config) obey(conn *control.Conn) {
+// obey follows orders until the stream ends.
+func (c Config) obey(from io.Reader) {
 	var once sync.Once
-	for {
-		order, err := conn.Next()
-		if err != nil {
-			console.Log("lost the supervisor: %v", err)
+	for lines := json.NewDecoder(from); ; {
+		var order agentapi.Order
+		if lines.Decode(&order) != nil {
 			return
 		}
 		if order.Do == agentapi.OrderStop {

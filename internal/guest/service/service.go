@@ -1,5 +1,5 @@
-// Package service is the agent beside the image's init: it serves the host's
-// SSH connections and obeys the supervisor's orders.
+// Package service is the agent beside the image's init: it opens the link to the
+// supervisor, serves the streams of that and SSH, and obeys the supervisor's orders.
 //
 // PID 1 starts it before the init, as a process of its own that no init knows.
 package service
@@ -19,6 +19,7 @@ import (
 	"banger/internal/guest/initsys"
 	"banger/internal/guest/reach"
 	"banger/internal/guest/roottar"
+	"banger/internal/guest/session"
 	"banger/internal/guest/sshd"
 
 	"golang.org/x/sys/unix"
@@ -97,16 +98,10 @@ func Run() error {
 	os.Setenv("PATH", searchPath)
 	// The name that ps shows would be exe, after the path it was run by.
 	os.WriteFile("/proc/self/comm", []byte("banger-agent"), 0)
-	server, err := sshd.New(sshd.Config{
-		HostKey:       []byte(c.Settings.HostKey),
-		AuthorizedKey: []byte(c.Settings.AuthorizedKey),
-		WaitInit:      c.Init.Wait,
-		WriteRoot:     func(w io.Writer) error { return roottar.Write(w, c.Settings) },
-		RunDir:        runDir,
+	sessions := session.New(session.Config{
+		WaitInit:  c.Init.Wait,
+		WriteRoot: func(w io.Writer) error { return roottar.Write(w, c.Settings) },
 	})
-	if err != nil {
-		return fmt.Errorf("set up the SSH server: %w", err)
-	}
 	listener, err := listen(agentapi.SSHPort)
 	if err != nil {
 		return fmt.Errorf("listen for SSH: %w", err)
@@ -116,9 +111,14 @@ func Run() error {
 		return fmt.Errorf("listen for the ports of the loopback: %w", err)
 	}
 	go reach.Serve(reachable)
-	go c.attend()
-	go endLast(server)
-	return fmt.Errorf("serve SSH: %w", server.Serve(listener))
+	go c.attend(sessions)
+	go endLast(sessions)
+	return fmt.Errorf("serve SSH: %w", sshd.Serve(listener, sshd.Config{
+		HostKey:       []byte(c.Settings.HostKey),
+		AuthorizedKey: []byte(c.Settings.AuthorizedKey),
+		Sessions:      sessions,
+		RunDir:        runDir,
+	}))
 }
 
 func listen(port int) (net.Listener, error) {
@@ -128,12 +128,12 @@ func listen(port int) (net.Listener, error) {
 // endLast ends this process by SIGTERM, once the programs of all sessions have
 // ended: until then somebody has to read what they write, or SIGPIPE would end
 // them first. No other signal is for the service; PID 1 sends them to all.
-func endLast(server *sshd.Server) {
+func endLast(sessions *session.Sessions) {
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, unix.SIGTERM)
 	signal.Notify(make(chan os.Signal, 1)) // all, to nobody
 	<-term
-	server.Shutdown()
+	sessions.Shutdown()
 	os.Exit(0)
 }
 

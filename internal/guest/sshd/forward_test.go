@@ -107,7 +107,7 @@ func TestForwardToClient(t *testing.T) {
 
 // A port that is taken is refused, and the client's ports go with it.
 func TestForwardToClientEnds(t *testing.T) {
-	f := serve(t, nil)
+	f := serve(t)
 	first, second := f.dial(t), f.dial(t)
 	remote, err := first.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"banger/internal/guest/account"
+	"banger/internal/guest/session"
 )
 
 // forwards are the guest's ports and Unix sockets on which a client listens.
@@ -75,7 +76,7 @@ func (f *forwards) openPort(at endpoint) (bool, []byte) {
 
 // openSocket listens on a Unix socket, which is the user's alone.
 func (f *forwards) openSocket(path string) bool {
-	user, err := account.Lookup(etc, f.client.User())
+	user, err := session.Lookup(f.client.User())
 	if err != nil {
 		return false
 	}

@@ -2,7 +2,6 @@ package sshd
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -29,7 +28,7 @@ func newOpenSSH(t *testing.T) *openSSH {
 			t.Skipf("needs %s of openssh-client", program)
 		}
 	}
-	f := serve(t, func(context.Context) error { return nil })
+	f := serve(t)
 	host, port, err := net.SplitHostPort(f.addr)
 	if err != nil {
 		t.Fatal(err)
@@ -73,10 +72,10 @@ func TestOpenSSHExec(t *testing.T) {
 		options        []string
 		want           result
 	}{
-		{"in\x00\xff", "cat; echo err >&2; exit 5", nil, result{"in\x00\xff", "err\n", 5, ""}},
-		{"echo from a login shell\nexit 2\n", "", []string{"-T"}, result{"from a login shell\n", "", 2, ""}},
-		{"", "tty >/dev/null && echo $TERM", []string{"-tt"}, result{"banger-term\r\n", "", 0, ""}},
-		{"", "echo $LC_BANGER", []string{"-o", "SetEnv=LC_BANGER=passed"}, result{"passed\n", "", 0, ""}},
+		{"in\x00\xff", "cat; echo err >&2; exit 5", nil, result{"in\x00\xff", "err\n", 5}},
+		{"echo from a login shell\nexit 2\n", "", []string{"-T"}, result{"from a login shell\n", "", 2}},
+		{"", "tty >/dev/null && echo $TERM", []string{"-tt"}, result{"banger-term\r\n", "", 0}},
+		{"", "echo $LC_BANGER", []string{"-o", "SetEnv=LC_BANGER=passed"}, result{"passed\n", "", 0}},
 	} {
 		t.Setenv("TERM", "banger-term")
 		var after []string

@@ -2,8 +2,7 @@
 // forwarding for one client, the host, that is known by its key.
 //
 // It never asks for a password, and runs nothing as another user than the
-// client named. banger's own requests (see agentapi) start programs without a
-// shell between.
+// client named. banger's own commands do without it: they use the link.
 package sshd
 
 import (
@@ -11,36 +10,30 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"io"
 	"net"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"banger/internal/guest/session"
 )
 
 // Config is what a Server needs to know.
 type Config struct {
 	HostKey       []byte // PEM
 	AuthorizedKey []byte // the client's, as a line of authorized_keys
-	// WaitInit returns when the guest's init has booted it.
-	WaitInit func(context.Context) error
-	// WriteRoot writes the guest's root filesystem as a tar.
-	WriteRoot func(io.Writer) error
+	Sessions      *session.Sessions
 	// RunDir is where sockets of sessions are put. It is made where absent.
 	RunDir string
 }
 
 // Server serves SSH.
 type Server struct {
-	config    *ssh.ServerConfig
-	waitInit  func(context.Context) error
-	writeRoot func(io.Writer) error
-	runDir    string
-	running   running
+	config   *ssh.ServerConfig
+	sessions *session.Sessions
+	runDir   string
 }
-
-// etc is where the users are described.
-const etc = "/etc"
 
 // handshakeTimeout is for a client that says nothing. Emulated processors need
 // a while for their part.
@@ -64,7 +57,7 @@ func New(c Config) (*Server, error) {
 	// What is cheap for emulated processors too; the client chooses.
 	config.KeyExchanges = []string{ssh.KeyExchangeCurve25519, ssh.KeyExchangeMLKEM768X25519}
 	config.Ciphers = []string{ssh.CipherAES128GCM, ssh.CipherChaCha20Poly1305, ssh.CipherAES256GCM}
-	return &Server{config: config, waitInit: c.WaitInit, writeRoot: c.WriteRoot, runDir: c.RunDir}, nil
+	return &Server{config: config, sessions: c.Sessions, runDir: c.RunDir}, nil
 }
 
 // allow accepts client as any user: sessions tell of one that is not there.
@@ -77,14 +70,23 @@ func allow(client ssh.PublicKey) func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Per
 	}
 }
 
-// Serve serves what listener accepts until it fails.
-func (s *Server) Serve(listener net.Listener) error {
+// Serve serves what listener accepts until it fails. The server is made when the
+// first client comes.
+func Serve(listener net.Listener, c Config) error {
+	made := sync.OnceValues(func() (*Server, error) { return New(c) })
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
 			return err
 		}
-		go s.serveConn(conn)
+		go func() {
+			s, err := made()
+			if err != nil {
+				conn.Close()
+				return
+			}
+			s.serveConn(conn)
+		}()
 	}
 }
 

@@ -1,24 +1,20 @@
 package sshd
 
 import (
-	"bytes"
-	"context"
 	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/user"
 	"strings"
 	"testing"
 
-	"banger/internal/agentapi"
-
 	"golang.org/x/crypto/ssh"
+
+	"banger/internal/guest/session"
 )
 
 // TestMain lets the server run this program for its other parts, as in a guest.
@@ -30,15 +26,11 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	if len(os.Args) == 3 && os.Args[1] == FirstArgument {
-		os.Exit(BecomeFirst(os.Args[2]))
-	}
 	os.Exit(m.Run())
 }
 
 // fixture is a server on the loopback and what a client needs to log in.
 type fixture struct {
-	server    *Server
 	addr      string
 	user      string
 	hostKey   ssh.PublicKey
@@ -63,35 +55,27 @@ func newKey(t *testing.T) ([]byte, ssh.Signer) {
 	return pem.EncodeToMemory(block), signer
 }
 
-// serve starts a server that lives as long as the test; init is its WaitInit.
-func serve(t *testing.T, init func(context.Context) error) *fixture {
+// serve starts a server that lives as long as the test.
+func serve(t *testing.T) *fixture {
 	t.Helper()
 	hostPEM, hostSigner := newKey(t)
 	clientPEM, signer := newKey(t)
-	server, err := New(Config{
-		HostKey:       hostPEM,
-		AuthorizedKey: ssh.MarshalAuthorizedKey(signer.PublicKey()),
-		WaitInit:      init,
-		RunDir:        t.TempDir(),
-		WriteRoot: func(w io.Writer) error {
-			_, err := io.WriteString(w, "a part")
-			return errors.Join(err, errors.New("pack /etc: gone"))
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	go server.Serve(listener)
+	go Serve(listener, Config{
+		HostKey:       hostPEM,
+		AuthorizedKey: ssh.MarshalAuthorizedKey(signer.PublicKey()),
+		Sessions:      session.New(session.Config{}),
+		RunDir:        t.TempDir(),
+	})
 	me, err := user.Current()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fixture{server, listener.Addr().String(), me.Username, hostSigner.PublicKey(), clientPEM, signer}
+	return &fixture{listener.Addr().String(), me.Username, hostSigner.PublicKey(), clientPEM, signer}
 }
 
 func (f *fixture) config() *ssh.ClientConfig {
@@ -105,8 +89,7 @@ func (f *fixture) config() *ssh.ClientConfig {
 // dial logs in as the user whose test this is.
 func dial(t *testing.T) *ssh.Client {
 	t.Helper()
-	f := serve(t, func(context.Context) error { return nil })
-	return f.dial(t)
+	return serve(t).dial(t)
 }
 
 func (f *fixture) dial(t *testing.T) *ssh.Client {
@@ -120,7 +103,7 @@ func (f *fixture) dial(t *testing.T) *ssh.Client {
 }
 
 func TestOnlyTheKeyLogsIn(t *testing.T) {
-	f := serve(t, nil)
+	f := serve(t)
 	_, stranger := newKey(t)
 	for name, change := range map[string]func(*ssh.ClientConfig){
 		"another key": func(c *ssh.ClientConfig) { c.Auth = []ssh.AuthMethod{ssh.PublicKeys(stranger)} },
@@ -138,7 +121,7 @@ func TestOnlyTheKeyLogsIn(t *testing.T) {
 }
 
 func TestUnknownUser(t *testing.T) {
-	f := serve(t, nil)
+	f := serve(t)
 	f.user = "no-such-user"
 	_, err := f.dial(t).NewSession()
 	refused, ok := errors.AsType[*ssh.OpenChannelError](err)
@@ -172,7 +155,7 @@ func TestUnknownRequestsAreRefused(t *testing.T) {
 	}
 	for name, payload := range map[string]string{
 		"exec": "", "env": "\x00", "pty-req": "x", "subsystem": "\x00\x00\x00\x04mail", "signal": "\x00\x00\x00\x03NOT",
-		"window-change": "", "x11-req": "", agentapi.RequestExec: "{", agentapi.RequestUntar: `{"dir":""}`,
+		"window-change": "", "x11-req": "",
 	} {
 		if ok, err := session.SendRequest(name, true, []byte(payload)); ok || err != nil {
 			t.Errorf("%s: %v, %v", name, ok, err)
@@ -187,67 +170,45 @@ func TestUnknownRequestsAreRefused(t *testing.T) {
 type result struct {
 	stdout, stderr string
 	status         int
-	signal         string
 }
 
-func outcome(stdout, stderr *bytes.Buffer, err error) result {
-	r := result{stdout: stdout.String(), stderr: stderr.String()}
-	var exit *ssh.ExitError
-	switch {
-	case errors.As(err, &exit):
-		r.status, r.signal = exit.ExitStatus(), exit.Signal()
-	case err != nil:
-		r.signal = err.Error()
-	}
-	return r
-}
-
-// request sends one of banger's own requests and waits for the outcome.
-func request(t *testing.T, client *ssh.Client, name string, payload any, stdin io.Reader) result {
-	t.Helper()
-	data, err := json.Marshal(payload)
+func TestEnv(t *testing.T) {
+	client := dial(t)
+	session, err := client.NewSession()
 	if err != nil {
 		t.Fatal(err)
 	}
-	channel, requests, err := client.OpenChannel("session", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if ok, err := channel.SendRequest(name, true, data); !ok || err != nil {
-		t.Fatalf("%s: %v, %v", name, ok, err)
-	}
-	go func() {
-		io.Copy(channel, stdin)
-		channel.CloseWrite()
-	}()
-	var stdout, stderr bytes.Buffer
-	copied := make(chan struct{}, 2)
-	go func() { io.Copy(&stdout, channel); copied <- struct{}{} }()
-	go func() { io.Copy(&stderr, channel.Stderr()); copied <- struct{}{} }()
-	r := result{status: -1}
-	for request := range requests {
-		switch request.Type {
-		case "exit-status":
-			var exit struct{ Status uint32 }
-			if err := ssh.Unmarshal(request.Payload, &exit); err != nil {
-				t.Error(err)
-			}
-			r.status = int(exit.Status)
-		case "exit-signal":
-			var exit struct {
-				Name string
-				Rest []byte `ssh:"rest"`
-			}
-			if err := ssh.Unmarshal(request.Payload, &exit); err != nil {
-				t.Error(err)
-			}
-			r.signal = exit.Name
+	for name, value := range map[string]string{"GREETING": "a b\n=c", "HOME": "/nowhere"} {
+		if err := session.Setenv(name, value); err != nil {
+			t.Fatal(err)
 		}
 	}
-	<-copied
-	<-copied
-	r.stdout, r.stderr = stdout.String(), stderr.String()
-	return r
+	out, err := session.Output(`printf '%s|%s|%s|%s' "$GREETING" "$HOME" "$USER" "${TERM-none}"`)
+	want := "a b\n=c|/nowhere|" + client.User() + "|"
+	if err != nil || !strings.HasPrefix(string(out), want) {
+		t.Errorf("got %q, %v; want %q", out, err, want)
+	}
 }
 
-func noInput() io.Reader { return strings.NewReader("") }
+// A command line of nothing is done at once, and is no shell.
+func TestEmptyLine(t *testing.T) {
+	session, err := dial(t).NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := session.Run(""); err != nil {
+		t.Error(err)
+	}
+}
+
+// A signal that SSH has a name for is told by it.
+func TestExitSignal(t *testing.T) {
+	session, err := dial(t).NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exit, ok := errors.AsType[*ssh.ExitError](session.Run("kill -TERM $$"))
+	if !ok || exit.Signal() != "TERM" {
+		t.Errorf("got %v", exit)
+	}
+}

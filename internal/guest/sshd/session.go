@@ -2,148 +2,144 @@ package sshd
 
 import (
 	"context"
-	"sync"
 
 	"banger/internal/agentapi"
 	"banger/internal/guest/account"
-	"banger/internal/guest/terminal"
+	"banger/internal/guest/session"
 
 	"golang.org/x/crypto/ssh"
-	"golang.org/x/sys/unix"
 )
 
-// session is a session channel, see RFC 4254, section 6. It runs one program.
-type session struct {
+// channel is a session channel, see RFC 4254, section 6. It runs one program.
+type channel struct {
+	*session.Session
 	server  *Server
 	conn    ssh.Conn
 	login   account.Account
-	channel ssh.Channel
-	env     []string
-	pty     *ptyRequest // nil without a terminal
 	started bool
-	first   bool // its program is to be PID 1
-
-	agentSocket string // leads to the client's SSH agent, "" where it is not forwarded
-
-	ctx    context.Context // ends with the client's interest
-	cancel context.CancelFunc
-
-	mu       sync.Mutex
-	process  *process           // once it runs
-	terminal *terminal.Terminal // while it has one
+	agent   bool // the client's SSH agent is forwarded
 }
 
-// program is what a session runs. It ends by reporting an exit status.
-type program func()
-
 func (s *Server) serveSession(ctx context.Context, conn *ssh.ServerConn, request ssh.NewChannel) {
-	login, err := account.Lookup(etc, conn.User())
+	login, err := session.Lookup(conn.User())
 	if err != nil {
 		request.Reject(ssh.ConnectionFailed, err.Error())
 		return
 	}
-	channel, requests, err := request.Accept()
+	accepted, requests, err := request.Accept()
 	if err != nil {
 		return
 	}
-	session := &session{server: s, conn: conn, login: login, channel: channel}
-	session.ctx, session.cancel = context.WithCancel(ctx)
-	session.serve(requests)
+	c := &channel{server: s, conn: conn, login: login}
+	c.Session = s.sessions.Open(ctx, login, session.Client{
+		Stdin: accepted, Stdout: accepted, Stderr: accepted.Stderr(),
+		Exit: func(e session.Exit) { exit(accepted, e) },
+		End: func() {
+			accepted.CloseWrite()
+			accepted.Close()
+		},
+	})
+	c.serve(requests)
 }
 
 // serve handles requests until the client closes the channel or is gone.
-func (s *session) serve(requests <-chan *ssh.Request) {
-	defer s.hangUp()
+func (c *channel) serve(requests <-chan *ssh.Request) {
+	defer c.HangUp()
 	for request := range requests {
-		run, ok := s.handle(request)
+		run, ok := c.handle(request)
 		if request.WantReply {
 			request.Reply(ok, nil)
 		}
 		if run != nil {
-			s.started = true
-			go func() {
-				run()
-				s.channel.Close()
-			}()
+			c.started = true
+			go run()
 		}
 	}
 }
 
-// handle does what a request asks for and tells whether it could. Where that
+// handle does what a request asks for and reports whether it could. Where that
 // is to run a program, it returns it: the client has to hear first that it
 // will be run.
-func (s *session) handle(r *ssh.Request) (program, bool) {
+func (c *channel) handle(r *ssh.Request) (session.Program, bool) {
 	switch r.Type {
 	case "env":
-		return nil, s.setEnv(r.Payload)
+		return nil, c.setEnv(r.Payload)
 	case "pty-req":
-		return nil, s.setPTY(r.Payload)
+		return nil, c.setPTY(r.Payload)
 	case "window-change":
-		return nil, s.resize(r.Payload)
+		return nil, c.resize(r.Payload)
 	case "signal":
-		return nil, s.signal(r.Payload)
+		return nil, c.signal(r.Payload)
 	case "auth-agent-req@openssh.com":
-		return nil, s.forwardAgent()
+		return nil, c.forwardAgent()
 	}
-	if s.started {
+	if c.started {
 		return nil, false
 	}
-	var run program
+	var run session.Program
 	switch r.Type {
 	case "shell":
-		run = s.loginShell()
+		run = c.Exec(agentapi.Exec{})
 	case "exec":
-		run = s.execRequest(r.Payload)
+		run = c.line(r.Payload)
 	case "subsystem":
-		run = s.subsystem(r.Payload)
-	case agentapi.RequestExec:
-		run = s.bangerExec(r.Payload)
-	case agentapi.RequestUntar:
-		run = s.bangerUntar(r.Payload)
-	case agentapi.RequestTar:
-		run = s.bangerTar
+		run = c.subsystem(r.Payload)
 	}
 	return run, run != nil
 }
 
-func (s *session) setEnv(payload []byte) bool {
+func (c *channel) setEnv(payload []byte) bool {
 	var env struct{ Name, Value string }
 	if ssh.Unmarshal(payload, &env) != nil {
 		return false
 	}
-	s.env = append(s.env, env.Name+"="+env.Value)
+	c.Setenv(env.Name, env.Value)
 	return true
 }
 
-// signal sends a signal to the program and its children. Before there is a
-// program, any signal takes back the wish for one.
-func (s *session) signal(payload []byte) bool {
-	var named struct{ Name string }
-	if ssh.Unmarshal(payload, &named) != nil {
-		return false
-	}
-	sig := unix.SignalNum("SIG" + named.Name)
-	if sig == 0 {
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.process == nil {
-		s.cancel()
-		return true
-	}
-	return s.process.signal(sig) == nil
+// ptyRequest is the payload of pty-req.
+type ptyRequest struct {
+	Term          string
+	Columns, Rows uint32
+	Width, Height uint32 // pixels
+	Modes         string
 }
 
-// hangUp tells the program, where it still runs, that nobody is there any more.
-func (s *session) hangUp() {
-	s.cancel()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.process != nil {
-		s.process.hangUp()
+func (c *channel) setPTY(payload []byte) bool {
+	var request ptyRequest
+	if c.started || ssh.Unmarshal(payload, &request) != nil {
+		return false
 	}
-	if s.terminal != nil {
-		s.terminal.Master.Close() // which hangs up on what is in its foreground
+	c.SetWindow(session.Window{Term: request.Term, Columns: request.Columns, Rows: request.Rows, Modes: []byte(request.Modes)})
+	return true
+}
+
+func (c *channel) resize(payload []byte) bool {
+	var size struct{ Columns, Rows, Width, Height uint32 }
+	return ssh.Unmarshal(payload, &size) == nil && c.Resize(size.Columns, size.Rows)
+}
+
+func (c *channel) signal(payload []byte) bool {
+	var signal struct{ Name string }
+	return ssh.Unmarshal(payload, &signal) == nil && c.Signal(signal.Name)
+}
+
+// line runs a command line by the user's shell.
+func (c *channel) line(payload []byte) session.Program {
+	var command struct{ Line string }
+	if ssh.Unmarshal(payload, &command) != nil {
+		return nil
 	}
+	if command.Line == "" {
+		command.Line = ":" // nothing to do, which is not the same as a shell
+	}
+	return c.Exec(agentapi.Exec{Line: command.Line})
+}
+
+func (c *channel) subsystem(payload []byte) session.Program {
+	var subsystem struct{ Name string }
+	if ssh.Unmarshal(payload, &subsystem) != nil || subsystem.Name != "sftp" {
+		return nil
+	}
+	return c.Agent(SFTPArgument)
 }

@@ -8,21 +8,21 @@ import (
 
 // forwardAgent makes a socket that leads to the client's SSH agent, for as long
 // as the session lasts.
-func (s *session) forwardAgent() bool {
-	if s.started || s.agentSocket != "" {
+func (c *channel) forwardAgent() bool {
+	if c.started || c.agent {
 		return false
 	}
-	if err := os.MkdirAll(s.server.runDir, 0o755); err != nil {
+	if err := os.MkdirAll(c.server.runDir, 0o755); err != nil {
 		return false
 	}
-	dir, err := os.MkdirTemp(s.server.runDir, "agent-")
+	dir, err := os.MkdirTemp(c.server.runDir, "agent-")
 	if err != nil {
 		return false
 	}
 	path := filepath.Join(dir, "socket")
-	listener, err := listenFor(s.login, path)
+	listener, err := listenFor(c.login, path)
 	if err == nil && os.Geteuid() == 0 {
-		err = os.Chown(dir, int(s.login.UID), int(s.login.GID))
+		err = os.Chown(dir, int(c.login.UID), int(c.login.GID))
 	}
 	if err != nil {
 		if listener != nil {
@@ -31,10 +31,11 @@ func (s *session) forwardAgent() bool {
 		os.RemoveAll(dir)
 		return false
 	}
-	s.agentSocket = path
-	go forwardToClient(s.conn, listener, "auth-agent@openssh.com", func(net.Conn) []byte { return nil })
+	c.agent = true
+	c.Setenv("SSH_AUTH_SOCK", path)
+	go forwardToClient(c.conn, listener, "auth-agent@openssh.com", func(net.Conn) []byte { return nil })
 	go func() {
-		<-s.ctx.Done()
+		<-c.Done()
 		listener.Close()
 		os.RemoveAll(dir)
 	}()

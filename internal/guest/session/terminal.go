@@ -1,60 +1,52 @@
-package sshd
+package session
 
 import (
 	"io"
 	"os/exec"
 
 	"banger/internal/guest/terminal"
-
-	"golang.org/x/crypto/ssh"
 )
 
-// ptyRequest is the payload of pty-req.
-type ptyRequest struct {
-	Term          string
+// Window is the terminal that a program is to have.
+type Window struct {
+	Term          string // TERM
 	Columns, Rows uint32
-	Width, Height uint32 // pixels
-	Modes         string
+	Modes         []byte // as SSH encodes them, RFC 4254, section 8
 }
 
-func (s *session) setPTY(payload []byte) bool {
-	var request ptyRequest
-	if s.started || ssh.Unmarshal(payload, &request) != nil {
-		return false
-	}
-	s.pty = &request
-	return true
-}
+// SetWindow has the program to come run on a terminal.
+func (s *Session) SetWindow(w Window) { s.window = &w }
 
-func (s *session) resize(payload []byte) bool {
-	var size struct{ Columns, Rows, Width, Height uint32 }
-	if s.pty == nil || ssh.Unmarshal(payload, &size) != nil {
-		return false
-	}
+// Resize changes the terminal's size, if there is to be one, and reports whether
+// it could.
+func (s *Session) Resize(columns, rows uint32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pty.Columns, s.pty.Rows = size.Columns, size.Rows
+	if s.window == nil {
+		return false
+	}
+	s.window.Columns, s.window.Rows = columns, rows
 	if s.terminal == nil {
 		return true
 	}
-	return s.terminal.Resize(size.Columns, size.Rows) == nil
+	return s.terminal.Resize(columns, rows) == nil
 }
 
 // openTerminal makes the terminal that the client asked for.
-func (s *session) openTerminal(uid int) (*terminal.Terminal, error) {
+func (s *Session) openTerminal(uid int) (*terminal.Terminal, error) {
 	t, err := terminal.Open(uid)
 	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t.Resize(s.pty.Columns, s.pty.Rows)
-	t.SetModes([]byte(s.pty.Modes))
+	t.Resize(s.window.Columns, s.window.Rows)
+	t.SetModes(s.window.Modes)
 	s.terminal = t
 	return t, nil
 }
 
-func (s *session) closeTerminal() {
+func (s *Session) closeTerminal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.terminal.Master.Close()
@@ -62,8 +54,8 @@ func (s *session) closeTerminal() {
 }
 
 // runOnTerminal runs cmd as the leader of a terminal's session. What is still
-// in the background when it ends does not keep the channel open.
-func (s *session) runOnTerminal(cmd *exec.Cmd) error {
+// in the background when it ends does not keep the client waiting.
+func (s *Session) runOnTerminal(cmd *exec.Cmd) error {
 	uid := -1
 	if c := cmd.SysProcAttr.Credential; c != nil {
 		uid = int(c.Uid)
@@ -81,10 +73,10 @@ func (s *session) runOnTerminal(cmd *exec.Cmd) error {
 	if err != nil {
 		return err
 	}
-	go io.Copy(t.Master, s.channel)
+	go io.Copy(t.Master, s.client.Stdin)
 	copied := make(chan struct{})
 	go func() {
-		t.CopyTo(s.channel)
+		t.CopyTo(s.client.Stdout)
 		close(copied)
 	}()
 	s.finish(p)

@@ -1,7 +1,6 @@
-package sshd
+package session
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,42 +12,16 @@ import (
 
 	"banger/internal/agentapi"
 	"banger/internal/guest/account"
-
-	"golang.org/x/crypto/ssh"
 )
 
 // fallbackShell is for users whose own shell is not there.
 const fallbackShell = "/bin/sh"
 
-// loginShell is the standard request for a user's shell.
-func (s *session) loginShell() program { return s.program(agentapi.Exec{}) }
-
-// execRequest is the standard request: a command line for the user's shell.
-func (s *session) execRequest(payload []byte) program {
-	var command struct{ Line string }
-	if ssh.Unmarshal(payload, &command) != nil {
-		return nil
-	}
-	if command.Line == "" {
-		command.Line = ":" // nothing to do, which is not the same as a shell
-	}
-	return s.program(agentapi.Exec{Line: command.Line})
-}
-
-// bangerExec is banger's own request.
-func (s *session) bangerExec(payload []byte) program {
-	var request agentapi.Exec
-	if json.Unmarshal(payload, &request) != nil {
-		return nil
-	}
-	return s.program(request)
-}
-
-// program runs what the request asks for.
-func (s *session) program(request agentapi.Exec) program {
-	return func() {
+// Exec runs what the request asks for.
+func (s *Session) Exec(request agentapi.Exec) Program {
+	return s.program(func() {
 		if request.WaitInit {
-			if err := s.server.waitInit(s.ctx); err != nil {
+			if err := s.all.config.WaitInit(s.ctx); err != nil {
 				s.fail(agentapi.ExitNotExecutable, err)
 				return
 			}
@@ -60,10 +33,20 @@ func (s *session) program(request agentapi.Exec) program {
 		}
 		s.first = request.First
 		s.run(cmd)
-	}
+	})
 }
 
-func (s *session) commandOf(request agentapi.Exec) (cmd *exec.Cmd, err error) {
+// Agent runs this program again, with an argument: a process has a user's rights,
+// a part of one has not.
+func (s *Session) Agent(argument string) Program {
+	return s.program(func() {
+		cmd := s.command(s.login, []string{"banger-agent", argument}, homeOf(s.login), nil)
+		cmd.Path = "/proc/self/exe"
+		s.run(cmd)
+	})
+}
+
+func (s *Session) commandOf(request agentapi.Exec) (cmd *exec.Cmd, err error) {
 	dir := inHome(s.login, request.Dir)
 	if request.MakeDir {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -96,9 +79,9 @@ func shellOf(user account.Account) (string, error) {
 }
 
 // command is argv as run by user. Its Path is for the caller to set.
-func (s *session) command(user account.Account, argv []string, dir string, env []string) *exec.Cmd {
+func (s *Session) command(user account.Account, argv []string, dir string, env []string) *exec.Cmd {
 	cmd := &exec.Cmd{Args: argv, Dir: dir, SysProcAttr: &syscall.SysProcAttr{}}
-	cmd.Env = slices.Concat(loginEnv(user), s.termEnv(), s.agentEnv(), s.env, env)
+	cmd.Env = slices.Concat(loginEnv(user), s.termEnv(), s.env, env)
 	if os.Geteuid() == 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: user.UID, Gid: user.GID, Groups: user.Groups}
 	}
@@ -116,18 +99,11 @@ func loginEnv(user account.Account) []string {
 	}
 }
 
-func (s *session) termEnv() []string {
-	if s.pty == nil || s.pty.Term == "" {
+func (s *Session) termEnv() []string {
+	if s.window == nil || s.window.Term == "" {
 		return nil
 	}
-	return []string{"TERM=" + s.pty.Term}
-}
-
-func (s *session) agentEnv() []string {
-	if s.agentSocket == "" {
-		return nil
-	}
-	return []string{"SSH_AUTH_SOCK=" + s.agentSocket}
+	return []string{"TERM=" + s.window.Term}
 }
 
 // homeOf is where user's programs start.

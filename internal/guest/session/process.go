@@ -1,4 +1,4 @@
-package sshd
+package session
 
 import (
 	"errors"
@@ -62,15 +62,16 @@ func (p *process) wait() unix.WaitStatus {
 	return status
 }
 
-// run runs cmd, connected to the channel, and reports how it ended.
-func (s *session) run(cmd *exec.Cmd) {
-	err := s.server.running.add(s)
+// run runs cmd, connected to the client, and reports how it ended.
+func (s *Session) run(cmd *exec.Cmd) {
+	err := s.all.running.add(s)
 	if err != nil {
 		s.failExec(err)
 		return
 	}
-	defer s.server.running.remove(s)
-	if s.pty != nil {
+	defer s.all.running.remove(s)
+	defer s.end()
+	if s.window != nil {
 		err = s.runOnTerminal(cmd)
 	} else {
 		err = s.runOnPipes(cmd)
@@ -85,28 +86,9 @@ func (s *session) run(cmd *exec.Cmd) {
 	s.failExec(fmt.Errorf("%q: %w", cmd.Args[0], err))
 }
 
-// start starts cmd, unless the client has lost interest.
-func (s *session) start(cmd *exec.Cmd) (*process, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.ctx.Err(); err != nil {
-		return nil, err
-	}
-	if s.first {
-		if err := asFirst(cmd); err != nil {
-			return nil, err
-		}
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	s.process = &process{cmd: cmd, first: s.first}
-	return s.process, nil
-}
-
 // runOnPipes runs cmd with separate streams. Its exit status is sent as soon
 // as it has ended; the streams end when nobody else holds them either.
-func (s *session) runOnPipes(cmd *exec.Cmd) error {
+func (s *Session) runOnPipes(cmd *exec.Cmd) error {
 	var pipes [3]struct{ r, w *os.File }
 	for i := range pipes {
 		var err error
@@ -127,14 +109,13 @@ func (s *session) runOnPipes(cmd *exec.Cmd) error {
 	out.w.Close()
 	errs.w.Close()
 	go func() {
-		io.Copy(in.w, s.channel)
+		io.Copy(in.w, s.client.Stdin)
 		in.w.Close()
 	}()
 	var copies sync.WaitGroup
-	copies.Go(func() { io.Copy(s.channel, out.r); out.r.Close() })
-	copies.Go(func() { io.Copy(s.channel.Stderr(), errs.r); errs.r.Close() })
+	copies.Go(func() { io.Copy(s.client.Stdout, out.r); out.r.Close() })
+	copies.Go(func() { io.Copy(s.client.Stderr, errs.r); errs.r.Close() })
 	s.finish(p)
 	copies.Wait()
-	s.channel.CloseWrite()
 	return nil
 }
