@@ -71,7 +71,7 @@ var allowed = map[string][]string{
 	"internal/imagecat":          {"internal/catalog", "internal/ref"},
 	"internal/catalog":           {"internal/fetch", "internal/ref", "internal/statedir"},
 	"internal/project":           {"internal/process"},
-	"internal/config":            {"internal/catalog", "internal/size", "internal/statedir"},
+	"internal/config":            {"internal/catalog", "internal/size", "internal/statedir", "internal/usernet/policy"},
 	"internal/format/modules":    {"internal/format/xz"},
 
 	// The guest's side, which knows of the host's only what both agreed on.

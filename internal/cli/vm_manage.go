@@ -102,17 +102,21 @@ func each[T any](ctx context.Context, a *app, items []T, f func(context.Context,
 }
 
 func (a *app) vmLogsCommand() *cobra.Command {
-	var supervisor, network, raw bool
+	var supervisor, network, raw, follow bool
 	c := &cobra.Command{
 		Use:   "logs NAME",
 		Short: "Print what a VM's guest wrote to its console at its last start",
 		Args:  cobra.ExactArgs(1),
 	}
 	c.Flags().BoolVar(&supervisor, "supervisor", false, "print the supervisor's log instead")
-	c.Flags().BoolVar(&network, "network", false, "print what the guest was denied of the network instead")
+	c.Flags().BoolVar(&network, "network", false, "print the connections and names that the guest was allowed and denied instead")
 	c.MarkFlagsMutuallyExclusive("supervisor", "network")
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "with --network: go on while the VM runs")
 	c.Flags().BoolVar(&raw, "raw", false, "print control characters too, which a terminal obeys")
-	c.RunE = a.run(func(_ context.Context, args []string) error {
+	c.RunE = a.run(func(ctx context.Context, args []string) error {
+		if follow && !network {
+			return errors.New("--follow goes with --network")
+		}
 		file := engine.ConsoleLog
 		switch {
 		case supervisor:
@@ -121,15 +125,22 @@ func (a *app) vmLogsCommand() *cobra.Command {
 			file = engine.NetworkLog
 		}
 		log, err := a.engine.VMLog(args[0], file)
+		if follow && err == nil {
+			log.Close()
+			log, err = a.engine.FollowTraffic(ctx, args[0])
+		}
 		if err != nil {
 			return err
 		}
 		defer log.Close()
+		defer context.AfterFunc(ctx, func() { log.Close() })()
 		to := a.Out
 		if raw {
 			to = a.raw.Out
 		}
-		_, err = io.Copy(to, log)
+		if _, err = io.Copy(to, log); ctx.Err() != nil {
+			return nil
+		}
 		return err
 	})
 	return c

@@ -11,51 +11,59 @@ import (
 	"github.com/spf13/pflag"
 
 	"banger/internal/usernet/policy"
+	"banger/internal/vm"
 )
 
 func addPolicyFlags(flags *pflag.FlagSet, s *policy.Settings) {
-	flags.StringVar(&s.Egress, "egress", "", "what the guest reaches where no rule speaks: all, public or none (default all, or none with --allow)")
-	flags.StringArrayVar(&s.Allow, "allow", nil, "let the guest reach NAME, *.NAME, ADDRESS or ADDRESS/BITS, each with :PORT or without; may be repeated")
-	flags.StringArrayVar(&s.Deny, "deny", nil, "keep it from one, in the same form; may be repeated")
+	flags.StringVar(&s.Egress, "egress", s.Egress, "what the guest reaches where no rule speaks: all, public or none (default all, or none with --allow)")
+	flags.StringArrayVar(&s.Allow, "allow", s.Allow, "let the guest reach NAME, *.NAME, ADDRESS or ADDRESS/BITS, each with :PORT or without; may be repeated")
+	flags.StringArrayVar(&s.Deny, "deny", s.Deny, "keep it from one, in the same form; may be repeated")
 }
 
 func (a *app) vmPolicyCommand() *cobra.Command {
 	var add policy.Settings
+	var change policy.Change
 	var check string
 	c := &cobra.Command{
 		Use:   "policy NAME",
 		Short: "Show or change what a VM's guest may reach",
 		Example: "  banger vm policy dev --allow '*.pypi.org:443'   # beside what is there, at once\n" +
+			"  banger vm policy dev --remove '*.pypi.org:443'\n" +
 			"  banger vm policy dev --check 10.0.0.1:22",
 		Args: cobra.ExactArgs(1),
 	}
 	addPolicyFlags(c.Flags(), &add)
+	c.Flags().StringArrayVar(&change.Remove, "remove", nil, "take away a rule, as it was written; may be repeated")
+	c.Flags().BoolVar(&change.Replace, "replace", false, "forget all that was there before")
 	c.Flags().StringVar(&check, "check", "", "say what would become of a connection to HOST[:PORT], and by which rule")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		v, err := a.engine.VM(args[0])
 		if err != nil {
 			return err
 		}
-		s := v.Policy
+		change.Allow, change.Deny = add.Allow, add.Deny
 		if c.Flags().Changed("egress") {
-			s.Egress = add.Egress
+			change.Egress = &add.Egress
 		}
-		s.Allow, s.Deny = append(s.Allow, add.Allow...), append(s.Deny, add.Deny...)
 		switch {
 		case check != "":
-			return a.checkPolicy(s, check)
-		case c.Flags().Changed("egress") || len(add.Allow)+len(add.Deny) > 0:
-			return a.engine.SetPolicy(ctx, args[0], s)
+			if v.Policy, err = change.Apply(v.Policy); err != nil {
+				return err
+			}
+			return a.checkPolicy(v, check)
+		case !change.IsEmpty():
+			return a.engine.SetPolicy(ctx, args[0], change)
 		}
+		s := v.Policy
 		return show(a, s, []field{{"Egress", s.Egress}, {"Allow", strings.Join(s.Allow, " ")}, {"Deny", strings.Join(s.Deny, " ")}})
 	})
 	return c
 }
 
-// checkPolicy prints the rules' verdict on HOST[:PORT]; what they would say of
-// a name is for addresses that are public.
-func (a *app) checkPolicy(s policy.Settings, target string) error {
-	rules, err := policy.New(s)
+// checkPolicy prints the verdict on HOST[:PORT]; that on a name is for addresses
+// that are public.
+func (a *app) checkPolicy(v vm.VM, target string) error {
+	rules, err := policy.New(v.Policy)
 	if err != nil {
 		return err
 	}
@@ -72,8 +80,8 @@ func (a *app) checkPolicy(s policy.Settings, target string) error {
 		return fmt.Errorf("check %q: write HOST or HOST:PORT", target)
 	}
 	verdict := rules.Connection(to, names)
-	if a := to.Addr().Unmap(); a.IsLoopback() || a.IsLinkLocalUnicast() {
-		verdict = policy.Verdict{Rule: "what is the host's own, or its link's, is closed"}
+	if policy.OfHost(to.Addr(), ownAddresses(v)) {
+		verdict = policy.Verdict{Rule: policy.RuleOfHost}
 	}
 	if names != nil {
 		if v := rules.Name(host); !v.Allowed {
@@ -86,4 +94,18 @@ func (a *app) checkPolicy(s policy.Settings, target string) error {
 	}
 	fmt.Fprintf(a.Out, "%s by %s\n", word, verdict.Rule)
 	return nil
+}
+
+// ownAddresses are the host's, where they are closed to a VM.
+func ownAddresses(v vm.VM) (own []netip.Addr) {
+	if v.HostLoopback {
+		return nil
+	}
+	addresses, _ := net.InterfaceAddrs()
+	for _, address := range addresses {
+		if p, err := netip.ParsePrefix(address.String()); err == nil {
+			own = append(own, p.Addr())
+		}
+	}
+	return own
 }

@@ -17,6 +17,7 @@ import (
 
 	"banger/internal/catalog"
 	"banger/internal/size"
+	"banger/internal/usernet/policy"
 )
 
 // FileName is the configuration's name in its directory.
@@ -35,6 +36,10 @@ type Config struct {
 	MaxImageEntries int64     `toml:"max_image_entries"` // of how many files
 
 	InsecureRegistries []string `toml:"insecure_registries"` // HOST[:PORT]; plain http is fine for them
+
+	Egress string   `toml:"egress"` // what guests may reach, see package policy
+	Allow  []string `toml:"allow"`
+	Deny   []string `toml:"deny"`
 
 	QEMU        string `toml:"qemu_bin"`        // "" is the one on PATH
 	Firecracker string `toml:"firecracker_bin"` // the same
@@ -67,7 +72,15 @@ func Load(dir string, getenv func(string) string) (Config, error) {
 	if err := catalog.CheckSources(c.Catalogs); err != nil {
 		return Config{}, fmt.Errorf("read %s: %w", path, err)
 	}
+	if _, err := policy.New(c.Policy()); err != nil {
+		return Config{}, fmt.Errorf("read %s: %w", path, err)
+	}
 	return c, c.fromEnvironment(getenv)
+}
+
+// Policy is what guests may reach.
+func (c Config) Policy() policy.Settings {
+	return policy.Settings{Egress: c.Egress, Allow: c.Allow, Deny: c.Deny}
 }
 
 func (c *Config) fromEnvironment(getenv func(string) string) error {
@@ -77,6 +90,9 @@ func (c *Config) fromEnvironment(getenv func(string) string) error {
 		"BANGER_KERNEL_CATALOG":  setString(&c.KernelCatalog),
 		"BANGER_IMAGE_CATALOG":   setString(&c.ImageCatalog),
 		"BANGER_VMM":             setString(&c.VMM),
+		"BANGER_EGRESS":          setString(&c.Egress),
+		"BANGER_ALLOW":           setWords(&c.Allow),
+		"BANGER_DENY":            setWords(&c.Deny),
 		"BANGER_QEMU_BIN":        setString(&c.QEMU),
 		"BANGER_FIRECRACKER_BIN": setString(&c.Firecracker),
 		"BANGER_MEMORY":          c.Memory.Set,
@@ -103,6 +119,13 @@ func (c *Config) fromEnvironment(getenv func(string) string) error {
 		}
 	}
 	return nil
+}
+
+func setWords(to *[]string) func(string) error {
+	return func(text string) error {
+		*to = strings.Fields(text)
+		return nil
+	}
 }
 
 func setString(to *string) func(string) error {

@@ -71,5 +71,5 @@ type VMOptions struct {
 
 // VMDefaults are the options of a user who asks for nothing in particular.
 func (e *Engine) VMDefaults() VMOptions {
-	return VMOptions{CPUs: e.Config.CPUs, Memory: e.Config.Memory, Disk: e.Config.Disk}
+	return VMOptions{CPUs: e.Config.CPUs, Memory: e.Config.Memory, Disk: e.Config.Disk, Policy: e.Config.Policy()}
 }

@@ -124,12 +124,19 @@ func (e *Engine) VMLog(name, file string) (io.ReadCloser, error) {
 	return f, err
 }
 
-// SetPolicy changes what a running VM's guest may reach.
-func (e *Engine) SetPolicy(ctx context.Context, name string, p policy.Settings) error {
-	if _, err := policy.New(p); err != nil {
-		return err
+// FollowTraffic returns the log of a VM's network, which goes on while the VM
+// runs.
+func (e *Engine) FollowTraffic(ctx context.Context, name string) (io.ReadCloser, error) {
+	log, err := e.vms.Traffic(ctx, name)
+	if errors.As(err, new(*vm.PhaseError)) {
+		return e.VMLog(name, NetworkLog)
 	}
-	return e.vms.SetPolicy(ctx, name, p)
+	return log, err
+}
+
+// SetPolicy changes what a VM's guest may reach.
+func (e *Engine) SetPolicy(ctx context.Context, name string, c policy.Change) error {
+	return e.vms.SetPolicy(ctx, name, c)
 }
 
 // DialVM connects to the SSH server of a running VM's guest.

@@ -16,6 +16,8 @@ type File struct {
 	file *os.File
 	max  int64
 	size int64
+
+	followers []*follower
 }
 
 // Create returns an empty log at path.
@@ -41,6 +43,9 @@ func New(file *os.File, limit int64) *File {
 func (f *File) Write(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	for _, o := range f.followers {
+		o.hear(p)
+	}
 	for rest := p; len(rest) > 0; {
 		if f.size >= f.max {
 			f.halve()

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"errors"
+	"io"
 
 	"banger/internal/usernet/policy"
 	"banger/internal/vm"
@@ -15,23 +16,38 @@ func (s *supervisor) policy() (policy.Policy, error) {
 }
 
 // setPolicy changes it for new connections, and for later starts.
-func (s *supervisor) setPolicy(settings *policy.Settings) error {
-	if settings == nil {
+func (s *supervisor) setPolicy(change *policy.Change) (err error) {
+	if change == nil {
 		return errors.New("no policy is given")
 	}
-	rules, err := policy.New(*settings)
-	if err != nil {
-		return err
-	}
 	s.save(func(*vm.State) {
-		s.vm.Policy = *settings
+		var settings policy.Settings
+		if settings, err = change.Apply(s.vm.Policy); err != nil {
+			return
+		}
+		s.vm.Policy = settings
 		if s.boot != nil {
+			rules, _ := policy.New(settings) // Apply has tried it
 			s.boot.network.SetPolicy(rules)
 		}
 	})
-	return nil
+	return err
 }
 
-// maxTrafficLog bounds the log of what the guest was denied, in bytes: the guest
+// maxTrafficLog bounds the log of the guest's connections, in bytes: the guest
 // decides how much that is.
 const maxTrafficLog = 1 << 20
+
+// followTraffic writes that log, and what comes to it, until the client is gone
+// or the supervisor ends.
+func (s *supervisor) followTraffic(conn *vm.LineConn) {
+	if reply(conn, nil) != nil {
+		return
+	}
+	gone := make(chan struct{})
+	go func() {
+		io.Copy(io.Discard, conn)
+		close(gone)
+	}()
+	s.traffic.Follow(conn, gone)
+}

@@ -58,7 +58,7 @@ func (s *server) serve(listener net.Listener) {
 }
 
 // lasting are the operations whose connection goes on after the reply.
-var lasting = []string{vm.OpLink, vm.OpDial, vm.OpForward}
+var lasting = []string{vm.OpLink, vm.OpDial, vm.OpForward, vm.OpTraffic}
 
 // answer serves one connection, which has a place among the orders.
 func (s *server) answer(conn *vm.LineConn) {
@@ -99,7 +99,9 @@ func (s *server) lasting(conn *vm.LineConn, request vm.Request) {
 		s.supervisor.forward(conn, request.Forward)
 	case vm.OpLink:
 		s.supervisor.joinAgent(conn)
-	default:
+	case vm.OpTraffic:
+		s.supervisor.followTraffic(conn)
+	case vm.OpDial:
 		s.supervisor.splice(conn, request.Port)
 	}
 }

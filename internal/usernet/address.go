@@ -3,13 +3,13 @@ package usernet
 import (
 	"net"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 
 	"banger/internal/agentapi"
+	"banger/internal/usernet/policy"
 )
 
 var (
@@ -27,15 +27,15 @@ const gatewayMAC = tcpip.LinkAddress("\x02\xba\x5e\x00\x00\x01")
 // outside translates an address that the guest talks to into one of the host's
 // network. ok tells whether the guest may talk to it.
 func (n *Network) outside(dst netip.Addr) (_ netip.Addr, ok bool) {
-	switch first := dst.As4()[0]; {
+	switch {
 	case dst == host:
 		return loopback, n.options.HostLoopback
 	case subnet.Contains(dst):
 		return dst, false
-	case first == 0 || first >= 224: // this host, multicast, reserved, broadcast
-		return dst, false
+	case n.options.HostLoopback:
+		return dst, !policy.OfHost(dst, nil)
 	}
-	return dst, !dst.IsLoopback() && !dst.IsLinkLocalUnicast() && (n.options.HostLoopback || !n.own.has(dst))
+	return dst, !policy.OfHost(dst, n.own.get())
 }
 
 // allowed is outside with the policy, for a port of the address. What is denied
@@ -43,18 +43,37 @@ func (n *Network) outside(dst netip.Addr) (_ netip.Addr, ok bool) {
 func (n *Network) allowed(protocol string, dst netip.AddrPort) (_ netip.Addr, ok bool) {
 	address, ok := n.outside(dst.Addr())
 	if !ok {
-		n.denied(protocol, dst, nil, "what is the host's own, or its link's, is closed")
+		n.denied(protocol, dst, nil, policy.RuleOfHost)
 		return address, false
 	}
 	if dst.Addr() == host {
 		return address, true
 	}
 	names := n.known.of(dst.Addr())
-	v := n.policy().Connection(dst, names)
+	rules := n.policy()
+	v := rules.Connection(dst, names)
+	if v.Allowed && protocol == "udp" && dst.Port() == httpsPort {
+		// Of QUIC nobody sees which host is meant; clients fall back to TLS.
+		v = rules.Connection(dst, nil)
+	}
 	if !v.Allowed {
 		n.denied(protocol, dst, names, v.Rule)
 	}
 	return address, v.Allowed
+}
+
+const httpsPort = 443
+
+// noteAllowed logs what begins.
+func (n *Network) noteAllowed(protocol string, dst netip.AddrPort) {
+	if n.options.Traffic == nil {
+		return
+	}
+	names, rule := n.known.of(dst.Addr()), "--host-loopback"
+	if dst.Addr() != host {
+		rule = n.policy().Connection(dst, names).Rule
+	}
+	n.note("allowed %s %s %q by %s", protocol, dst, names, rule)
 }
 
 func (n *Network) denied(protocol string, dst netip.AddrPort, names []string, rule string) {
@@ -75,12 +94,12 @@ type ownAddresses struct {
 // ownFor is how long they are believed: laptops travel.
 const ownFor = time.Second
 
-func (o *ownAddresses) has(a netip.Addr) bool {
+func (o *ownAddresses) get() []netip.Addr {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if time.Since(o.read) > ownFor {
 		if addresses, err := net.InterfaceAddrs(); err == nil {
-			o.read, o.all = time.Now(), o.all[:0]
+			o.read, o.all = time.Now(), nil
 			for _, address := range addresses {
 				if p, err := netip.ParsePrefix(address.String()); err == nil {
 					o.all = append(o.all, p.Addr())
@@ -88,7 +107,7 @@ func (o *ownAddresses) has(a netip.Addr) bool {
 			}
 		}
 	}
-	return slices.Contains(o.all, a)
+	return o.all
 }
 
 func fromStack(a tcpip.Address) netip.Addr { return netip.AddrFrom4(a.As4()) }

@@ -51,7 +51,7 @@ func (n *Network) ForwardTCP(ctx context.Context, outside *net.TCPConn, port uin
 		return err
 	}
 	defer outside.Close()
-	n.join(endpoint, queue, outside, grant)
+	n.join(endpoint, queue, outside, grant, nil)
 	return nil
 }
 

@@ -22,9 +22,10 @@ const (
 	notImplemented = 4
 	refused        = 5
 
-	typeA    = 1
-	typeAAAA = 28
-	classIN  = 1
+	typeA     = 1
+	typeAAAA  = 28
+	typeHTTPS = 65
+	classIN   = 1
 
 	maxLabel = 63
 )

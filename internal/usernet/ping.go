@@ -34,7 +34,8 @@ func (p *pinger) handle(frame []byte) {
 	if !isEchoRequest(packet) {
 		return
 	}
-	address, ok := p.network.allowed("icmp", netip.AddrPortFrom(fromStack(packet.DestinationAddress()), 0))
+	to := netip.AddrPortFrom(fromStack(packet.DestinationAddress()), 0)
+	address, ok := p.network.allowed("icmp", to)
 	if !ok {
 		return
 	}
@@ -43,6 +44,7 @@ func (p *pinger) handle(frame []byte) {
 	default:
 		return
 	}
+	p.network.noteAllowed("icmp", to)
 	frame = slices.Clone(frame) // the caller's goes back to its pool
 	if !p.network.spawn(func() { p.answer(frame, address); <-p.waiting }) {
 		<-p.waiting

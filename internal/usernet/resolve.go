@@ -26,7 +26,12 @@ func (n *Network) resolve(query []byte, ask exchange) []byte {
 		n.note("denied name %q by %s", q.name, v.Rule)
 		return answer(query, q, nameError) // which no resolver asks again for
 	}
+	if q.kind == typeHTTPS && rules.Names() {
+		// Which has keys to hide the host's name from judgeTLS, and addresses.
+		return answer(query, q, noError)
+	}
 	reply := n.askServers(query, ask)
+	n.note("allowed name %q by %s", q.name, rules.Name(q.name).Rule)
 	if rules.Names() {
 		n.known.learn(policy.Canonical(q.name), reply, time.Now())
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -27,6 +28,10 @@ type stream struct {
 	outside  *net.TCPConn
 	grant    *grant
 
+	opening *opening // what the guest sends is held by; nil once it is not
+	held    int      // bytes, that are counted for it
+	late    *time.Timer
+
 	window  sync.Mutex  // guards grant's
 	busy    atomic.Bool // a goroutine carries what the guest sends
 	outward chan struct{}
@@ -35,10 +40,10 @@ type stream struct {
 
 // join carries bytes both ways until both sides have ended, or one has broken:
 // then the other is broken too.
-func (n *Network) join(endpoint tcpip.Endpoint, queue *waiter.Queue, outside *net.TCPConn, grant *grant) {
+func (n *Network) join(endpoint tcpip.Endpoint, queue *waiter.Queue, outside *net.TCPConn, grant *grant, first *opening) {
 	s := &stream{
 		endpoint: endpoint, queue: queue, inside: gonet.NewTCPConn(queue, endpoint),
-		outside: outside, grant: grant, outward: make(chan struct{}),
+		outside: outside, grant: grant, opening: first, outward: make(chan struct{}),
 	}
 	s.setWindow()
 	s.abort = sync.OnceFunc(func() {
@@ -77,6 +82,7 @@ func (s *stream) carry() {
 			} else {
 				s.outside.CloseWrite()
 			}
+			s.releaseOpening()
 			close(s.outward) // busy stays, nobody comes again
 			return
 		}
@@ -102,7 +108,7 @@ func (s *stream) copyFromGuest() error {
 		buf := takeBuffer()
 		n, blocked, err := readGuest(s.endpoint, buf.data)
 		if err == nil && !blocked {
-			_, err = s.outside.Write(buf.data[:n])
+			err = s.pass(buf.data[:n])
 		}
 		buf.free()
 		switch {
@@ -112,6 +118,44 @@ func (s *stream) copyFromGuest() error {
 			return err
 		}
 		s.used(n)
+	}
+}
+
+// pass sends on what came from the guest, where that is not held.
+func (s *stream) pass(data []byte) (err error) {
+	if s.opening != nil {
+		if data, err = s.opening.add(data); err != nil {
+			return err
+		}
+		if data == nil {
+			return s.holdOpening()
+		}
+		s.releaseOpening()
+	}
+	_, err = s.outside.Write(data)
+	return err
+}
+
+// holdOpening counts what is held, and bounds for how long.
+func (s *stream) holdOpening() error {
+	if s.held > 0 {
+		return nil
+	}
+	var ok bool
+	if s.held, ok = s.hold(); !ok {
+		return errNoRoom
+	}
+	s.late = time.AfterFunc(openingTime, s.abort)
+	return nil
+}
+
+// releaseOpening is called once nothing is held, or will be.
+func (s *stream) releaseOpening() {
+	s.opening = nil
+	if s.held > 0 {
+		s.late.Stop()
+		s.grant.unhold(s.held)
+		s.held = 0
 	}
 }
 

@@ -56,7 +56,7 @@ func (n *Network) connect(request *tcp.ForwarderRequest, quote []byte) {
 	defer grant.release()
 	id := request.ID()
 	address, _ := n.outside(fromStack(id.LocalAddress))
-	outside, err := n.dialTCP(netip.AddrPortFrom(address, id.LocalPort))
+	outside, err := n.dial(n.ctx, netip.AddrPortFrom(address, id.LocalPort))
 	if err != nil {
 		code, ok := unreachableCode(err)
 		ok = ok && code != header.ICMPv4PortUnreachable && quote != nil
@@ -67,17 +67,18 @@ func (n *Network) connect(request *tcp.ForwarderRequest, quote []byte) {
 		return
 	}
 	defer outside.Close()
+	n.noteAllowed("tcp", destination(id))
 	queue := new(waiter.Queue)
 	endpoint := n.accept(request, queue)
 	request.Complete(false)
 	if endpoint == nil {
 		return // the guest went away meanwhile
 	}
-	n.join(endpoint, queue, outside, grant)
+	n.join(endpoint, queue, outside, grant, n.opening(destination(id)))
 }
 
-func (n *Network) dialTCP(address netip.AddrPort) (*net.TCPConn, error) {
-	conn, err := new(net.Dialer).DialContext(n.ctx, "tcp4", address.String())
+func dialTCP(ctx context.Context, address netip.AddrPort) (*net.TCPConn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp4", address.String())
 	if err != nil {
 		return nil, err
 	}

@@ -62,6 +62,7 @@ func (n *Network) flow(request *udp.ForwarderRequest, end func()) bool {
 		unreachable(err)
 		return false
 	}
+	n.noteAllowed("udp", destination(id))
 	queue := new(waiter.Queue)
 	endpoint, stackErr := request.CreateEndpoint(queue)
 	if stackErr != nil {

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,8 +38,8 @@ type Options struct {
 	HostLoopback bool
 	// Policy says what the guest reaches outside.
 	Policy policy.Policy
-	// Traffic takes a line for each connection and name that is denied; nil
-	// discards them.
+	// Traffic takes a line for each connection and name that is allowed or
+	// denied; nil discards them.
 	Traffic io.Writer
 	// Conns is how many connections and flows the guest may have with the
 	// outside at a time, where the limit of descriptors allows; 0 is
@@ -55,6 +56,7 @@ const HostName = "host.banger.internal"
 type Network struct {
 	options Options
 	servers func() []string // the host's name servers, with ports
+	dial    func(context.Context, netip.AddrPort) (*net.TCPConn, error)
 	rules   atomic.Pointer[policy.Policy]
 	known   knownNames
 	own     ownAddresses
@@ -79,7 +81,7 @@ func New(o Options) (*Network, error) {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	n := &Network{options: o, servers: hostServers}
+	n := &Network{options: o, servers: hostServers, dial: dialTCP}
 	n.SetPolicy(o.Policy)
 	n.quota = newQuota(affordable(cmp.Or(o.Conns, DefaultConns)))
 	n.queries = newBudget(maxQueries)
@@ -166,11 +168,17 @@ func (n *Network) policy() policy.Policy {
 	return policy.Policy{}
 }
 
+// maxNote is how much of a line is kept, in bytes: the guest chooses names, and
+// how many an address has.
+const maxNote = 1024
+
 // note writes a line of the traffic's log.
 func (n *Network) note(format string, args ...any) {
-	if n.options.Traffic != nil {
-		fmt.Fprintf(n.options.Traffic, time.Now().UTC().Format(time.RFC3339)+" "+format+"\n", args...)
+	if n.options.Traffic == nil {
+		return
 	}
+	line := fmt.Appendf(nil, time.Now().UTC().Format(time.RFC3339)+" "+format, args...)
+	n.options.Traffic.Write(append(line[:min(len(line), maxNote)], '\n'))
 }
 
 func (n *Network) logf(format string, args ...any) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"time"
@@ -17,10 +18,10 @@ import (
 
 // Request is the line by which a client opens a connection to banger.sock.
 type Request struct {
-	Op      string           `json:"op"`                // one of the Op constants
-	Port    uint16           `json:"port,omitempty"`    // with dial
-	Forward *ports.Spec      `json:"forward,omitempty"` // with forward
-	Policy  *policy.Settings `json:"policy,omitempty"`  // with policy
+	Op      string         `json:"op"`                // one of the Op constants
+	Port    uint16         `json:"port,omitempty"`    // with dial
+	Forward *ports.Spec    `json:"forward,omitempty"` // with forward
+	Policy  *policy.Change `json:"policy,omitempty"`  // with policy
 }
 
 // The operations of a supervisor.
@@ -28,6 +29,7 @@ const (
 	OpLink    = "link"    // the connection becomes a stream of the agent's link
 	OpDial    = "dial"    // the connection becomes one to a TCP port of the guest
 	OpPolicy  = "policy"  // change what the guest may reach, for new connections
+	OpTraffic = "traffic" // write the network's log until the connection ends
 	OpForward = "forward" // open a port of the host until the connection ends
 	OpStop    = "stop"    // shut the guest down
 	OpKill    = "kill"    // pull the plug
@@ -74,14 +76,36 @@ func (s *Store) Forward(ctx context.Context, name string, spec ports.Spec) (conn
 	return conn, spec, nil
 }
 
-// SetPolicy changes what a running VM's guest may reach, at once for new
-// connections, and at later starts.
-func (s *Store) SetPolicy(ctx context.Context, name string, p policy.Settings) error {
-	conn, _, err := s.request(ctx, name, Request{Op: OpPolicy, Policy: &p})
+// Traffic returns the log of a running VM's network, which goes on until it is
+// closed or the VM ends.
+func (s *Store) Traffic(ctx context.Context, name string) (io.ReadCloser, error) {
+	conn, _, err := s.request(ctx, name, Request{Op: OpTraffic})
+	return conn, err
+}
+
+// SetPolicy changes what a VM's guest may reach, at once for new connections,
+// and at later starts. One that runs is changed by its supervisor.
+func (s *Store) SetPolicy(ctx context.Context, name string, c policy.Change) error {
+	lock, err := s.Lock(ctx, name)
+	if errors.As(err, new(*PhaseError)) {
+		conn, _, err := s.request(ctx, name, Request{Op: OpPolicy, Policy: &c})
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	}
 	if err != nil {
 		return err
 	}
-	return conn.Close()
+	defer lock.Release()
+	v, err := s.Get(name)
+	if err != nil {
+		return err
+	}
+	if v.Policy, err = c.Apply(v.Policy); err != nil {
+		return err
+	}
+	return s.Save(v)
 }
 
 // Pause holds the named VM's guest still, until Resume. The error is a
@@ -187,7 +211,7 @@ type LineConn struct {
 
 // NewLineConn wraps conn.
 func NewLineConn(conn net.Conn) *LineConn {
-	return &LineConn{Conn: conn, buf: bufio.NewReaderSize(conn, maxLine)}
+	return &LineConn{Conn: conn, buf: bufio.NewReader(conn)}
 }
 
 func (c *LineConn) Read(p []byte) (int, error) { return c.buf.Read(p) }
@@ -200,15 +224,22 @@ func (c *LineConn) CloseWrite() error {
 	return nil
 }
 
-// maxLine is more than any line of JSON between the two, in bytes.
-const maxLine = 4 << 10
+// maxLine is more than any line of JSON between the two, in bytes: a policy of
+// many names is the longest.
+const maxLine = 512 << 10
 
 // ReadJSON reads one line into v. The error is bufio.ErrBufferFull where the
 // line is longer than any can be.
 func (c *LineConn) ReadJSON(v any) error {
-	line, err := c.buf.ReadSlice('\n')
-	if err != nil {
-		return err
+	var line []byte
+	for {
+		part, err := c.buf.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case err == nil:
+			return json.Unmarshal(line, v)
+		case !errors.Is(err, bufio.ErrBufferFull) || len(line) >= maxLine:
+			return err
+		}
 	}
-	return json.Unmarshal(line, v)
 }

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // What a guest reaches where no rule says anything.
@@ -29,9 +30,15 @@ type Policy struct {
 	rules  []Rule
 }
 
+// maxRules bounds what each connection is compared with.
+const maxRules = 1000
+
 // New reads settings.
 func New(s Settings) (p Policy, err error) {
 	p.egress = s.Egress
+	if n := len(s.Allow) + len(s.Deny); n > maxRules {
+		return p, fmt.Errorf("%d rules: there may be %d", n, maxRules)
+	}
 	switch s.Egress {
 	case All, Public, None:
 	case "":
@@ -152,6 +159,23 @@ func (p Policy) names() bool {
 
 // Names reports whether the policy has to know which names addresses are of.
 func (p Policy) Names() bool { return p.names() }
+
+// RuleOfHost is what closes what OfHost is true of.
+const RuleOfHost = "what is the host's own, or its link's, is closed"
+
+// OfHost reports whether an address is the host's own, of which own are those of
+// its interfaces, or its link's, or nobody's: no rule opens one.
+func OfHost(a netip.Addr, own []netip.Addr) bool {
+	a = a.Unmap()
+	if a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsMulticast() || slices.Contains(own, a) {
+		return true
+	}
+	if !a.Is4() {
+		return a.IsUnspecified()
+	}
+	first := a.As4()[0]
+	return first == 0 || first >= 224 // this host, multicast, reserved, broadcast
+}
 
 var privateNetworks = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"),
