@@ -7,7 +7,9 @@ import (
 )
 
 // admit tells whether the stack shall see a frame from the guest. The stack
-// stands for every address, and would answer for those too that nobody has.
+// stands for every address, and would answer for those too that nobody has. On
+// the guest's side there is one address: for each other that it claims to have,
+// the stack would look for who has it, and keep what it has to say meanwhile.
 func (n *Network) admit(frame []byte) bool {
 	if len(frame) < header.EthernetMinimumSize {
 		return false
@@ -24,7 +26,8 @@ func (n *Network) admit(frame []byte) bool {
 
 // admitARP lets through what asks for an address that is there, and replies.
 func (n *Network) admitARP(packet header.ARP) bool {
-	if !packet.IsValid() {
+	sender, _ := netip.AddrFromSlice(packet.ProtocolAddressSender())
+	if !packet.IsValid() || sender != guest {
 		return false
 	}
 	if packet.Op() != header.ARPRequest {
@@ -36,7 +39,7 @@ func (n *Network) admitARP(packet header.ARP) bool {
 
 // admitIPv4 sends echo requests to the outside another way.
 func (n *Network) admitIPv4(frame []byte, packet header.IPv4) bool {
-	if !packet.IsValid(len(packet)) {
+	if !packet.IsValid(len(packet)) || fromStack(packet.SourceAddress()) != guest {
 		return false
 	}
 	dst := fromStack(packet.DestinationAddress())

@@ -24,9 +24,30 @@ func TestAdmitARP(t *testing.T) {
 		{"8.8.8.8", true, false},
 	} {
 		n := &Network{options: Options{HostLoopback: test.hostLoopback}}
-		if got := n.admit(arpRequest(test.target)); got != test.want {
+		if got := n.admit(arpRequest(guest.String(), test.target)); got != test.want {
 			t.Errorf("with the host's loopback %v: admit(who has %s) = %v", test.hostLoopback, test.target, got)
 		}
+	}
+}
+
+// There is one address on the guest's side.
+func TestAdmitDropsOtherSenders(t *testing.T) {
+	n := &Network{options: Options{HostLoopback: true}}
+	for _, sender := range []string{"0.0.0.0", gateway.String(), host.String(), "192.168.127.3", "8.8.8.8"} {
+		if n.admit(arpRequest(sender, gateway.String())) {
+			t.Errorf("an ARP request of %s is admitted", sender)
+		}
+		frame := synFrame(1)
+		ip := header.IPv4(frame[header.EthernetMinimumSize:])
+		ip.SetSourceAddress(tcpip.AddrFrom4(netip.MustParseAddr(sender).As4()))
+		ip.SetChecksum(0)
+		ip.SetChecksum(^ip.CalculateChecksum())
+		if n.admit(frame) {
+			t.Errorf("a packet of %s is admitted", sender)
+		}
+	}
+	if !n.admit(synFrame(1)) {
+		t.Error("the guest's own is not admitted")
 	}
 }
 
@@ -105,12 +126,13 @@ func TestPingIsForAddressesOutside(t *testing.T) {
 	}
 }
 
-func arpRequest(target string) []byte {
+func arpRequest(sender, target string) []byte {
 	packet := header.ARP(make([]byte, header.ARPSize))
 	packet.SetIPv4OverEthernet()
 	packet.SetOp(header.ARPRequest)
-	a := address(target).As4()
-	copy(packet.ProtocolAddressTarget(), a[:])
+	from, to := address(sender).As4(), address(target).As4()
+	copy(packet.ProtocolAddressSender(), from[:])
+	copy(packet.ProtocolAddressTarget(), to[:])
 	return frameOf(header.ARPProtocolNumber, packet)
 }
 
@@ -144,7 +166,7 @@ func FuzzAdmit(f *testing.F) {
 	message.SetType(header.ICMPv4Echo)
 	f.Add(ping("198.51.100.9", message))
 	f.Add(ping("198.51.100.9", message[:3]))
-	f.Add(arpRequest(gateway.String()))
+	f.Add(arpRequest(guest.String(), gateway.String()))
 	f.Add(frameOf(header.IPv4ProtocolNumber, []byte{0x4f}))
 	f.Add([]byte{})
 	n := new(Network)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
@@ -18,7 +19,6 @@ const (
 	dnsIdle    = 30 * time.Second // for a guest's TCP connection
 	maxQueries = 128              // that wait for their answers at a time
 	maxQuery   = 4096             // bytes, over UDP
-	maxReply   = 65535            // bytes, over UDP
 )
 
 // serveDNS answers the guest's queries at the gateway by asking the host's name
@@ -109,7 +109,7 @@ func (n *Network) serveDNSConn(conn net.Conn) {
 // exchange asks one server, given with its port.
 type exchange func(ctx context.Context, server string, query []byte) ([]byte, error)
 
-func exchangeUDP(ctx context.Context, server string, query []byte) ([]byte, error) {
+func exchangeUDP(ctx context.Context, server string, query []byte) (reply []byte, err error) {
 	conn, err := dialDNS(ctx, "udp", server)
 	if err != nil {
 		return nil, err
@@ -118,16 +118,18 @@ func exchangeUDP(ctx context.Context, server string, query []byte) ([]byte, erro
 	if _, err := conn.Write(query); err != nil {
 		return nil, err
 	}
-	buf := make([]byte, maxReply)
-	for {
-		size, err := conn.Read(buf)
+	for reply == nil {
+		err := receiveFromHost(conn.(*net.UDPConn), takeDatagramBuffer, readDatagram, func(datagram []byte) error {
+			if answers(datagram, query) {
+				reply = slices.Clone(datagram)
+			}
+			return nil
+		})
 		if err != nil {
 			return nil, err
 		}
-		if reply := buf[:size]; answers(reply, query) {
-			return append([]byte(nil), reply...), nil
-		}
 	}
+	return reply, nil
 }
 
 func exchangeTCP(ctx context.Context, server string, query []byte) ([]byte, error) {

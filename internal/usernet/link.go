@@ -27,6 +27,7 @@ type link struct {
 	// dispatcher is the stack. It is not under mu: to receive must go on while
 	// the guest does not read, or neither side would move again.
 	dispatcher atomic.Pointer[stack.NetworkDispatcher]
+	kept       kept
 }
 
 func newLink(address tcpip.LinkAddress, admit func([]byte) bool) *link {
@@ -63,7 +64,12 @@ func (l *link) receive(frame *buffer.View) {
 		frame.Release()
 		return
 	}
-	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithView(frame)})
+	gone, ok := l.kept.take(frame.Size())
+	if !ok {
+		frame.Release()
+		return
+	}
+	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithView(frame), OnRelease: gone})
 	(*dispatcher).DeliverNetworkPacket(0, pkt)
 	pkt.DecRef()
 }

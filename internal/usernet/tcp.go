@@ -15,7 +15,7 @@ import (
 
 // maxConnecting is how many connections may be on their way to the outside at
 // a time; the guest's kernel tries again for those beyond.
-const maxConnecting = 1024
+const maxConnecting = 512
 
 // forwardTCP carries the guest's connections to the outside.
 func (n *Network) forwardTCP() {

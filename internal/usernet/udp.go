@@ -19,7 +19,7 @@ const (
 	// flowIdle is how long a flow without datagrams is kept: RFC 4787, REQ-5.
 	flowIdle = 2 * time.Minute
 	// maxFlows is how many of the guest's connections may be flows.
-	maxFlows = 1024
+	maxFlows = 512
 )
 
 // forwardUDP carries the guest's datagrams to the outside, and the answers
