@@ -56,6 +56,7 @@ type supervisor struct {
 // Run runs a VM until its guest is down. ctx ending shuts the guest down.
 // What keeps the VM from starting is told to the starter.
 func Run(ctx context.Context, o Options) error {
+	limitMemory()
 	defer o.Starter.Close()
 	lock, err := o.VMs.Lock(ctx, o.Name)
 	if err == nil {
