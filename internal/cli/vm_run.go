@@ -36,6 +36,7 @@ func (a *app) vmRunCommand() *cobra.Command {
 	flags.BoolVar(&o.VM.Ephemeral, "rm", false, "remove the VM when the command or shell ends")
 	flags.BoolVar(&o.VM.HostLoopback, "host-loopback", false, "let the guest reach the host's loopback as host.banger.internal")
 	addPolicyFlags(flags, &o.VM.Policy)
+	flags.IntVar(&o.VM.Connections, "max-connections", o.VM.Connections, "connections that the guest may have with the outside at a time")
 	flags.VarP((*portsFlag)(&o.VM.Ports), "publish", "p", "open a port of the host: [HOST_IP:][HOST_PORT:]GUEST_PORT[/udp]; may be repeated")
 	flags.StringVar(&o.VM.VMM, "vmm", "", "VMM to run it: auto, firecracker or qemu (default "+or(a.engine.Config.VMM, "auto")+")")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "make the default image, where it is not there yet, without a question")

@@ -32,6 +32,8 @@ type Config struct {
 	Disk   size.Size `toml:"disk"`
 	VMM    string    `toml:"vmm"` // which VMM runs VMs, see package pick
 
+	MaxConnections int `toml:"max_connections"` // of a guest with the outside, at a time
+
 	MaxImageSize    size.Size `toml:"max_image_size"`    // what an image may unpack to
 	MaxImageEntries int64     `toml:"max_image_entries"` // of how many files
 
@@ -53,7 +55,8 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Image: "debian-bookworm", CPUs: 2, Memory: 1 << 30, Disk: 8 << 30,
-		MaxImageSize: 64 << 30, MaxImageEntries: 2_000_000,
+		MaxConnections: 4096,
+		MaxImageSize:   64 << 30, MaxImageEntries: 2_000_000,
 	}
 }
 
@@ -106,10 +109,8 @@ func (c *Config) fromEnvironment(getenv func(string) string) error {
 			c.InsecureRegistries = strings.Split(text, ",")
 			return nil
 		},
-		"BANGER_CPUS": func(text string) (err error) {
-			c.CPUs, err = strconv.Atoi(text)
-			return err
-		},
+		"BANGER_CPUS":            setInt(&c.CPUs),
+		"BANGER_MAX_CONNECTIONS": setInt(&c.MaxConnections),
 	}
 	for name, assign := range set {
 		if text := getenv(name); text != "" {
@@ -132,5 +133,12 @@ func setString(to *string) func(string) error {
 	return func(text string) error {
 		*to = text
 		return nil
+	}
+}
+
+func setInt(to *int) func(string) error {
+	return func(text string) (err error) {
+		*to, err = strconv.Atoi(text)
+		return err
 	}
 }

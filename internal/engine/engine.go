@@ -67,9 +67,13 @@ type VMOptions struct {
 	HostLoopback bool            // the guest reaches the host's loopback
 	Ports        []ports.Spec    // of the host, that lead to the guest
 	Policy       policy.Settings // what the guest may reach
+	Connections  int             // that the guest may have with the outside at a time; 0 is the usual
 }
 
 // VMDefaults are the options of a user who asks for nothing in particular.
 func (e *Engine) VMDefaults() VMOptions {
-	return VMOptions{CPUs: e.Config.CPUs, Memory: e.Config.Memory, Disk: e.Config.Disk, Policy: e.Config.Policy()}
+	return VMOptions{
+		CPUs: e.Config.CPUs, Memory: e.Config.Memory, Disk: e.Config.Disk,
+		Policy: e.Config.Policy(), Connections: e.Config.MaxConnections,
+	}
 }

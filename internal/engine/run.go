@@ -163,6 +163,7 @@ func (e *Engine) specify(ctx context.Context, o VMOptions, agree Agree, events E
 		Name: o.Name, Image: o.Image, ImageDigest: image.Digest, Kernel: kernel, CPUs: o.CPUs,
 		MemoryMiB: int(o.Memory >> 20), DiskBytes: int64(o.Disk),
 		HostLoopback: o.HostLoopback, Ports: o.Ports, Policy: o.Policy, VMM: o.VMM,
+		MaxConnections: o.Connections,
 	}, err
 }
 

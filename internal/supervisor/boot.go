@@ -92,7 +92,7 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 		return err
 	}
 	b.network, err = usernet.New(usernet.Options{
-		HostLoopback: s.vm.HostLoopback, Policy: rules, Traffic: s.traffic, Log: s.Log,
+		HostLoopback: s.vm.HostLoopback, Policy: rules, Conns: s.vm.MaxConnections, Traffic: s.traffic, Log: s.Log,
 	})
 	if err != nil {
 		return err

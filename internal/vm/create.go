@@ -21,6 +21,8 @@ const (
 	MinMemoryMiB = 64
 	MaxCPUs      = 32
 	MinDiskBytes = 16 << 20
+	// MaxConnections is how many connections with the outside a guest may have.
+	MaxConnections = 65536
 )
 
 // Create makes a VM of the image whose file system is in the file rootfs, with
@@ -90,6 +92,8 @@ func check(v VM) error {
 		return fmt.Errorf("%d CPUs: a vm has 1 to %d", v.CPUs, MaxCPUs)
 	case v.MemoryMiB < MinMemoryMiB:
 		return fmt.Errorf("%d MiB of memory: a vm has %d at the least", v.MemoryMiB, MinMemoryMiB)
+	case v.MaxConnections < 0 || v.MaxConnections > MaxConnections:
+		return fmt.Errorf("%d connections: a vm has %d at the most", v.MaxConnections, MaxConnections)
 	case v.DiskBytes < MinDiskBytes:
 		return fmt.Errorf("a disk of %d bytes: a vm has %d at the least", v.DiskBytes, MinDiskBytes)
 	}

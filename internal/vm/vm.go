@@ -23,22 +23,23 @@ import (
 
 // VM is the content of vm.json.
 type VM struct {
-	Name         string          `json:"name"`
-	Image        string          `json:"image"`
-	ImageDigest  string          `json:"image_digest"` // of its file system, on which the disk's content rests
-	Kernel       string          `json:"kernel"`
-	CPUs         int             `json:"cpus"`
-	MemoryMiB    int             `json:"memory_mib"`
-	DiskBytes    int64           `json:"disk_bytes"`          // what the disk adds to the image
-	Ephemeral    bool            `json:"ephemeral,omitempty"` // removed when it stops
-	HostLoopback bool            `json:"host_loopback,omitempty"`
-	Ports        []ports.Spec    `json:"ports,omitempty"` // of the host, that lead to the guest
-	Policy       policy.Settings `json:"policy,omitzero"` // what the guest may reach
-	VMM          string          `json:"vmm,omitempty"`   // the backend that was asked for, "" for the configured one
-	MachineID    string          `json:"machine_id"`
-	MAC          string          `json:"mac"`
-	CreatedAt    time.Time       `json:"created_at"`
-	State        State           `json:"state"`
+	Name           string          `json:"name"`
+	Image          string          `json:"image"`
+	ImageDigest    string          `json:"image_digest"` // of its file system, on which the disk's content rests
+	Kernel         string          `json:"kernel"`
+	CPUs           int             `json:"cpus"`
+	MemoryMiB      int             `json:"memory_mib"`
+	DiskBytes      int64           `json:"disk_bytes"`          // what the disk adds to the image
+	Ephemeral      bool            `json:"ephemeral,omitempty"` // removed when it stops
+	HostLoopback   bool            `json:"host_loopback,omitempty"`
+	Ports          []ports.Spec    `json:"ports,omitempty"`           // of the host, that lead to the guest
+	Policy         policy.Settings `json:"policy,omitzero"`           // what the guest may reach
+	MaxConnections int             `json:"max_connections,omitempty"` // of the guest with the outside at a time, 0 for the usual
+	VMM            string          `json:"vmm,omitempty"`             // the backend that was asked for, "" for the configured one
+	MachineID      string          `json:"machine_id"`
+	MAC            string          `json:"mac"`
+	CreatedAt      time.Time       `json:"created_at"`
+	State          State           `json:"state"`
 }
 
 // State is what the supervisor last said of a VM.

@@ -174,14 +174,16 @@ func TestCreateRefuses(t *testing.T) {
 	s := testStore(t)
 	create(t, s, testSpec("taken"))
 	tests := map[string]func(*VM){
-		"taken":           func(v *VM) { v.Name = "taken" },
-		"malformed name":  func(v *VM) { v.Name = "../x" },
-		"no CPU":          func(v *VM) { v.CPUs = 0 },
-		"negative CPUs":   func(v *VM) { v.CPUs = -1 },
-		"too many CPUs":   func(v *VM) { v.CPUs = MaxCPUs + 1 },
-		"no memory":       func(v *VM) { v.MemoryMiB = 0 },
-		"negative memory": func(v *VM) { v.MemoryMiB = -5 },
-		"no disk":         func(v *VM) { v.DiskBytes = 0 },
+		"taken":            func(v *VM) { v.Name = "taken" },
+		"malformed name":   func(v *VM) { v.Name = "../x" },
+		"no CPU":           func(v *VM) { v.CPUs = 0 },
+		"negative CPUs":    func(v *VM) { v.CPUs = -1 },
+		"too many CPUs":    func(v *VM) { v.CPUs = MaxCPUs + 1 },
+		"connections < 0":  func(v *VM) { v.MaxConnections = -1 },
+		"too many of them": func(v *VM) { v.MaxConnections = MaxConnections + 1 },
+		"no memory":        func(v *VM) { v.MemoryMiB = 0 },
+		"negative memory":  func(v *VM) { v.MemoryMiB = -5 },
+		"no disk":          func(v *VM) { v.DiskBytes = 0 },
 	}
 	for what, spoil := range tests {
 		spec := testSpec("new")
