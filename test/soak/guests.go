@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
+
+	"banger/internal/agentapi"
 )
 
 // guestHome is a home with the fixtures' kernel and image.
@@ -238,13 +242,18 @@ func (h *home) weigh() (w weight, err error) {
 	return w, err
 }
 
-// hostileProgram is where make soak builds the guest's program from.
+// hostileProgram is where the guest's program is built from.
 const hostileProgram = "test/vm/testdata/hostile"
 
 // hostile lets a guest do its worst, and looks what its supervisor makes of it.
 func hostile(ctx context.Context, s *soak) error {
-	if _, err := os.Stat(hostileProgram); err != nil {
-		return skipped{"there is no hostile program"}
+	sink, err := pit(ctx, func(net.Conn) {})
+	if err != nil {
+		return err
+	}
+	source, err := pit(ctx, func(conn net.Conn) { io.Copy(conn, zeros{}) })
+	if err != nil {
+		return err
 	}
 	h, remove, err := s.guestHome()
 	if err != nil {
@@ -257,7 +266,7 @@ func hostile(ctx context.Context, s *soak) error {
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the hostile program: %w: %s", err, out)
 	}
-	if _, err := h.must(bootArgs("--name", steady, h.inputs, "--", "true")...); err != nil {
+	if _, err := h.must(bootArgs("--name", steady, "--host-loopback", "--disk", "64M", h.inputs, "--", "true")...); err != nil {
 		return err
 	}
 	before, err := h.weigh()
@@ -265,7 +274,7 @@ func hostile(ctx context.Context, s *soak) error {
 		return err
 	}
 	worst := before
-	attack := h.command(ctx, "vm", "exec", steady, "--", "/root/inputs/hostile")
+	attack := h.command(ctx, "vm", "exec", steady, "--", "/root/inputs/hostile", "-sink", sink, "-source", source)
 	if err := attack.Start(); err != nil {
 		return err
 	}
@@ -286,4 +295,33 @@ func hostile(ctx context.Context, s *soak) error {
 		return fmt.Errorf("a hostile guest grew its supervisor to %v", worst)
 	}
 	return h.end(steady)
+}
+
+// pit is a server that never reads, until ctx ends; serve sends, or does not. It
+// returns its address in a guest.
+func pit(ctx context.Context, serve func(net.Conn)) (inGuest string, err error) {
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	context.AfterFunc(ctx, func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			context.AfterFunc(ctx, func() { conn.Close() })
+			go serve(conn)
+		}
+	}()
+	return fmt.Sprintf("%s:%d", agentapi.HostIP, listener.Addr().(*net.TCPAddr).Port), nil
+}
+
+// zeros is an endless stream of them.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
 }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"banger/internal/agentapi"
 )
 
 // What a supervisor may take, whatever its guest does.
@@ -53,7 +55,7 @@ func TestHostileGuestIsEnded(t *testing.T) {
 		t.Run(order, func(t *testing.T) {
 			h := newHost(t)
 			h.bootHostile("box")
-			h.attack("box", newPit(t, false), newPit(t, true))
+			h.attack("box", newPit(t, false), newPit(t, true), "-connections", "2000")
 			h.within(time.Minute, append(append([]string{"vm"}, strings.Fields(order)...), "box")...)
 			if running := h.processes(); len(running) > 1 { // the attack's own exec is ending
 				t.Errorf("still there: %q", running)
@@ -73,10 +75,11 @@ func (h *host) bootHostile(name string) {
 
 // attack starts the hostile program in a VM and returns when it is at work; end
 // kills it.
-func (h *host) attack(name string, sink, source *pit) (end func()) {
+func (h *host) attack(name string, sink, source *pit, flags ...string) (end func()) {
 	h.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := h.command(ctx, "vm", "exec", name, "--", "/root/hostile", "-sink", sink.inGuest(), "-source", source.inGuest())
+	args := []string{"vm", "exec", name, "--", "/root/hostile", "-sink", sink.inGuest(), "-source", source.inGuest()}
+	cmd := h.command(ctx, append(args, flags...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	h.must(err)
@@ -186,7 +189,7 @@ func (p *pit) keep(conn net.Conn) bool {
 
 // inGuest is the server's address there.
 func (p *pit) inGuest() string {
-	return fmt.Sprintf("192.168.127.254:%d", p.listener.Addr().(*net.TCPAddr).Port)
+	return fmt.Sprintf("%s:%d", agentapi.HostIP, p.listener.Addr().(*net.TCPAddr).Port)
 }
 
 func (p *pit) count() int {

@@ -5,7 +5,7 @@
 //
 // It is built without cgo, copied into a guest and run there as root:
 //
-//	hostile [-sink HOST:PORT] [-source HOST:PORT] [-only NAME,...]
+//	hostile [-sink HOST:PORT] [-source HOST:PORT] [-connections N] [-only NAME,...]
 //
 // sink is a server outside that accepts connections and never reads, source one
 // that sends without end; without them, connections go nowhere. Once each attack
@@ -46,7 +46,7 @@ type attack struct {
 }
 
 var attacks = []*attack{
-	{name: "connections", enough: manyConnections, run: connections},
+	{name: "connections", run: connections},
 	{name: "half-open", enough: 1000, run: halfOpen},
 	{name: "fragments", enough: 1000, run: fragments},
 	{name: "arp", enough: 1000, run: arp},
@@ -64,6 +64,7 @@ func main() {
 	t := target{}
 	flag.StringVar(&t.sink, "sink", nowhere, "server that accepts and never reads")
 	flag.StringVar(&t.source, "source", nowhere, "server that sends without end")
+	flag.Int64Var(&attacks[0].enough, "connections", 20_000, "how many connections to try before it says that it is at work")
 	only := flag.String("only", "", "the attacks to run, separated by commas; all if none")
 	flag.Parse()
 	if t.sink == nowhere {
