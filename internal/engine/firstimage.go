@@ -55,7 +55,7 @@ func (e *Engine) provideImage(ctx context.Context, agree Agree, events Events) e
 		return err
 	}
 	_, err = e.images.Pull(ctx, imagemgr.PullOptions{
-		Source: image.Source, Name: name, KernelRef: kernelName, Progress: events.progress,
+		Source: image.Source, Name: name, KernelRef: kernelName, Progress: events.progress, Warn: events.warn,
 	})
 	return err
 }

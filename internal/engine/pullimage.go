@@ -53,7 +53,7 @@ func (e *Engine) PullImage(ctx context.Context, o PullImageOptions) (pull ImageP
 		return pull, err
 	}
 	pull.Image, err = e.images.Pull(ctx, imagemgr.PullOptions{
-		Source: source, Name: o.Name, KernelRef: o.KernelRef, Stdin: o.Stdin, Limits: o.Limits, Insecure: o.Insecure || e.insecureRegistry(source), Progress: o.Events.progress,
+		Source: source, Name: o.Name, KernelRef: o.KernelRef, Stdin: o.Stdin, Limits: o.Limits, Insecure: o.Insecure || e.insecureRegistry(source), Progress: o.Events.progress, Warn: o.Events.warn,
 	})
 	return pull, err
 }

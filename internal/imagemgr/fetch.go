@@ -2,7 +2,6 @@ package imagemgr
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -24,9 +23,6 @@ const tries = 5
 // open returns a blob from the cache, into which it is fetched where it is not
 // there yet.
 func (r *repository) open(ctx context.Context, d v1.Descriptor) (part, error) {
-	if d.Digest.Algorithm != "sha256" {
-		return part{}, fmt.Errorf("blob %s: only sha256 is known", d.Digest)
-	}
 	if p, err := openPart(r.cache.Path(d.Digest.Hex, statedir.Blob)); err == nil {
 		return p, nil
 	}
@@ -68,7 +64,10 @@ func (r *repository) fetchFile(ctx context.Context, d v1.Descriptor, path string
 // fetch writes a blob to w and checks its digest. A transfer that breaks off
 // is taken up where it ended.
 func (r *repository) fetch(ctx context.Context, d v1.Descriptor, w io.Writer) error {
-	sum := sha256.New()
+	sum, err := newHashed(d.Digest)
+	if err != nil {
+		return err
+	}
 	w = io.MultiWriter(w, sum)
 	have, failed := int64(0), 0
 	for have < d.Size {
@@ -87,10 +86,7 @@ func (r *repository) fetch(ctx context.Context, d v1.Descriptor, w io.Writer) er
 			return err
 		}
 	}
-	if got := digestOf(sum); got != d.Digest.String() {
-		return &DigestError{Want: d.Digest.String(), Got: got}
-	}
-	return nil
+	return sum.verify()
 }
 
 // fetchFrom writes what follows the first have bytes of a blob, and tells how

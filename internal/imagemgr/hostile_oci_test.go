@@ -120,7 +120,7 @@ func TestHostileImages(t *testing.T) {
 			}
 			p.index(d)
 		}, "nested too deep"},
-		"compressed":           {"oci-archive", nil, "it is compressed with gzip"},
+		"compressed":           {"oci-archive", nil, "it unpacks to more than 16 MiB"},
 		"docker: long":         {"docker-archive", func(p pile) { p["manifest.json"] = long }, "bytes are too many"},
 		"docker: nothing":      {"docker-archive", func(p pile) { p["manifest.json"] = []byte("[]") }, "it holds no image"},
 		"docker: no config":    {"docker-archive", func(p pile) { p["manifest.json"] = []byte(`[{"Config":"../../etc/passwd"}]`) }, "read the configuration"},
@@ -136,7 +136,7 @@ func TestHostileImages(t *testing.T) {
 			}
 			path := p.archive(t)
 			if c.make == nil {
-				if err := os.WriteFile(path, zipped(t, base), 0o600); err != nil {
+				if err := os.WriteFile(path, zipped(t, makeTar(t, file("f", strings.Repeat("x", 17<<20)))), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -3,9 +3,7 @@ package imagemgr
 import (
 	"archive/tar"
 	"context"
-	"crypto/sha256"
 	"errors"
-	"hash"
 	"io"
 	"os"
 	"strings"
@@ -96,7 +94,12 @@ func (l *layer) first(ctx context.Context, dir string, m *meter) (io.ReadCloser,
 	if err != nil {
 		return nil, err
 	}
-	r := &firstReading{layer: l, packed: p, sum: sha256.New()}
+	sum, err := newHashed(l.diffID)
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	r := &firstReading{layer: l, packed: p, sum: sum}
 	var head [6]byte
 	n, _ := p.ReadAt(head[:], 0)
 	if format := rootfs.Compression(head[:n]); format != "" && format != "zstd" {
@@ -117,7 +120,7 @@ type firstReading struct {
 	io.ReadCloser
 	layer  *layer
 	packed io.Closer
-	sum    hash.Hash
+	sum    hashed
 	size   int64
 	keep   *roomyFile
 }
@@ -140,8 +143,8 @@ func (r *firstReading) Read(p []byte) (int, error) {
 }
 
 func (r *firstReading) done() error {
-	if got := digestOf(r.sum); got != r.layer.diffID.String() {
-		return &DigestError{Want: r.layer.diffID.String(), Got: got}
+	if err := r.sum.verify(); err != nil {
+		return err
 	}
 	r.layer.checked, r.layer.unpacked = true, r.size
 	r.layer.kept, r.keep = r.keep, nil

@@ -54,9 +54,9 @@ func openLayout(ctx context.Context, files parts, tag string) (*ociImage, error)
 // a place, or all where they are one image's. One under two tags is one image.
 func pick(manifests []v1.Descriptor, tag string) ([]v1.Descriptor, error) {
 	if place, ok := strings.CutPrefix(tag, "@"); ok {
-		n, err := strconv.ParseUint(place, 10, 31)
-		if err != nil || n >= uint64(len(manifests)) {
-			return nil, fmt.Errorf("it has no image at the place %q (it has %d)", place, len(manifests))
+		n, err := placeOf(place, len(manifests))
+		if err != nil {
+			return nil, err
 		}
 		return manifests[n : n+1], nil
 	}
@@ -81,6 +81,15 @@ func pick(manifests []v1.Descriptor, tag string) ([]v1.Descriptor, error) {
 		return nil, fmt.Errorf("it holds several images: name one by its tag (%s)", strings.Join(tags, ", "))
 	}
 	return left, nil
+}
+
+// placeOf reads which of so many images is meant; the first is 0.
+func placeOf(text string, images int) (int, error) {
+	n, err := strconv.ParseUint(text, 10, 31)
+	if err != nil || n >= uint64(images) {
+		return 0, fmt.Errorf("it has no image at the place %q (it has %d)", text, images)
+	}
+	return int(n), nil
 }
 
 // namesOf are the tags that an image may be called by: that of the

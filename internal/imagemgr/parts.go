@@ -2,17 +2,16 @@ package imagemgr
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"banger/internal/format/rootfs"
 )
@@ -71,11 +70,22 @@ type archiveParts struct {
 	links map[string]string
 }
 
-// openArchive finds out what lies where in a tar, which must not be compressed.
-func openArchive(ctx context.Context, name string) (*archiveParts, error) {
+// openArchive finds out what lies where in a tar. A compressed one is
+// decompressed first, into a file in dir.
+func openArchive(ctx context.Context, o PullOptions, name, dir string) (*archiveParts, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, plain(err)
+	}
+	var magic [6]byte
+	n, _ := f.ReadAt(magic[:], 0)
+	if rootfs.Compression(magic[:n]) != "" {
+		packed := f
+		f, err = unpackArchive(ctx, o, packed, dir)
+		packed.Close()
+		if err != nil {
+			return nil, err
+		}
 	}
 	a := &archiveParts{file: f, at: map[string]*io.SectionReader{}, links: map[string]string{}}
 	if err := a.index(ctx); err != nil {
@@ -85,12 +95,41 @@ func openArchive(ctx context.Context, name string) (*archiveParts, error) {
 	return a, nil
 }
 
-func (a *archiveParts) index(ctx context.Context) error {
-	var magic [6]byte
-	n, _ := a.file.ReadAt(magic[:], 0)
-	if format := rootfs.Compression(magic[:n]); format != "" {
-		return fmt.Errorf("it is compressed with %s: decompress it first", format)
+// unpackArchive decompresses a tar into a file that is gone when it is closed.
+func unpackArchive(ctx context.Context, o PullOptions, packed *os.File, dir string) (_ *os.File, err error) {
+	info, err := packed.Stat()
+	if err != nil {
+		return nil, plain(err)
 	}
+	r, err := rootfs.Decompress(newMeter(o.Progress, "decompress", info.Size()).reader(packed))
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	f, err := unnamed(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
+	limit := cmp.Or(o.Limits.Size, math.MaxInt64-1)
+	n, err := io.Copy(struct{ io.Writer }{f}, io.LimitReader(interruptible{ctx, r}, limit+1))
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, errors.New("it is truncated")
+	case err != nil:
+		return nil, plain(err)
+	case n > limit:
+		return nil, &rootfs.LimitError{What: "bytes", Limit: limit}
+	}
+	_, err = f.Seek(0, io.SeekStart)
+	return f.File, err
+}
+
+func (a *archiveParts) index(ctx context.Context) error {
 	for r := tar.NewReader(a.file); ; {
 		hdr, err := r.Next()
 		switch {
@@ -149,28 +188,4 @@ func readPart(files parts, name string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %d bytes are too many", name, p.Size())
 	}
 	return io.ReadAll(p)
-}
-
-// check reads all of p and compares it with what its digest promises. It
-// leaves p at its start.
-func check(ctx context.Context, p part, want v1.Hash) error {
-	if want.Algorithm != "sha256" {
-		return fmt.Errorf("digest %s: only sha256 is known", want)
-	}
-	sum := sha256.New()
-	if _, err := io.Copy(sum, interruptible{ctx, p}); err != nil {
-		return err
-	}
-	if got := digestOf(sum); got != want.String() {
-		return &DigestError{Want: want.String(), Got: got}
-	}
-	_, err := p.Seek(0, io.SeekStart)
-	return err
-}
-
-// DigestError says that something is not what its digest promises.
-type DigestError struct{ Want, Got string }
-
-func (e *DigestError) Error() string {
-	return fmt.Sprintf("digest mismatch: %s is expected, the content has %s", e.Want, e.Got)
 }

@@ -21,6 +21,7 @@ type PullOptions struct {
 	Limits    Limits
 	Insecure  bool // plain http is fine for the registry
 	Progress  Progress
+	Warn      func(error) // hears of what goes wrong and ends nothing; may be nil
 }
 
 // source is where a root filesystem comes from. Its entries are walked once,

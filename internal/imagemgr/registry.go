@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -46,9 +45,9 @@ func (s *Store) openRegistry(ctx context.Context, o PullOptions) (*ociImage, err
 	}
 	repo := r.Context()
 	from := &repository{repo: repo, cache: s.blobs, backoff: s.backoff, meter: &meter{}, known: map[v1.Hash][]byte{}}
-	auth, err := authn.Resolve(ctx, authn.DefaultKeychain, repo)
+	auth, err := credentials(ctx, repo, o.Warn)
 	if err != nil {
-		return nil, fmt.Errorf("read the credentials for %s: %w", registryName(repo), err)
+		return nil, err
 	}
 	authed, err := transport.NewWithContext(ctx, repo.Registry, auth,
 		transport.NewRetry(s.registryPolicy(repo, o)), []string{repo.Scope(transport.PullScope)})
@@ -66,7 +65,7 @@ func (s *Store) openRegistry(ctx context.Context, o PullOptions) (*ociImage, err
 	}
 	var total int64
 	for _, l := range i.layers {
-		if !from.cache.Exists(strings.TrimPrefix(l.name, "sha256:")) {
+		if _, sum, _ := strings.Cut(l.name, ":"); !from.cache.Exists(sum) {
 			total += l.size
 		}
 	}
@@ -100,8 +99,16 @@ func (r *repository) manifest(ctx context.Context, id string, kind types.MediaTy
 		return v1.Descriptor{}, fmt.Errorf("it leads to more than %d manifests", maxManifests)
 	}
 	d := v1.Descriptor{Digest: hashOf(raw), MediaType: types.MediaType(resp.Header.Get("Content-Type"))}
-	if strings.HasPrefix(id, "sha256:") && id != d.Digest.String() {
-		return v1.Descriptor{}, &DigestError{Want: id, Got: d.Digest.String()}
+	if want, err := v1.NewHash(id); err == nil { // and no tag
+		sum, err := newHashed(want)
+		if err != nil {
+			return v1.Descriptor{}, err
+		}
+		sum.Write(raw)
+		if err := sum.verify(); err != nil {
+			return v1.Descriptor{}, err
+		}
+		d.Digest = want
 	}
 	r.known[d.Digest] = raw
 	return d, nil

@@ -17,7 +17,7 @@ func (s *Store) open(ctx context.Context, o PullOptions, dir string) (*source, e
 	case ref.Mmdebstrap:
 		return openMmdebstrap(ctx, o)
 	}
-	i, err := s.openImage(ctx, o)
+	i, err := s.openImage(ctx, o, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func (s *Store) open(ctx context.Context, o PullOptions, dir string) (*source, e
 	return i.source(ctx, dir, o.Limits, o.Progress), nil
 }
 
-func (s *Store) openImage(ctx context.Context, o PullOptions) (*ociImage, error) {
+func (s *Store) openImage(ctx context.Context, o PullOptions, dir string) (*ociImage, error) {
 	path, tag := splitTag(o.Source.Rest)
 	switch o.Source.Transport {
 	case ref.Registry:
@@ -43,16 +43,16 @@ func (s *Store) openImage(ctx context.Context, o PullOptions) (*ociImage, error)
 		}
 		return openLayout(ctx, dirParts(path), tag)
 	case ref.OCIArchive:
-		return inArchive(ctx, path, func(files parts) (*ociImage, error) { return openLayout(ctx, files, tag) })
+		return inArchive(ctx, o, path, dir, func(files parts) (*ociImage, error) { return openLayout(ctx, files, tag) })
 	case ref.DockerArchive:
-		return inArchive(ctx, path, func(files parts) (*ociImage, error) { return openDockerArchive(files, tag) })
+		return inArchive(ctx, o, path, dir, func(files parts) (*ociImage, error) { return openDockerArchive(files, tag) })
 	}
 	return nil, errors.New("an image cannot be made of this kind of source")
 }
 
 // inArchive finds an image in a tar, which stays open as long as the image.
-func inArchive(ctx context.Context, path string, find func(parts) (*ociImage, error)) (*ociImage, error) {
-	files, err := openArchive(ctx, path)
+func inArchive(ctx context.Context, o PullOptions, path, dir string, find func(parts) (*ociImage, error)) (*ociImage, error) {
+	files, err := openArchive(ctx, o, path, dir)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,226 @@
+package imagemgr
+
+import (
+	"crypto/sha512"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"banger/internal/ref"
+)
+
+// saved is what docker save writes of images of one layer, by their tags.
+func saved(t *testing.T, images ...savedImage) []byte {
+	t.Helper()
+	var items []item
+	for n, i := range images {
+		layer := makeTar(t, file("file", i.Config))
+		images[n].Config, images[n].Layers = i.Config+".json", []string{i.Config + ".tar"}
+		items = append(items, file(i.Config+".json", string(must(imageOf(layer).RawConfigFile()))), file(i.Config+".tar", string(layer)))
+	}
+	return makeTar(t, append(items, file("manifest.json", string(must(json.Marshal(images)))))...)
+}
+
+// docker save x | gzip is common, and Nix writes nothing else.
+func TestPullCompressedArchive(t *testing.T) {
+	data := saved(t, savedImage{Config: "one"})
+	for _, program := range []string{"gzip", "xz", "zstd", "bzip2"} {
+		t.Run(program, func(t *testing.T) {
+			if _, err := exec.LookPath(program); err != nil {
+				t.Skip("needs " + program)
+			}
+			path := filepath.Join(t.TempDir(), "saved")
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			packed, err := exec.Command(program, "-c", path).Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, packed, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s := testStore(t)
+			if _, err := pull(t.Context(), s, "docker-archive:"+path, "a", nil); err != nil {
+				t.Fatal(err)
+			}
+			if got := debugfs(t, s.Rootfs("a"), "cat /file"); got != "one" {
+				t.Errorf("got %q", got)
+			}
+			if entries, err := os.ReadDir(filepath.Dir(s.tree.Dir)); err != nil || len(entries) > 3 {
+				t.Errorf("left %v, %v", entries, err)
+			}
+		})
+	}
+}
+
+func TestPullByTag(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "saved.tar")
+	two := saved(t,
+		savedImage{Config: "one", RepoTags: []string{"docker.io/library/app:latest", "app:1"}},
+		savedImage{Config: "two", RepoTags: []string{"registry.example/app:2"}})
+	twice := saved(t, savedImage{Config: "one", RepoTags: []string{"a:1"}}, savedImage{Config: "one", RepoTags: []string{"b:1"}})
+	for _, c := range []struct {
+		data             []byte
+		tag, want, fault string
+	}{
+		{two, ":app", "one", ""},
+		{two, ":app:latest", "one", ""},
+		{two, ":docker.io/library/app:1", "one", ""},
+		{two, ":registry.example/app:2", "two", ""},
+		{two, ":@1", "two", ""},
+		{two, ":@2", "", `no image at the place "2" (it has 2)`},
+		{two, ":other", "", `no image with the tag "other"`},
+		{two, "", "", "several images"},
+		{twice, "", "one", ""},
+		{twice, ":b:1", "one", ""},
+	} {
+		if err := os.WriteFile(path, c.data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := testStore(t)
+		_, err := pull(t.Context(), s, "docker-archive:"+path+c.tag, "a", nil)
+		switch {
+		case c.fault != "":
+			if err == nil || !strings.Contains(err.Error(), c.fault) {
+				t.Errorf("%s: %v", c.tag, err)
+			}
+		case err != nil:
+			t.Errorf("%s: %v", c.tag, err)
+		default:
+			if got := debugfs(t, s.Rootfs("a"), "cat /file"); got != c.want {
+				t.Errorf("%s: got %q", c.tag, got)
+			}
+		}
+	}
+}
+
+// long makes a descriptor of a pile's blob one by SHA-512.
+func (p pile) long(d v1.Descriptor) v1.Descriptor {
+	data := p["blobs/sha256/"+d.Digest.Hex]
+	sum := sha512.Sum512(data)
+	d.Digest = v1.Hash{Algorithm: "sha512", Hex: hex.EncodeToString(sum[:])}
+	p["blobs/sha512/"+d.Digest.Hex] = data
+	return d
+}
+
+func TestPullSHA512(t *testing.T) {
+	p := pile{}
+	layer := makeTar(t, file("file", "x"))
+	blob := p.long(p.add(types.OCIUncompressedLayer, layer))
+	config := v1.ConfigFile{OS: "linux", Architecture: "amd64", RootFS: v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{blob.Digest}}}
+	manifest := p.long(p.addJSON(types.OCIManifestSchema1, v1.Manifest{
+		SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Layers: []v1.Descriptor{blob}, Config: p.long(p.addJSON(types.OCIConfigJSON, config)),
+	}))
+	p.index(manifest)
+	if i, err := pull(t.Context(), testStore(t), "oci-archive:"+p.archive(t), "a", nil); err != nil || i.SourceDigest != manifest.Digest.String() {
+		t.Errorf("a layout: %+v, %v", i, err)
+	}
+	lies := false
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if data, ok := p["blobs/"+strings.Replace(filepath.Base(r.URL.Path), ":", "/", 1)]; ok {
+			w.Write(data)
+			if lies {
+				io.WriteString(w, " ")
+			}
+		}
+	}))
+	defer server.Close()
+	reference := strings.TrimPrefix(server.URL, "http://") + "/app@" + manifest.Digest.String()
+	if i, err := pull(t.Context(), testStore(t), "docker://"+reference, "a", nil); err != nil || i.SourceDigest != manifest.Digest.String() {
+		t.Errorf("a registry: %+v, %v", i, err)
+	}
+	lies = true
+	_, err := pull(t.Context(), testStore(t), "docker://"+reference, "a", nil)
+	if e, ok := errors.AsType[*DigestError](err); !ok || e.Want != manifest.Digest.String() {
+		t.Errorf("a lying registry: %v", err)
+	}
+	p["blobs/sha512/"+blob.Digest.Hex] = append([]byte("y"), layer[1:]...)
+	if _, err := pull(t.Context(), testStore(t), "oci-archive:"+p.archive(t), "a", nil); !errors.As(err, new(*DigestError)) {
+		t.Errorf("another layer: %v", err)
+	}
+}
+
+// Docker Desktop leaves a configuration behind that names a helper; a public
+// image needs none.
+func TestPullWithoutCredentialHelper(t *testing.T) {
+	reference := serve(t, imageOf(smallLayers(t)...), nil)
+	dir := t.TempDir()
+	t.Setenv("HOME", dir)
+	t.Setenv("DOCKER_CONFIG", dir)
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	if err := os.WriteFile(filepath.Join(dir, "docker-credential-failing"), []byte("#!/bin/sh\necho locked\nexit 1\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, config := range []string{`{"credsStore":"absent"}`, `{"credsStore":"failing"}`, `{"auths":`} {
+		if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var warned []string
+		_, err := testStore(t).Pull(t.Context(), PullOptions{
+			Source: must(ref.ParseSource(reference)), Name: "a", Warn: func(err error) { warned = append(warned, err.Error()) },
+		})
+		if err != nil || len(warned) != 1 || !strings.Contains(warned[0], "going on without") {
+			t.Errorf("%s: %v, warned %q", config, err, warned)
+		}
+	}
+}
+
+// withType has a registry say more of manifests than their type.
+func withType(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(typed{w}, r) })
+}
+
+type typed struct{ http.ResponseWriter }
+
+func (w typed) WriteHeader(status int) {
+	if kind := w.Header().Get("Content-Type"); strings.Contains(kind, "manifest") || strings.Contains(kind, "index") {
+		w.Header().Set("Content-Type", strings.ToUpper(kind)+"; charset=utf-8")
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Indexes as builders and registries have them: no platform said, attestations
+// and other machines' images beside.
+func TestPullIndexFromRegistry(t *testing.T) {
+	mine := imageOf(smallLayers(t)...)
+	arm := must(mutate.ConfigFile(imageOf(makeTar(t, file("arm", ""))), &v1.ConfigFile{OS: "linux", Architecture: "arm64", RootFS: must(imageOf(makeTar(t, file("arm", ""))).ConfigFile()).RootFS}))
+	attestation := imageOf(makeTar(t, file("att", "")))
+	notes := map[string]string{referenceType: "attestation-manifest"}
+	unknown := &v1.Platform{OS: "unknown", Architecture: "unknown"}
+	server := httptest.NewServer(withType(registry.New(registry.Logger(log.New(io.Discard, "", 0)))))
+	defer server.Close()
+	for n, adds := range [][]mutate.IndexAddendum{
+		{{Add: mine}},
+		{{Add: arm}, {Add: mine}},
+		{{Add: attestation, Descriptor: v1.Descriptor{Platform: unknown}}, {Add: mine}},
+		{{Add: attestation, Descriptor: v1.Descriptor{Annotations: notes}}, {Add: arm, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "arm64"}}}, {Add: mine}},
+		{{Add: arm}, {Add: mine, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}}}},
+	} {
+		text := fmt.Sprintf("%s/app:%d", strings.TrimPrefix(server.URL, "http://"), n)
+		if err := remote.WriteIndex(must(name.ParseReference(text)), mutate.AppendManifests(empty.Index, adds...)); err != nil {
+			t.Fatal(err)
+		}
+		if i, err := pull(t.Context(), testStore(t), text, "a", nil); err != nil || i.SourceDigest != must(mine.Digest()).String() {
+			t.Errorf("index %d: %+v, %v", n, i, err)
+		}
+	}
+}
