@@ -19,7 +19,7 @@ if [[ -n $built ]]; then
 	"$banger" kernel import generic --from "$built" --distro generic >/dev/null
 	"$bench" -banger "$banger" -kernel generic -only boot,network,qemu || status=1
 fi
-"$bench" -banger "$banger" -only boot,create,qemu,pull,list,image || status=1
+"$bench" -banger "$banger" -only boot,exec,create,qemu,pull,list,image || status=1
 if ! "$banger" doctor --json | jq -e '.[] | select(.name == "kvm") | .ok' >/dev/null; then
 	HOME=$user FIGURES=1 scripts/e2e-firecracker.sh "$banger" || status=1
 else

@@ -106,7 +106,7 @@ func (c *Channel) credit(pipe byte, n int) error {
 // why the channel ended, which is io.EOF where the other side closed it.
 func (c *Channel) Serve(hear func(agentapi.Message)) error {
 	err := c.serve(hear)
-	cause := endedBy{err}
+	cause := endedError{err}
 	for i := range c.in {
 		c.in[i].end(cause)
 		c.out[i].end(cause)
@@ -114,11 +114,11 @@ func (c *Channel) Serve(hear func(agentapi.Message)) error {
 	return err
 }
 
-// endedBy is ErrEnded by another error, but no io.EOF.
-type endedBy struct{ cause error }
+// endedError is ErrEnded by another error, but no io.EOF.
+type endedError struct{ cause error }
 
-func (e endedBy) Error() string        { return fmt.Sprintf("%v: %v", ErrEnded, e.cause) }
-func (e endedBy) Is(target error) bool { return target == ErrEnded }
+func (e endedError) Error() string        { return fmt.Sprintf("%v: %v", ErrEnded, e.cause) }
+func (e endedError) Is(target error) bool { return target == ErrEnded }
 
 func (c *Channel) serve(hear func(agentapi.Message)) error {
 	var head [frameHead]byte

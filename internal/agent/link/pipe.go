@@ -102,17 +102,20 @@ func (out *outbound) more(n uint32) error {
 	return nil
 }
 
-func (out *outbound) end(err error) {
+// end ends the pipe and reports whether nothing did before.
+func (out *outbound) end(err error) bool {
 	out.mu.Lock()
 	defer out.mu.Unlock()
-	if out.err == nil {
-		out.err = err
-		out.changed.Broadcast()
+	if out.err != nil {
+		return false
 	}
+	out.err = err
+	out.changed.Broadcast()
+	return true
 }
 
-// take waits for room and takes at most most bytes of it.
-func (out *outbound) take(most int) (int, error) {
+// take waits for room and takes as much of it as wanted, or less.
+func (out *outbound) take(wanted int) (int, error) {
 	out.mu.Lock()
 	defer out.mu.Unlock()
 	for out.room == 0 && out.err == nil {
@@ -121,7 +124,7 @@ func (out *outbound) take(most int) (int, error) {
 	if out.err != nil {
 		return 0, out.err
 	}
-	n := min(most, out.room, maxData)
+	n := min(wanted, out.room, maxData)
 	out.room -= n
 	return n, nil
 }
@@ -142,13 +145,7 @@ func (out *outbound) Write(p []byte) (written int, err error) {
 
 // Close ends the pipe.
 func (out *outbound) Close() error {
-	out.mu.Lock()
-	ended := out.err != nil
-	if !ended {
-		out.err = io.ErrClosedPipe
-	}
-	out.mu.Unlock()
-	if ended {
+	if !out.end(io.ErrClosedPipe) {
 		return nil
 	}
 	return out.channel.write(out.pipe, nil)
