@@ -56,7 +56,7 @@ func Default() Config {
 	return Config{
 		Image: "debian-bookworm", CPUs: 2, Memory: 1 << 30, Disk: 8 << 30,
 		MaxConnections: 4096,
-		MaxImageSize:   64 << 30, MaxImageEntries: 2_000_000,
+		MaxImageSize:   64 << 30, MaxImageEntries: 1_000_000,
 	}
 }
 

@@ -2,6 +2,7 @@ package ext4
 
 import (
 	"archive/tar"
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -46,7 +47,8 @@ var xattrPrefixes = []struct {
 // xattrs are the extended attributes of an inode, encoded.
 type xattrs struct {
 	inline []byte // what fits into the inode
-	block  []byte // the rest, until it is written
+	head   []byte // the beginning of a block with the rest, until it is written
+	tail   []byte // and its end; zeros are between
 	number uint32 // where that was written, or 0
 }
 
@@ -64,10 +66,15 @@ func (n *inode) setXattrs(h *tar.Header) error {
 
 // writeXattrs stores what does not fit into the inode.
 func (w *Writer) writeXattrs(n *inode) (err error) {
-	if n.xattrs != nil && n.xattrs.block != nil {
-		n.xattrs.number, err = w.out.write(n.xattrs.block)
-		n.xattrs.block = nil
+	x := n.xattrs
+	if x == nil || x.head == nil {
+		return nil
 	}
+	var block [blockSize]byte
+	copy(block[:], x.head)
+	copy(block[blockSize-len(x.tail):], x.tail)
+	x.number, err = w.out.write(block[:])
+	x.head, x.tail = nil, nil
 	return err
 }
 
@@ -137,11 +144,11 @@ func encodeXattrs(all []xattr) (*xattrs, error) {
 		binary.LittleEndian.PutUint32(result.inline, xattrMagic)
 	}
 	if len(outside.hashes) > 0 {
-		result.block = outside.data
-		binary.LittleEndian.PutUint32(result.block[0:], xattrMagic)
-		binary.LittleEndian.PutUint32(result.block[4:], 1) // references
-		binary.LittleEndian.PutUint32(result.block[8:], 1) // blocks
-		binary.LittleEndian.PutUint32(result.block[12:], blockHash(outside.hashes))
+		binary.LittleEndian.PutUint32(outside.data[0:], xattrMagic)
+		binary.LittleEndian.PutUint32(outside.data[4:], 1) // references
+		binary.LittleEndian.PutUint32(outside.data[8:], 1) // blocks
+		binary.LittleEndian.PutUint32(outside.data[12:], blockHash(outside.hashes))
+		result.head, result.tail = bytes.Clone(outside.data[:outside.at]), bytes.Clone(outside.data[outside.end:])
 	}
 	return result, nil
 }

@@ -62,8 +62,8 @@ func TestXattrPlaces(t *testing.T) {
 		if got == nil {
 			got = &xattrs{}
 		}
-		if (got.inline != nil) != test.inside || (got.block != nil) != test.outside {
-			t.Errorf("%s: %d bytes in the inode, %d in a block", what, len(got.inline), len(got.block))
+		if (got.inline != nil) != test.inside || (got.head != nil) != test.outside {
+			t.Errorf("%s: %d bytes in the inode, %d in a block", what, len(got.inline), len(got.head)+len(got.tail))
 		}
 	}
 }
@@ -127,5 +127,13 @@ func TestBadXattrs(t *testing.T) {
 		mustFail(t, what, with(file("f", ""), attributes))
 		mustFail(t, what+" on a directory", with(dir("d"), attributes))
 		mustFail(t, what+" on the root", with(dir("."), attributes))
+	}
+}
+
+// A directory's attributes are kept until Close: not in a block each.
+func TestXattrsAreKeptSmall(t *testing.T) {
+	x, err := encodeXattrs([]xattr{{index: 1, name: "a", value: make([]byte, 200)}})
+	if err != nil || len(x.inline)+len(x.head)+len(x.tail) > 600 {
+		t.Errorf("200 bytes take %d+%d+%d, %v", len(x.inline), len(x.head), len(x.tail), err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"strings"
 )
 
@@ -76,10 +77,18 @@ func newRecord(hdr *tar.Header) record {
 		r.meta = &tar.Header{
 			Mode: hdr.Mode, Uid: hdr.Uid, Gid: hdr.Gid,
 			ModTime: hdr.ModTime, AccessTime: hdr.AccessTime, ChangeTime: hdr.ChangeTime,
-			PAXRecords: hdr.PAXRecords,
+			PAXRecords: xattrsOf(hdr.PAXRecords),
 		}
 	}
 	return r
+}
+
+// xattrsOf returns of an entry's records the extended attributes: the others may
+// be long, and say nothing that the header does not.
+func xattrsOf(records map[string]string) map[string]string {
+	kept := maps.Clone(records)
+	maps.DeleteFunc(kept, func(key, _ string) bool { return !isXattr(key) })
+	return kept
 }
 
 // noContent is the content of what has none.

@@ -11,7 +11,7 @@ package rootfs
 import (
 	"archive/tar"
 	"io"
-	"path"
+	"strings"
 )
 
 // Stream calls yield for each entry of a root filesystem, in order, and
@@ -36,5 +36,8 @@ func join(dir, base string) string {
 
 // split is path.Split for clean names: both parts are clean.
 func split(name string) (dir, base string) {
-	return path.Dir(name), path.Base(name)
+	if at := strings.LastIndexByte(name, '/'); at >= 0 {
+		return name[:at], name[at+1:]
+	}
+	return ".", name
 }

@@ -57,7 +57,7 @@ func (t *tree) apply(r record) error {
 		return nil
 	}
 	dir, base := split(r.name)
-	dir, err := resolve(dir, t.readlink)
+	dir, err := resolve(dir, t.readlinks())
 	if err != nil {
 		return err
 	}
@@ -100,11 +100,25 @@ func (t *tree) find(name string) *node {
 	return n
 }
 
-func (t *tree) readlink(name string) (string, bool) {
-	if n := t.find(name); n != nil && n.file != nil && n.file.target != "" {
-		return n.file.target, true
+// readlinks is what resolve wants for one path. It remembers where it is: names
+// can be deep.
+func (t *tree) readlinks() func(name string) (string, bool) {
+	at, here := ".", t.root // nil is nothing
+	return func(name string) (string, bool) {
+		dir, base := split(name)
+		if dir != at {
+			at, here = dir, t.find(dir)
+		}
+		var n *node
+		if here != nil {
+			n = here.kids[base]
+		}
+		if n != nil && n.file != nil && n.file.target != "" {
+			return n.file.target, true
+		}
+		at, here = name, n
+		return "", false
 	}
-	return "", false
 }
 
 // makeDir returns the directory of a resolved name and makes those that no
@@ -173,7 +187,7 @@ func (t *tree) touch(n *node) {
 // linked returns the file that a hard link is to.
 func (t *tree) linked(r record) (*file, error) {
 	dir, base := split(r.target)
-	dir, err := resolve(dir, t.readlink)
+	dir, err := resolve(dir, t.readlinks())
 	if err != nil {
 		return nil, err
 	}
@@ -238,7 +252,12 @@ func (n *node) path() string {
 	if n.parent == nil {
 		return "."
 	}
-	return join(n.parent.path(), n.name)
+	var elements []string
+	for ; n.parent != nil; n = n.parent {
+		elements = append(elements, n.name)
+	}
+	slices.Reverse(elements)
+	return strings.Join(elements, "/")
 }
 
 // yieldDirs yields n and the directories below it, the upper ones first. After
