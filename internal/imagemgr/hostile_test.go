@@ -65,7 +65,7 @@ func bomb(t testing.TB, open func(io.Writer) (io.WriteCloser, error)) []byte {
 		t.Fatal(err)
 	}
 	out := tar.NewWriter(w)
-	const size = 64 << 20
+	const size = 20 << 20
 	err = out.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "zeros", Size: size})
 	for n := 0; err == nil && n < size; n += 1 << 20 {
 		_, err = out.Write(make([]byte, 1<<20))
@@ -101,7 +101,7 @@ func hostileTars(t *testing.T) map[string]struct {
 		"lzma bomb": {bomb(t, func(w io.Writer) (io.WriteCloser, error) { return lzma.NewWriter(w) }), tooMuch},
 		"padding bomb": {bomb(t, func(w io.Writer) (io.WriteCloser, error) {
 			z := gzip.NewWriter(w)
-			_, err := z.Write(append(small, make([]byte, 64<<20)...))
+			_, err := z.Write(append(small, make([]byte, 20<<20)...))
 			return z, err
 		}), tooMuch},
 		"zstd window":     {zstdFrame, "window"},
