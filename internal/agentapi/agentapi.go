@@ -89,6 +89,8 @@ const (
 	StreamExec    = "exec"    // payload: ExecStream
 	StreamUntar   = "untar"   // payload: UntarStream; a tar follows as input
 	StreamTar     = "tar"     // no payload; the root filesystem follows as a tar
+	StreamListen  = "listen"  // payload: ListenStream; the guest listens while it is open
+	StreamAccept  = "accept"  // payload: AcceptStream; the next connection, as input and output
 )
 
 // Welcome is the payload of a control stream.
@@ -145,6 +147,31 @@ type UntarStream struct {
 	Untar
 }
 
+// ListenStream has the guest listen, for connections that AcceptStreams carry: a
+// guest opens no stream towards the host.
+type ListenStream struct {
+	User    string `json:"user"`
+	Network string `json:"network"`           // one of the Listen constants
+	Address string `json:"address,omitempty"` // with ListenTCP
+}
+
+// What a guest listens on.
+const (
+	ListenTCP      = "tcp"
+	ListenSSHAgent = "ssh-agent" // a socket of the user's, for SSH_AUTH_SOCK
+)
+
+// Listening says where a guest listens.
+type Listening struct {
+	ID      string `json:"id"`
+	Address string `json:"address"`
+}
+
+// AcceptStream waits for a connection.
+type AcceptStream struct {
+	ID string `json:"id"` // Listening's
+}
+
 // Message is what host and guest say to each other of a stream's program. One
 // of its parts is set.
 type Message struct {
@@ -157,6 +184,10 @@ type Message struct {
 	Answer  *Answer `json:"answer,omitempty"`
 	Refused string  `json:"refused,omitempty"` // why there is no program
 	Exit    *int    `json:"exit,omitempty"`    // its status, as a shell says it
+
+	// From the guest, on the streams for listening.
+	Listening *Listening `json:"listening,omitempty"`
+	Connected bool       `json:"connected,omitempty"`
 }
 
 // Answer is the guest's to what the host asked.

@@ -16,6 +16,7 @@ type programOptions struct {
 	engine.Program
 	tty   bool
 	noTTY bool
+	agent bool // the program gets this process's SSH agent
 }
 
 func (p *programOptions) addFlags(flags *pflag.FlagSet) {
@@ -24,6 +25,7 @@ func (p *programOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringArrayVarP(&p.Env, "env", "e", nil, "set a variable: KEY=VALUE, or KEY for its value here")
 	flags.BoolVar(&p.WaitInit, "wait-init", false, "wait until the guest's init has finished booting")
 	flags.BoolVarP(&p.tty, "tty", "t", false, "give the command a terminal (default where this one's input and output are one)")
+	flags.BoolVarP(&p.agent, "ssh-agent", "A", false, "give the command your SSH agent while it runs")
 	flags.BoolVarP(&p.noTTY, "no-tty", "T", false, "give the command no terminal")
 }
 
@@ -35,6 +37,11 @@ func (a *app) program(p programOptions) (engine.Program, error) {
 	var err error
 	if p.Env, err = completeEnv(p.Env); err != nil {
 		return engine.Program{}, err
+	}
+	if p.agent {
+		if p.SSHAgent = os.Getenv("SSH_AUTH_SOCK"); p.SSHAgent == "" {
+			return engine.Program{}, withHint(errors.New("there is no SSH agent here: SSH_AUTH_SOCK is not set"), "eval $(ssh-agent); ssh-add")
+		}
 	}
 	p.Attach = func() (engine.Attachment, error) { return a.attach(p) }
 	return p.Program, nil

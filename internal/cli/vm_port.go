@@ -74,22 +74,31 @@ func (a *app) showPort(v vm.VM, text string) error {
 }
 
 func (a *app) vmForwardCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "forward NAME [HOST_IP:][HOST_PORT:]GUEST_PORT[/udp]",
-		Short:   "Open a port of the host that leads to a running VM, until ^C",
-		Example: "  banger vm forward dev 8080:80",
-		Args:    cobra.ExactArgs(2),
-		RunE: a.run(func(ctx context.Context, args []string) error {
-			specs, err := ports.Parse(args[1])
-			if err != nil {
-				return err
-			}
-			if len(specs) > 1 {
-				return fmt.Errorf("%s: one port is forwarded at a time", args[1])
-			}
-			return a.engine.ForwardVM(ctx, args[0], specs[0], func(at ports.Spec) {
-				a.say("%s leads to port %d of vm %s, until ^C", at.Host(), at.GuestPort, args[0])
-			})
-		}),
+	var reverse bool
+	c := &cobra.Command{
+		Use:   "forward NAME [HOST_IP:][HOST_PORT:]GUEST_PORT[/udp]",
+		Short: "Open a port of the host that leads to a running VM, until ^C",
+		Example: "  banger vm forward dev 8080:80\n" +
+			"  banger vm forward dev 5432 --reverse   # localhost:5432 in the guest is the host's",
+		Args: cobra.ExactArgs(2),
 	}
+	c.Flags().BoolVar(&reverse, "reverse", false, "give the guest a port of its loopback that leads to the host's instead")
+	c.RunE = a.run(func(ctx context.Context, args []string) error {
+		specs, err := ports.Parse(args[1])
+		if err != nil {
+			return err
+		}
+		if len(specs) > 1 {
+			return fmt.Errorf("%s: one port is forwarded at a time", args[1])
+		}
+		if reverse {
+			return a.engine.ReverseVM(ctx, args[0], specs[0], func(guest string) {
+				a.say("%s in vm %s leads to %s, until ^C", guest, args[0], specs[0].Host())
+			})
+		}
+		return a.engine.ForwardVM(ctx, args[0], specs[0], func(at ports.Spec) {
+			a.say("%s leads to port %d of vm %s, until ^C", at.Host(), at.GuestPort, args[0])
+		})
+	})
+	return c
 }

@@ -26,6 +26,7 @@ type Program struct {
 	Env      []string
 	User     string // "" is root
 	WaitInit bool   // wait until the guest's init has finished booting
+	SSHAgent string // a socket of the host's that leads to an SSH agent, which the program gets too; "" is none
 
 	makeDir bool // Dir is the image's own
 	first   bool // it is the image's own, which may have to be PID 1
@@ -53,7 +54,7 @@ func (e *Engine) ExecVM(ctx context.Context, name string, p Program) (status int
 		return 0, err
 	}
 	p = p.in(image)
-	return p.run(ctx, e.agent(name, p.User))
+	return p.forwardAndRun(ctx, e.agent(name, p.User))
 }
 
 // agent speaks to a VM's guest, as user.

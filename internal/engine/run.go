@@ -80,7 +80,7 @@ func (e *Engine) runIn(ctx context.Context, name string, copied copiedDir, p Pro
 			return 0, err
 		}
 	}
-	return p.run(ctx, client)
+	return p.forwardAndRun(ctx, client)
 }
 
 // orEntrypoint is the image's own program where none is asked for.

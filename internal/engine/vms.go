@@ -3,10 +3,12 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -160,6 +162,29 @@ func (e *Engine) ForwardVM(ctx context.Context, name string, spec ports.Spec, op
 		return nil
 	}
 	return &vm.PhaseError{Name: name, Phase: vm.Stopped}
+}
+
+// ReverseVM gives the guest a port of its loopback that leads to the host's, tells
+// opened what it has, and holds it open until ctx ends, which is no error, or the
+// VM does.
+func (e *Engine) ReverseVM(ctx context.Context, name string, spec ports.Spec, opened func(guest string)) error {
+	if spec.Protocol != ports.TCP {
+		return fmt.Errorf("%s: only TCP goes from the guest to the host", spec)
+	}
+	guest := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(spec.GuestPort)))
+	listener, err := e.agent(name, guestRoot).Listen(ctx, agentapi.ListenTCP, guest)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	opened(listener.Address)
+	err = listener.Serve(ctx, func(ctx context.Context) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", spec.Host().String())
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // SSHAccess is what OpenSSH needs to know of a VM, beside a way to it.

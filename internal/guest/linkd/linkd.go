@@ -22,8 +22,11 @@ import (
 // Server serves a guest's links.
 type Server struct {
 	Sessions *session.Sessions
+	RunDir   string // for sockets; it is made where absent
 	// Control takes a control stream, and returns when it has ended.
 	Control func(agentapi.Welcome, io.ReadWriter)
+
+	listeners listeners
 }
 
 // Serve serves a link's streams until the link ends.
@@ -77,6 +80,9 @@ func clip(text string) string { return text[:min(len(text), 1<<10)] }
 func (s *Server) run(ctx context.Context, header agentapi.Header, channel *link.Channel) error {
 	if header.Protocol != agentapi.Protocol {
 		return fmt.Errorf("the agent speaks protocol %d, and not %d", agentapi.Protocol, header.Protocol)
+	}
+	if listens, err := s.runListening(header, channel); listens {
+		return err
 	}
 	want, err := read(header)
 	if err != nil {

@@ -30,7 +30,7 @@ const (
 // attend keeps a link to the supervisor. The first must succeed: without it the
 // host never learns that the guest is up.
 func (c Config) attend(sessions *session.Sessions) {
-	server := &linkd.Server{Sessions: sessions, Control: c.control()}
+	server := &linkd.Server{Sessions: sessions, RunDir: runDir, Control: c.control()}
 	l, err := c.dial()
 	if err != nil {
 		power.Fatal(err)

@@ -1,18 +1,13 @@
 package sshd
 
 import (
-	"context"
-	"errors"
 	"net"
-	"os"
 	"sync"
-	"syscall"
 
 	"golang.org/x/crypto/ssh"
-	"golang.org/x/sys/unix"
 
-	"banger/internal/guest/account"
 	"banger/internal/guest/session"
+	"banger/internal/guest/usersocket"
 )
 
 // forwards are the guest's ports and Unix sockets on which a client listens.
@@ -80,7 +75,7 @@ func (f *forwards) openSocket(path string) bool {
 	if err != nil {
 		return false
 	}
-	listener, err := listenFor(user, path)
+	listener, err := usersocket.Listen(user, path)
 	if err != nil {
 		return false
 	}
@@ -88,44 +83,6 @@ func (f *forwards) openSocket(path string) bool {
 		return ssh.Marshal(&struct{ Path, Reserved string }{Path: path})
 	})
 	return true
-}
-
-// listenFor listens on a Unix socket that is user's, and nobody else's before.
-func listenFor(user account.Account, path string) (net.Listener, error) {
-	private := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
-		controlErr := c.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), 0o600) })
-		return errors.Join(controlErr, err)
-	}}
-	listener, err := private.Listen(context.Background(), "unix", path)
-	if err != nil {
-		return nil, err
-	}
-	if err := giveSocket(user, path); err != nil {
-		listener.Close()
-		return nil, err
-	}
-	return listener, nil
-}
-
-// giveSocket makes a socket user's, as far as this process may, and nothing else
-// that the user may have put in its place.
-func giveSocket(user account.Account, path string) error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	fd, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	var stat unix.Stat_t
-	if err := unix.Fstat(fd, &stat); err != nil {
-		return err
-	}
-	if stat.Mode&unix.S_IFMT != unix.S_IFSOCK {
-		return unix.ENOTSOCK
-	}
-	return unix.Fchownat(fd, "", int(user.UID), int(user.GID), unix.AT_EMPTY_PATH)
 }
 
 // add passes what listener accepts on to the client, by a channel of the kind
