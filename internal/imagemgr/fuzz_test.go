@@ -74,7 +74,7 @@ func FuzzArchive(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		files, err := openArchive(t.Context(), path)
+		files, err := openArchive(t.Context(), PullOptions{Limits: hostileLimits}, path, filepath.Dir(path))
 		if err != nil {
 			return
 		}
