@@ -87,6 +87,8 @@ func TestRegisterRefuses(t *testing.T) {
 	dirty, damaged := bytes.Clone(good), bytes.Clone(good)
 	dirty[super+incompat] |= 4
 	damaged[super+state] |= 2
+	inline := bytes.Clone(good)
+	inline[super+incompat+1] |= 0x80
 	for _, c := range []struct{ what, path, want string }{
 		{"nothing", filepath.Join(dir, "no"), "no such file or directory"},
 		{"a directory", dir, "it is not a file"},
@@ -95,6 +97,7 @@ func TestRegisterRefuses(t *testing.T) {
 		{"half of one", write("half", good[:4<<20]), "it is truncated: the file system has 8388608 bytes, the file 4194304"},
 		{"one in use", write("dirty", dirty), "e2fsck -f"},
 		{"a damaged one", write("damaged", damaged), "e2fsck -f"},
+		{"one that nothing reads", write("inline", inline), "its file system cannot be read: it has the feature inline_data"},
 	} {
 		s := testStore(t)
 		_, err := s.Register(t.Context(), RegisterOptions{Name: "a", Rootfs: c.path})

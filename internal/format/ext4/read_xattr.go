@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 )
 
 var errXattr = fmt.Errorf("%w: its extended attributes are damaged", ErrUnreadable)
@@ -16,7 +17,7 @@ func (fs *Reader) xattrs(n diskInode) (map[string]string, error) {
 	if len(n.raw) > oldInodeSize+extraSizeBytes {
 		area := n.raw[min(oldInodeSize+int(le.Uint16(n.raw[oldInodeSize:])), len(n.raw)):]
 		if len(area) >= xattrIDSize && le.Uint32(area) == xattrMagic {
-			if err := addXattrs(records, area[xattrIDSize:], area[xattrIDSize:]); err != nil {
+			if err := fs.addXattrs(records, area[xattrIDSize:], area[xattrIDSize:]); err != nil {
 				return nil, err
 			}
 		}
@@ -29,7 +30,7 @@ func (fs *Reader) xattrs(n diskInode) (map[string]string, error) {
 		if le.Uint32(block) != xattrMagic {
 			return nil, errXattr
 		}
-		if err := addXattrs(records, block[xattrHeadSize:], block); err != nil {
+		if err := fs.addXattrs(records, block[xattrHeadSize:], block); err != nil {
 			return nil, err
 		}
 	}
@@ -44,7 +45,7 @@ const extraSizeBytes = 2
 
 // addXattrs reads entries up to a terminator, or the end; their values' offsets
 // count from base.
-func addXattrs(records map[string]string, entries, base []byte) error {
+func (fs *Reader) addXattrs(records map[string]string, entries, base []byte) error {
 	le := binary.LittleEndian
 	for len(entries) >= 4 && le.Uint32(entries) != 0 {
 		if len(entries) < xattrEntrySize {
@@ -52,14 +53,15 @@ func addXattrs(records map[string]string, entries, base []byte) error {
 		}
 		length := int(entries[0])
 		size := xattrEntrySize + (length+3)&^3
-		at, count := int64(le.Uint16(entries[2:])), int64(le.Uint32(entries[8:]))
-		if size > len(entries) || le.Uint32(entries[4:]) != 0 || at+count > int64(len(base)) {
-			return errXattr // the value may be in an inode of its own, too
+		if size > len(entries) {
+			return errXattr
 		}
 		name, known := xattrName(entries[1], string(entries[xattrEntrySize:][:length]))
-		value := base[at : at+count]
+		value, err := fs.xattrValue(entries, base)
+		if err != nil {
+			return err
+		}
 		if index := entries[1]; index == xattrACL || index == xattrDefaultACL {
-			var err error
 			if value, err = programACL(value); err != nil {
 				return errXattr
 			}
@@ -70,6 +72,33 @@ func addXattrs(records map[string]string, entries, base []byte) error {
 		entries = entries[size:]
 	}
 	return nil
+}
+
+// maxXattr is the longest value that Linux allows.
+const maxXattr = 64 << 10
+
+// xattrValue reads an entry's value, which a long one has an inode for.
+func (fs *Reader) xattrValue(entry, base []byte) ([]byte, error) {
+	le := binary.LittleEndian
+	at, count, number := int64(le.Uint16(entry[2:])), int64(le.Uint32(entry[8:])), le.Uint32(entry[4:])
+	if number == 0 {
+		if at+count > int64(len(base)) {
+			return nil, errXattr
+		}
+		return base[at : at+count], nil
+	}
+	n, err := fs.inode(number)
+	if err != nil {
+		return nil, err
+	}
+	if n.mode&modeType != modeFile || n.size != count || count > maxXattr {
+		return nil, errXattr
+	}
+	content, err := fs.content(n)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(content)
 }
 
 // xattrName puts a name behind the prefix that a number stands for.

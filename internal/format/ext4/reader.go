@@ -24,9 +24,12 @@ type Reader struct {
 }
 
 // readable are the incompatible features that change nothing for a reader, or
-// that this one knows. 0x2000 and 0x4000 are about checksums and large
-// directories.
-const readable = incompatFiletype | incompatExtents | incompat64Bit | incompatFlexBG | 0x2000 | 0x4000
+// that this one knows.
+const readable = incompatFiletype | incompatExtents | incompat64Bit | incompatFlexBG | incompatMetaBG |
+	incompatMMP | incompatEAInode | incompatCsumSeed | incompatLargeDir | incompatCasefold
+
+// unreadable are the names of some that it does not know.
+var unreadable = map[uint32]string{0x1: "compression", 0x1000: "dirdata", 0x8000: "inline_data", 0x10000: "encrypt"}
 
 // ErrUnreadable says that a file system has a feature that Reader lacks, or
 // is damaged.
@@ -44,11 +47,49 @@ func NewReader(r io.ReaderAt) (*Reader, error) {
 	if _, err := binary.Decode(raw, binary.LittleEndian, &fs.super); err != nil || !fs.super.plausible() {
 		return nil, ErrNotExt4
 	}
-	if unknown := fs.super.Incompat &^ readable; unknown != 0 {
-		return nil, fmt.Errorf("%w: it has the features %#x", ErrUnreadable, unknown)
+	if err := fs.super.checkFeatures(); err != nil {
+		return nil, err
 	}
 	fs.blockSize = 1 << fs.super.blockBits()
 	return fs, fs.readDescriptors()
+}
+
+// checkFeatures refuses what Reader does not know.
+func (s *superblock) checkFeatures() error {
+	unknown := s.Incompat &^ readable
+	if s.Incompat&incompatMetaBG != 0 && s.Compat&compatSparse2 != 0 {
+		unknown |= incompatMetaBG // where its descriptors are, other fields say
+	}
+	if unknown == 0 {
+		return nil
+	}
+	what := fmt.Sprintf("the features %#x", unknown)
+	if name := unreadable[unknown]; name != "" {
+		what = "the feature " + name
+	}
+	return fmt.Errorf("%w: it has %s", ErrUnreadable, what)
+}
+
+// descriptorAt is where a group's descriptor is, in bytes: behind the first
+// superblock or, of the later groups of a file system that has grown so, in the
+// first of the groups that a block of descriptors is about.
+func (fs *Reader) descriptorAt(group, size int64) int64 {
+	s := &fs.super
+	perBlock := fs.blockSize / size
+	block, within := group/perBlock, group%perBlock*size
+	first := superblockAt/fs.blockSize + 1
+	if s.Incompat&incompatMetaBG == 0 || block < int64(s.FirstMetaGroup) {
+		return (first+block)*fs.blockSize + within
+	}
+	home := block * perBlock
+	at := int64(s.FirstDataBlock) + home*int64(s.BlocksPerGroup)
+	switch {
+	case home == 0:
+		at = first
+	case s.ROCompat&roCompatSparseSuper == 0 || hasSuper(uint32(home)):
+		at++
+	}
+	return at*fs.blockSize + within
 }
 
 // readDescriptors finds the inode tables.
@@ -64,7 +105,7 @@ func (fs *Reader) readDescriptors() error {
 	}
 	for i := range int64(groups) {
 		d := make([]byte, size)
-		if err := fs.readAt(d, int64(s.FirstDataBlock+1)*fs.blockSize+i*size); err != nil {
+		if err := fs.readAt(d, fs.descriptorAt(i, size)); err != nil {
 			return err
 		}
 		table := uint64(binary.LittleEndian.Uint32(d[8:]))

@@ -136,6 +136,8 @@ func TestReadOthers(t *testing.T) {
 	want := manyFiles(t, root)
 	for _, options := range []string{
 		"-t ext2 -b 1024", "-t ext2 -b 4096", "-t ext3 -b 1024", "-t ext4", "-t ext4 -b 1024", "-t ext4 -O ^64bit,^metadata_csum",
+		"-t ext4 -O meta_bg,^resize_inode", "-t ext4 -b 1024 -O meta_bg,^resize_inode", "-t ext2 -b 1024 -O meta_bg,^resize_inode,^sparse_super",
+		"-t ext4 -O bigalloc", "-t ext4 -b 1024 -O bigalloc", "-t ext4 -O mmp", "-t ext4 -O casefold", "-t ext4 -O ea_inode", "-t ext4 -O quota,project",
 	} {
 		t.Run(options, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "fs")
@@ -156,7 +158,7 @@ func TestReadOthers(t *testing.T) {
 func TestReadUnknownFeatures(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fs")
 	tool(t, "mke2fs", "-q", "-t", "ext4", "-O", "inline_data", path, "16M")
-	if _, err := readAll(openFile(t, path)); !errors.Is(err, ErrUnreadable) {
+	if _, err := readAll(openFile(t, path)); !errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), "inline_data") {
 		t.Errorf("got %v", err)
 	}
 }

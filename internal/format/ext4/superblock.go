@@ -13,13 +13,20 @@ const (
 	compatHasJournal = 0x4
 	compatExtAttr    = 0x8
 	compatDirIndex   = 0x20
+	compatSparse2    = 0x200
 
 	incompatFiletype   = 0x2
 	incompatRecover    = 0x4
 	incompatJournalDev = 0x8
+	incompatMetaBG     = 0x10
 	incompatExtents    = 0x40
 	incompat64Bit      = 0x80
+	incompatMMP        = 0x100 // multiple mounts are watched for
 	incompatFlexBG     = 0x200
+	incompatEAInode    = 0x400
+	incompatCsumSeed   = 0x2000
+	incompatLargeDir   = 0x4000
+	incompatCasefold   = 0x20000
 
 	roCompatSparseSuper = 0x1
 	roCompatLargeFile   = 0x2
@@ -95,7 +102,8 @@ type superblock struct {
 	JournalBackup  uint8 // whether there is a copy of the journal's inode
 	DescSize       uint16
 	MountOptions   uint32
-	_              [8]byte    // a group of descriptors, creation time
+	FirstMetaGroup uint32     // of descriptors
+	_              [4]byte    // creation time
 	JournalBlocks  [17]uint32 // that copy: its map and size
 	BlocksHigh     uint32
 	_              [8]byte

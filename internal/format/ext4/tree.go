@@ -83,11 +83,12 @@ func (w *Writer) link(parent uint32, base string, h *tar.Header) error {
 	switch {
 	case n.isDir():
 		return &EntryError{h.Name, fmt.Sprintf("links to %q, which is a directory", h.Linkname)}
-	case n.links >= maxLinks:
-		return &EntryError{h.Name, fmt.Sprintf("is one name too many: a file can have %d", maxLinks)}
 	}
 	if err := w.giveWay(parent, base, h); err != nil {
 		return err
+	}
+	if n.links >= maxLinks {
+		return w.linkCopy(parent, base, target)
 	}
 	n.links++
 	w.inodes.at(parent).children++

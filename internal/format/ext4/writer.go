@@ -16,8 +16,9 @@ type Writer struct {
 	seed    [sha256.Size]byte
 	inodes  inodes
 	names   names
-	extents extentTree // of the file that is being written
-	freed   []run      // blocks that replaced files had
+	extents extentTree        // of the file that is being written
+	freed   []run             // blocks that replaced files had
+	copies  map[uint32]uint32 // of files with as many names as there can be, the newest
 	buf     []byte
 	err     error // the first one; nothing is done after it
 }
@@ -41,6 +42,7 @@ func NewWriter(f File, o Options) (*Writer, error) {
 		out:     out,
 		label:   o.Label,
 		names:   newNames(),
+		copies:  map[uint32]uint32{},
 		extents: extentTree{out: out},
 		buf:     make([]byte, 256<<10),
 	}

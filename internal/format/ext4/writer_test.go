@@ -199,21 +199,33 @@ func TestBadEntries(t *testing.T) {
 	}
 }
 
+// What other file systems hold as one file of many names becomes several files.
 func TestTooManyLinks(t *testing.T) {
-	_, w := newFile(t, Options{})
-	f := file("f", "")
-	if err := w.Add(&f.Header, nil); err != nil {
-		t.Fatal(err)
-	}
-	for i := range maxLinks - 1 {
-		l := link(fmt.Sprint("l", i), "f")
-		if err := w.Add(&l.Header, nil); err != nil {
+	content := strings.Repeat("content", 10_000)
+	for what, c := range map[string]struct {
+		f    item
+		stat string
+	}{
+		"large":  {with(file("f", content), map[string]string{"user.a": strings.Repeat("v", 500)}), "user.a (500)"},
+		"device": {device("f", tar.TypeChar, 5, 6), "05:06"},
+	} {
+		f := c.f
+		path, w := newFile(t, Options{})
+		if err := w.Add(&f.Header, strings.NewReader(f.content)); err != nil {
 			t.Fatal(err)
 		}
-	}
-	l := link("last", "f")
-	if err := w.Add(&l.Header, nil); err == nil || !strings.Contains(err.Error(), "65000") {
-		t.Errorf("name 65001: %v", err)
+		for i := range 2*maxLinks + 1 {
+			l := link(fmt.Sprint("d/l", i), "f")
+			if err := w.Add(&l.Header, nil); err != nil {
+				t.Fatal(what, err)
+			}
+		}
+		finish(t, path, w)
+		last := "d/l" + fmt.Sprint(2*maxLinks)
+		wantStat(t, path, last, "Links: 2 ", c.stat)
+		if what == "large" {
+			wantContent(t, path, last, content)
+		}
 	}
 }
 
