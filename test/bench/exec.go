@@ -61,8 +61,8 @@ func (b bench) exec(context.Context) (err error) {
 }
 
 // sshConfig writes what a command prints to a file of a directory of its own.
-func sshConfig(print *exec.Cmd) (string, error) {
-	text, err := print.Output()
+func sshConfig(prints *exec.Cmd) (string, error) {
+	text, err := prints.Output()
 	if err != nil {
 		return "", fmt.Errorf("ask for OpenSSH's configuration: %w", err)
 	}
