@@ -73,7 +73,7 @@ func LockSoon(ctx context.Context, path string) (*Lock, error) {
 
 // Locked reports whether a living process holds the lock at path.
 func Locked(path string) bool {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	f, err := os.Open(path) // for reading only: a Watcher hears of the others
 	if err != nil {
 		return false
 	}

@@ -30,6 +30,7 @@ const (
 	ConsoleLog    = "console.log"
 	SupervisorLog = "supervisor.log"
 	NetworkLog    = "network.log" // what the guest was denied
+	OutputLog     = "output.log"  // of the VM's own program
 	Socket        = "banger.sock"
 	LockFile      = "lock"
 	Claim         = "claim"        // locked by the run of an ephemeral VM
