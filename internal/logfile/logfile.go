@@ -73,5 +73,12 @@ func (f *File) halve() {
 	f.size = int64(written)
 }
 
+// Size is how many bytes the log has now.
+func (f *File) Size() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.size
+}
+
 // Close closes the file.
 func (f *File) Close() error { return f.file.Close() }
