@@ -39,12 +39,9 @@ func (b *boot) enterRoot() error {
 // mountRoot mounts the root. At the first boot it becomes as large as its
 // device, where the host could not do that.
 func (b *boot) mountRoot(device string) error {
-	small := false
-	if !b.disk.lived {
-		var err error
-		if small, err = isSmall(device); err != nil {
-			return err
-		}
+	small, err := isSmall(device)
+	if err != nil && !b.disk.lived {
+		return err // later on the kernel is to say what it makes of it
 	}
 	root := mount{device, rootDir, "ext4", 0, keepTables}
 	if !small {
