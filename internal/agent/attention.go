@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"time"
+
+	"banger/internal/agentapi"
 )
 
 // ErrInterrupted says that the caller's signals ended a run, and not the program.
@@ -29,6 +31,24 @@ type attention struct {
 	pressed <-chan struct{} // ^C, which the program itself hears of as input
 	started <-chan *call    // has it when the guest was asked to run it
 	hangUp  func()
+}
+
+// passOn passes signals on to a program once it runs, until ctx ends.
+func passOn(ctx context.Context, signals <-chan string, started <-chan *call) {
+	var c *call
+	select {
+	case c = <-started:
+	case <-ctx.Done():
+		return
+	}
+	for {
+		select {
+		case name := <-signals:
+			c.Send(agentapi.Message{Signal: name})
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // pay serves until ctx ends.

@@ -30,6 +30,7 @@ type Program struct {
 	Exec     agentapi.Exec
 	Terminal *Terminal     // nil is none
 	Signals  <-chan string // to be passed on: names without SIG
+	Patient  bool          // signals wait for the program, and hang up on nothing
 }
 
 // Run runs a program in the guest and returns its exit status. Ending ctx hangs
@@ -44,7 +45,11 @@ func (c *Client) Run(ctx context.Context, p Program, streams Streams) (int, erro
 		typed := newKeyboard(ctx, streams.Stdin)
 		streams.Stdin, heed.pressed = typed, typed.pressed
 	}
-	go heed.pay(ctx)
+	if p.Patient {
+		go passOn(ctx, p.Signals, started)
+	} else {
+		go heed.pay(ctx)
+	}
 	conn, err := c.dial(ctx)
 	if err != nil {
 		return 0, cmp.Or(context.Cause(ctx), err)
