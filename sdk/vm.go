@@ -169,6 +169,6 @@ func (f *Forward) Close() error {
 
 // Console returns what the guest wrote to its console at its last start.
 func (v *VM) Console(context.Context) (io.ReadCloser, error) {
-	log, err := v.client.engine.VMLog(v.name, engine.ConsoleLog)
+	log, err := v.client.engine.OpenConsole(v.name)
 	return log, explain(err)
 }

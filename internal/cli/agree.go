@@ -29,6 +29,32 @@ func (a *app) ask(ctx context.Context, image engine.FirstImage) error {
 	fmt.Fprintf(a.Err, "There is no image %s yet. It can be made from Debian's own archive, by mmdebstrap, and its kernel\n"+
 		"taken from your distribution's, by apt: together about 200 MB to download and a minute or two.\n"+
 		"Go on? [Y/n] ", image.Name)
+	switch answer, err := a.answer(ctx); {
+	case err != nil:
+		return err
+	case answer == "" || answer == "y" || answer == "yes":
+		return nil
+	}
+	return errors.New("nothing was made")
+}
+
+// confirm asks for a yes on a terminal; who calls from a script means it.
+func (a *app) confirm(ctx context.Context, question string) error {
+	if a.In == nil || !term.IsTerminal(int(a.In.Fd())) {
+		return nil
+	}
+	fmt.Fprintf(a.Err, "%s [y/N] ", question)
+	switch answer, err := a.answer(ctx); {
+	case err != nil:
+		return err
+	case answer == "y" || answer == "yes":
+		return nil
+	}
+	return errors.New("nothing was removed")
+}
+
+// answer reads a line from the user; the input's end is a no.
+func (a *app) answer(ctx context.Context) (string, error) {
 	answered := make(chan string, 1)
 	go func() {
 		line, err := bufio.NewReader(a.In).ReadString('\n')
@@ -39,11 +65,8 @@ func (a *app) ask(ctx context.Context, image engine.FirstImage) error {
 	}()
 	select {
 	case answer := <-answered:
-		if answer == "" || answer == "y" || answer == "yes" {
-			return nil
-		}
-		return errors.New("nothing was made")
+		return answer, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return "", ctx.Err()
 	}
 }

@@ -92,7 +92,9 @@ func open() (*engine.Engine, error) {
 func (a *app) rootCommand() *cobra.Command {
 	root := group("banger", "Development sandboxes in microVMs",
 		a.vmCommand(), a.imageCommand(), a.kernelCommand(), a.catalogCommand(),
-		short(a.vmRunCommand()), short(a.psCommand()), short(a.vmSSHCommand()),
+		short(a.vmRunCommand()), short(a.psCommand()), short(a.vmSSHCommand()), short(a.vmExecCommand()),
+		short(a.vmLogsCommand()), short(a.vmStartCommand()), short(a.vmStopCommand()), short(a.vmRemoveCommand()),
+		a.imagesCommand(),
 		a.doctorCommand(), a.versionCommand(), a.superviseCommand(), a.internalCommand(),
 	)
 	root.Version = Version
@@ -107,7 +109,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.format, "format", formatTable, "how to print what is listed or shown: table or json")
+	flags.StringVar(&a.format, "format", formatTable, "how to print what is listed or shown: table, json or a Go template such as {{.Name}}")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing of progress")
 	flags.StringVar(&a.progress, "progress", progressAuto, "how to show progress: auto, plain, json or none")
 	addJSONFlag(flags, &a.format)

@@ -25,8 +25,12 @@ func addJSONFlag(flags *pflag.FlagSet, format *string) {
 }
 
 func checkFormat(format string) error {
+	if isTemplate(format) {
+		_, err := parseTemplate(format)
+		return err
+	}
 	if format != formatTable && format != formatJSON {
-		return fmt.Errorf("--format %s is neither table nor json", format)
+		return fmt.Errorf("--format %s is neither table nor json, nor a template such as {{.Name}}", format)
 	}
 	return nil
 }
@@ -39,6 +43,9 @@ func list[T any](a *app, items []T, header string, row func(T) []string) error {
 			items = []T{}
 		}
 		return printJSON(a.Out, items)
+	}
+	if isTemplate(a.format) {
+		return printByTemplate(a.Out, a.format, items)
 	}
 	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, strings.ReplaceAll(header, " ", "\t"))
@@ -60,6 +67,9 @@ type field struct{ name, value string }
 func show(a *app, v any, fields []field) error {
 	if a.format == formatJSON {
 		return printJSON(a.Out, v)
+	}
+	if isTemplate(a.format) {
+		return printByTemplate(a.Out, a.format, []any{v})
 	}
 	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 	for _, f := range fields {

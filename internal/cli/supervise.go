@@ -23,6 +23,7 @@ func (a *app) superviseCommand() *cobra.Command {
 	}
 	c.Flags().BoolVar(&o.NoInit, engine.NoInitFlag, false, "do not run the image's init")
 	c.Flags().BoolVar(&o.KeepStopped, engine.KeepStoppedFlag, false, "do not remove an ephemeral VM that stops while its starter lives")
+	c.Flags().BoolVar(&o.Foreground, engine.ForegroundFlag, false, "stop the VM when its starter lets go")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		o.Name = args[0]
 		starter, err := vm.NewReporter(os.NewFile(starterFD, "starter"))

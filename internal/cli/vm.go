@@ -16,50 +16,9 @@ func (a *app) vmCommand() *cobra.Command {
 		a.vmRunCommand(), a.vmListCommand(), a.vmShowCommand(), a.vmSSHCommand(), a.vmExecCommand(),
 		a.vmLogsCommand(), a.vmStartCommand(), a.vmStopCommand(), a.vmPauseCommand(), a.vmResumeCommand(),
 		a.vmRemoveCommand(), a.vmSSHConfigCommand(), a.vmPortCommand(), a.vmForwardCommand(), a.vmPolicyCommand(),
+		a.vmCreateCommand(), a.vmRestartCommand(), a.vmRenameCommand(), a.vmSetCommand(), a.vmPruneCommand(),
+		a.vmKillCommand(), a.vmWaitCommand(), a.vmTouchCommand(),
 	)
-}
-
-func (a *app) vmListCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "list",
-		Aliases: []string{"ls"},
-		Short:   "List all VMs",
-		Args:    noArgs,
-		RunE: a.run(func(context.Context, []string) error {
-			return a.listVMs(func(vm.VM) bool { return true })
-		}),
-	}
-}
-
-func (a *app) psCommand() *cobra.Command {
-	var all bool
-	c := &cobra.Command{
-		Use:   "ps",
-		Short: "List the VMs that run",
-		Args:  noArgs,
-		RunE: a.run(func(context.Context, []string) error {
-			return a.listVMs(func(v vm.VM) bool { return all || v.State.Phase.Alive() })
-		}),
-	}
-	c.Flags().BoolVarP(&all, "all", "a", false, "list those that are stopped too")
-	return c
-}
-
-func (a *app) listVMs(wanted func(vm.VM) bool) error {
-	all, err := a.engine.ListVMs()
-	if err != nil {
-		return err
-	}
-	var vms []vm.VM
-	for _, v := range all {
-		if wanted(v) {
-			vms = append(vms, v)
-		}
-	}
-	return list(a, vms, "NAME STATUS IMAGE KERNEL CPUS MEMORY DISK CREATED", func(v vm.VM) []string {
-		return []string{v.Name, string(v.State.Phase), v.Image, v.Kernel, strconv.Itoa(v.CPUs),
-			memory(v).String(), size.Size(v.DiskBytes).String(), age(v.CreatedAt)}
-	})
 }
 
 func memory(v vm.VM) size.Size { return size.Size(v.MemoryMiB) << 20 }
@@ -92,6 +51,9 @@ func vmFields(v vm.VM) []field {
 		{"Disk", size.Size(v.DiskBytes).String()},
 		{"Created", age(v.CreatedAt)},
 		{"Started", age(v.State.StartedAt)},
+		{"TTL", ttl(v)},
+		{"Idle timeout", v.IdleTimeout.String()},
+		{"Labels", v.Labels.String()},
 	}
 	if info := v.State.VMM; info != nil {
 		fields = append(fields,

@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"errors"
-	"io"
+	"fmt"
+	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,17 +30,25 @@ func (a *app) eachVMCommand(use, short string, f func(context.Context, string) e
 }
 
 func (a *app) vmStopCommand() *cobra.Command {
-	var o engine.StopOptions
-	c := &cobra.Command{
-		Use:   "stop NAME...",
-		Short: "Shut VMs down; their disks stay",
-		Args:  cobra.MinimumNArgs(1),
-	}
-	c.Flags().DurationVar(&o.Patience, "timeout", engine.DefaultPatience, "how long a guest may take before its plug is pulled")
+	return a.stoppingCommand("stop NAME...", "Shut VMs down; their disks stay", a.engine.StopVM)
+}
+
+func (a *app) vmRestartCommand() *cobra.Command {
+	return a.stoppingCommand("restart NAME...", "Shut VMs down, where they run, and boot them again",
+		func(ctx context.Context, name string, o engine.StopOptions) (killed bool, err error) {
+			return a.engine.RestartVM(ctx, name, o, a.newDisplay().show)
+		})
+}
+
+// stoppingCommand is a command that stops every VM that is named.
+func (a *app) stoppingCommand(use, short string, stop func(context.Context, string, engine.StopOptions) (bool, error)) *cobra.Command {
+	o := engine.StopOptions{Patience: engine.DefaultPatience}
+	c := &cobra.Command{Use: use, Short: short, Args: cobra.MinimumNArgs(1)}
+	c.Flags().VarP((*patienceFlag)(&o.Patience), "timeout", "t", "how long a guest may take before its plug is pulled, such as 1m, or in seconds")
 	c.Flags().BoolVarP(&o.Force, "force", "f", false, "pull the plug at once; writes that are not synced are lost")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		return each(ctx, a, args, func(ctx context.Context, name string) error {
-			killed, err := a.engine.StopVM(ctx, name, o)
+			killed, err := stop(ctx, name, o)
 			if killed {
 				a.say("vm %s did not shut down within %s: its plug was pulled", name, o.Patience)
 			}
@@ -47,6 +57,24 @@ func (a *app) vmStopCommand() *cobra.Command {
 	})
 	return c
 }
+
+// patienceFlag takes a duration, or as docker does a number of seconds.
+type patienceFlag time.Duration
+
+func (f *patienceFlag) Set(text string) error {
+	if _, err := strconv.ParseUint(text, 10, 31); err == nil {
+		text += "s"
+	}
+	value, err := time.ParseDuration(text)
+	if err != nil || value < 0 {
+		return fmt.Errorf("%q is no duration: write 30s, 2m or a number of seconds", text)
+	}
+	*f = patienceFlag(value)
+	return nil
+}
+
+func (f *patienceFlag) String() string { return time.Duration(*f).String() }
+func (f *patienceFlag) Type() string   { return "duration" }
 
 func (a *app) vmPauseCommand() *cobra.Command {
 	return a.eachVMCommand("pause NAME...", "Hold VMs still; their memory stays", func(ctx context.Context, name string) error {
@@ -99,49 +127,4 @@ func each[T any](ctx context.Context, a *app, items []T, f func(context.Context,
 		}
 	}
 	return first
-}
-
-func (a *app) vmLogsCommand() *cobra.Command {
-	var supervisor, network, raw, follow bool
-	c := &cobra.Command{
-		Use:   "logs NAME",
-		Short: "Print what a VM's guest wrote to its console at its last start",
-		Args:  cobra.ExactArgs(1),
-	}
-	c.Flags().BoolVar(&supervisor, "supervisor", false, "print the supervisor's log instead")
-	c.Flags().BoolVar(&network, "network", false, "print the connections and names that the guest was allowed and denied instead")
-	c.MarkFlagsMutuallyExclusive("supervisor", "network")
-	c.Flags().BoolVarP(&follow, "follow", "f", false, "with --network: go on while the VM runs")
-	c.Flags().BoolVar(&raw, "raw", false, "print control characters too, which a terminal obeys")
-	c.RunE = a.run(func(ctx context.Context, args []string) error {
-		if follow && !network {
-			return errors.New("--follow goes with --network")
-		}
-		file := engine.ConsoleLog
-		switch {
-		case supervisor:
-			file = engine.SupervisorLog
-		case network:
-			file = engine.NetworkLog
-		}
-		log, err := a.engine.VMLog(args[0], file)
-		if follow && err == nil {
-			log.Close()
-			log, err = a.engine.FollowTraffic(ctx, args[0])
-		}
-		if err != nil {
-			return err
-		}
-		defer log.Close()
-		defer context.AfterFunc(ctx, func() { log.Close() })()
-		to := a.Out
-		if raw {
-			to = a.raw.Out
-		}
-		if _, err = io.Copy(to, log); ctx.Err() != nil {
-			return nil
-		}
-		return err
-	})
-	return c
 }

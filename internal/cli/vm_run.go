@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"banger/internal/engine"
 )
@@ -27,18 +29,10 @@ func (a *app) vmRunCommand() *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 	}
 	flags := c.Flags()
-	flags.StringVar(&o.VM.Image, "image", "", "image to boot (default "+a.engine.Config.Image+")")
-	flags.StringVar(&o.VM.Kernel, "kernel", "", "kernel to boot (default the image's)")
-	flags.StringVar(&o.VM.Name, "name", "", "the VM's name (default made up)")
-	flags.IntVar(&o.VM.CPUs, "cpus", o.VM.CPUs, "number of CPUs")
-	flags.Var(&o.VM.Memory, "memory", "memory, such as 512M or 4G")
-	flags.Var(&o.VM.Disk, "disk", "size of the VM's own disk, such as 8G")
+	a.addVMFlags(flags, &o.VM)
 	flags.BoolVar(&o.VM.Ephemeral, "rm", false, "remove the VM when the command or shell ends")
-	flags.BoolVar(&o.VM.HostLoopback, "host-loopback", false, "let the guest reach the host's loopback as host.banger.internal")
-	addPolicyFlags(flags, &o.VM.Policy)
-	flags.IntVar(&o.VM.Connections, "max-connections", o.VM.Connections, "connections that the guest may have with the outside at a time")
-	flags.VarP((*portsFlag)(&o.VM.Ports), "publish", "p", "open a port of the host: [HOST_IP:][HOST_PORT:]GUEST_PORT[/udp]; may be repeated")
-	flags.StringVar(&o.VM.VMM, "vmm", "", "VMM to run it: auto, firecracker or qemu (default "+or(a.engine.Config.VMM, "auto")+")")
+	flags.BoolVarP(&o.Detach, "detach", "d", false, "print the VM's name and leave it to itself: its command runs on, see vm logs and vm wait")
+	flags.BoolVar(&o.Foreground, "foreground", false, "keep the VM a part of this process: SIGTERM shuts it down, and it goes down with its command")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "make the default image, where it is not there yet, without a question")
 	o.program.addFlags(flags)
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
@@ -48,6 +42,24 @@ func (a *app) vmRunCommand() *cobra.Command {
 		return a.vmRun(ctx, o)
 	})
 	return c
+}
+
+// addVMFlags adds those that say what VM to make.
+func (a *app) addVMFlags(flags *pflag.FlagSet, o *engine.VMOptions) {
+	flags.StringVar(&o.Image, "image", "", "image to boot (default "+a.engine.Config.Image+")")
+	flags.StringVar(&o.Kernel, "kernel", "", "kernel to boot (default the image's)")
+	flags.StringVar(&o.Name, "name", "", "the VM's name (default made up)")
+	flags.IntVar(&o.CPUs, "cpus", o.CPUs, "number of CPUs")
+	flags.Var(&o.Memory, "memory", "memory, such as 512M or 4G")
+	flags.Var(&o.Disk, "disk", "size of the VM's own disk, such as 8G")
+	flags.BoolVar(&o.HostLoopback, "host-loopback", false, "let the guest reach the host's loopback as host.banger.internal")
+	addPolicyFlags(flags, &o.Policy)
+	flags.IntVar(&o.Connections, "max-connections", o.Connections, "connections that the guest may have with the outside at a time")
+	flags.VarP((*portsFlag)(&o.Ports), "publish", "p", "open a port of the host: [HOST_IP:][HOST_PORT:]GUEST_PORT[/udp]; may be repeated")
+	flags.StringVar(&o.VMM, "vmm", "", "VMM to run it: auto, firecracker or qemu (default "+or(a.engine.Config.VMM, "auto")+")")
+	flags.VarP(&o.Labels, "label", "l", "note KEY=VALUE on the VM; may be repeated")
+	flags.Var(&o.TTL, "ttl", "stop the VM this long after its start, such as 2h")
+	flags.Var(&o.IdleTimeout, "idle-timeout", "stop the VM after so long without a session, a connection or work")
 }
 
 // takeApart finds the directory and the command in the arguments.
@@ -68,14 +80,25 @@ func (o *runOptions) takeApart(dash int, args []string) error {
 }
 
 func (a *app) vmRun(ctx context.Context, o runOptions) (err error) {
+	if o.Detach && (o.Foreground || o.program.tty) {
+		return errors.New("--detach goes with neither --foreground nor --tty")
+	}
 	if o.Program, err = a.program(o.program); err != nil {
 		return err
+	}
+	if o.Foreground {
+		o.Program.Attach = func() (engine.Attachment, error) { return a.attachForeground(o.program) }
 	}
 	d := a.newDisplay()
 	defer d.end()
 	o.Agree, o.Events = a.agree(o.yes), d.show
 	run, err := a.engine.RunVM(ctx, o.RunOptions)
-	if run.Kept {
+	switch {
+	case o.Detach && err == nil:
+		_, err = fmt.Fprintln(a.Out, run.VM.Name)
+		return err
+	case o.Foreground:
+	case run.Kept:
 		name := run.VM.Name
 		a.say("vm %s is still running: banger vm ssh %s, banger vm rm --force %s", name, name, name)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"banger/internal/imagebuild"
 	"banger/internal/imagemgr"
@@ -127,11 +128,15 @@ func (b *buildVM) Boot(ctx context.Context, agentOnly bool) (imagebuild.Guest, e
 	return b.engine.agent(b.name, guestRoot), nil
 }
 
+// buildPatience is how long a build's guest may take to shut down: a plug that is
+// pulled would cost the build.
+const buildPatience = 60 * time.Second
+
 // Stop shuts the VM down.
 func (b *buildVM) Stop(ctx context.Context) error {
-	killed, err := b.engine.vms.Stop(ctx, b.name, DefaultPatience)
+	killed, err := b.engine.vms.Stop(ctx, b.name, buildPatience)
 	if err == nil && killed {
-		err = fmt.Errorf("vm %s did not shut down within %s", b.name, DefaultPatience)
+		err = fmt.Errorf("vm %s did not shut down within %s", b.name, buildPatience)
 	}
 	if err == nil {
 		err = b.lease.End()

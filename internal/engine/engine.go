@@ -68,6 +68,11 @@ type VMOptions struct {
 	Ports        []ports.Spec    // of the host, that lead to the guest
 	Policy       policy.Settings // what the guest may reach
 	Connections  int             // that the guest may have with the outside at a time; 0 is the usual
+	Detached     bool            // it lives on without the run that made it
+	Main         *vm.Main        // what it runs at each start, nil for nothing
+	Labels       vm.Labels
+	TTL          vm.Duration // after which it is stopped; 0 is never
+	IdleTimeout  vm.Duration // without any use, after which it is stopped; 0 is never
 }
 
 // VMDefaults are the options of a user who asks for nothing in particular.

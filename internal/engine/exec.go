@@ -44,6 +44,7 @@ type Attachment struct {
 	Stderr   io.Writer
 	Terminal *agent.Terminal // nil is none
 	Signals  <-chan string   // for the program: names without SIG
+	Patient  bool            // signals wait for the program, and hang up on nothing
 	Detach   func()          // may be nil
 }
 
@@ -116,6 +117,6 @@ func (p Program) run(ctx context.Context, in guest) (int, error) {
 	}
 	return in.Run(ctx, agent.Program{
 		Exec:     agentapi.Exec{Argv: p.Argv, Line: p.Line, Dir: p.Dir, Env: p.Env, First: p.first, MakeDir: p.makeDir, WaitInit: p.WaitInit},
-		Terminal: to.Terminal, Signals: to.Signals,
+		Terminal: to.Terminal, Signals: to.Signals, Patient: to.Patient,
 	}, agent.Streams{Stdin: to.Stdin, Stdout: to.Stdout, Stderr: to.Stderr})
 }

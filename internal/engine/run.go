@@ -23,6 +23,12 @@ type RunOptions struct {
 	Program Program
 	Agree   Agree // to the making of the configured image, where it is not there yet
 	Events  Events
+
+	Detach bool // return when the VM is up: its program runs on without its caller
+	// Foreground has the VM go down with the program, or the other way about. The
+	// context's end shuts the guest down. Where there is no program, the guest's
+	// console goes to the program's output.
+	Foreground bool
 }
 
 // Run is what became of a run.
@@ -43,22 +49,38 @@ func (e *Engine) RunVM(ctx context.Context, o RunOptions) (Run, error) {
 	if o.VM.Name == "" {
 		o.VM.Name = madeUpName(cmp.Or(copied.dir, o.VM.Image, e.Config.Image))
 	}
+	if o.Detach {
+		o.VM.Detached, o.VM.Main = true, o.Program.main(copied.target)
+	}
 	v, claim, err := e.createVM(ctx, o.VM, o.Agree, o.Events)
 	if err != nil {
 		return Run{}, err
 	}
 	defer claim.Release()
-	lease, err := e.start(ctx, SuperviseOptions{Name: v.Name}, o.Events)
+	lease, err := e.start(ctx, SuperviseOptions{Name: v.Name, Foreground: o.Foreground}, o.Events)
 	if err != nil {
 		o.Events.warn(e.removeIfThere(ctx, v.Name))
 		return Run{}, err
 	}
-	status, err := e.runIn(ctx, v.Name, copied, o.Program)
+	switch {
+	case o.Detach:
+		return e.detach(ctx, v, lease, copied, o.Events)
+	case o.Foreground:
+		lease.Foreground()
+	}
+	status, err := e.runAttached(ctx, v.Name, copied, o)
 	o.Events.warn(lease.End())
 	if v.Ephemeral && e.vms.Exists(v.Name) {
 		err = e.clearUp(ctx, v.Name)
 	}
 	return Run{VM: v, Kept: !v.Ephemeral, Status: status}, err
+}
+
+func (e *Engine) runAttached(ctx context.Context, name string, copied copiedDir, o RunOptions) (int, error) {
+	if o.Foreground {
+		return e.runForeground(ctx, name, copied, o.Program)
+	}
+	return e.runIn(ctx, name, copied, o.Program)
 }
 
 // clearUp removes an ephemeral VM whose supervisor ended without doing so.
@@ -68,19 +90,29 @@ func (e *Engine) clearUp(ctx context.Context, name string) error {
 
 // runIn copies a project into a VM that has just come up, and runs the program.
 func (e *Engine) runIn(ctx context.Context, name string, copied copiedDir, p Program) (int, error) {
-	image, err := e.container(name)
+	p, client, err := e.prepare(ctx, name, copied, p)
 	if err != nil {
 		return 0, err
+	}
+	return p.forwardAndRun(ctx, client)
+}
+
+// prepare copies a project into a VM that has just come up, and completes the
+// program by what the image says.
+func (e *Engine) prepare(ctx context.Context, name string, copied copiedDir, p Program) (Program, *agent.Client, error) {
+	image, err := e.container(name)
+	if err != nil {
+		return p, nil, err
 	}
 	p.Dir = cmp.Or(p.Dir, copied.target)
 	p = p.in(image).orEntrypoint(image)
 	client := e.agent(name, p.User)
 	if copied.dir != "" {
 		if err := client.CopyFiles(ctx, copied.dir, copied.files, copied.target); err != nil {
-			return 0, err
+			return p, nil, err
 		}
 	}
-	return p.forwardAndRun(ctx, client)
+	return p, client, nil
 }
 
 // orEntrypoint is the image's own program where none is asked for.
@@ -164,6 +196,7 @@ func (e *Engine) specify(ctx context.Context, o VMOptions, agree Agree, events E
 		MemoryMiB: int(o.Memory >> 20), DiskBytes: int64(o.Disk),
 		HostLoopback: o.HostLoopback, Ports: o.Ports, Policy: o.Policy, VMM: o.VMM,
 		MaxConnections: o.Connections,
+		Detached:       o.Detached, Main: o.Main, Labels: o.Labels, TTL: o.TTL, IdleTimeout: o.IdleTimeout,
 	}, err
 }
 

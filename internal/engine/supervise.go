@@ -24,12 +24,14 @@ type SuperviseOptions struct {
 	Name        string
 	NoInit      bool // the image's init does not run
 	KeepStopped bool // an ephemeral VM is not removed where it stops while its starter lives
+	Foreground  bool // the VM stops when its starter lets go
 }
 
 // The flags of a supervisor's command line; the VM's name follows them.
 const (
 	NoInitFlag      = "no-init"
 	KeepStoppedFlag = "keep-stopped"
+	ForegroundFlag  = "foreground"
 )
 
 // command is the supervisor's, but for the VM's name.
@@ -40,6 +42,9 @@ func (o SuperviseOptions) command(supervisor []string) []string {
 	}
 	if o.KeepStopped {
 		command = append(command, "--"+KeepStoppedFlag)
+	}
+	if o.Foreground {
+		command = append(command, "--"+ForegroundFlag)
 	}
 	return command
 }
@@ -52,7 +57,7 @@ func (e *Engine) Supervise(ctx context.Context, o SuperviseOptions, starter *vm.
 	lines := logfile.NewLines(logfile.New(log, maxSupervisorLog))
 	defer lines.Close()
 	with := supervisor.Options{
-		Name: o.Name, NoInit: o.NoInit, KeepStopped: o.KeepStopped,
+		Name: o.Name, NoInit: o.NoInit, KeepStopped: o.KeepStopped, Foreground: o.Foreground,
 		VMs: e.vms, BootTimeout: bootTimeout, Starter: starter, Log: lines, Hint: hint,
 	}
 	if err := e.equip(&with); err != nil {
@@ -78,7 +83,7 @@ func (e *Engine) equip(o *supervisor.Options) error {
 	if i, err = e.imageOf(v); err != nil {
 		return err
 	}
-	o.Rootfs = e.images.Rootfs(v.Image)
+	o.Rootfs, o.Main = e.images.Rootfs(v.Image), e.mainOf(v)
 	if i.Config != nil {
 		o.StopSignal = i.Config.StopSignal
 	}

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
-	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"banger/internal/agentapi"
@@ -60,7 +57,7 @@ func (e *Engine) start(ctx context.Context, o SuperviseOptions, events Events) (
 }
 
 // DefaultPatience is how long a guest may take to shut down.
-const DefaultPatience = 60 * time.Second
+const DefaultPatience = 10 * time.Second
 
 // StopOptions say how to stop a VM.
 type StopOptions struct {
@@ -106,32 +103,12 @@ func (e *Engine) removeIfThere(ctx context.Context, name string) error {
 	return err
 }
 
-// The logs of a VM: what its guest wrote to its console at its last start, what
-// its supervisor wrote, and what its guest was denied.
-const (
-	ConsoleLog    = statedir.ConsoleLog
-	SupervisorLog = statedir.SupervisorLog
-	NetworkLog    = statedir.NetworkLog
-)
-
-// VMLog opens one of a VM's logs. One that was never written is empty.
-func (e *Engine) VMLog(name, file string) (io.ReadCloser, error) {
-	if _, err := e.vms.Get(name); err != nil {
-		return nil, err
-	}
-	f, err := os.Open(e.vms.Path(name, file))
-	if errors.Is(err, fs.ErrNotExist) {
-		return io.NopCloser(strings.NewReader("")), nil
-	}
-	return f, err
-}
-
 // FollowTraffic returns the log of a VM's network, which goes on while the VM
 // runs.
 func (e *Engine) FollowTraffic(ctx context.Context, name string) (io.ReadCloser, error) {
 	log, err := e.vms.Traffic(ctx, name)
 	if errors.As(err, new(*vm.PhaseError)) {
-		return e.VMLog(name, NetworkLog)
+		return e.openLog(name, statedir.NetworkLog)
 	}
 	return log, err
 }

@@ -39,7 +39,9 @@ const bootAttempts = 3
 // somebody waits for that.
 func (s *supervisor) bootReady(ctx context.Context, first bool) (*boot, *vm.Guest, error) {
 	for attempt := 1; ; attempt++ {
-		s.console.begin()
+		if err := s.console.begin(); err != nil {
+			return nil, nil, err
+		}
 		b, err := s.start(first && attempt == 1)
 		if err != nil {
 			return nil, nil, err
@@ -92,7 +94,7 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 		return err
 	}
 	b.network, err = usernet.New(usernet.Options{
-		HostLoopback: s.vm.HostLoopback, Policy: rules, Conns: s.vm.MaxConnections, Traffic: s.traffic, Log: s.Log,
+		HostLoopback: s.spec().HostLoopback, Policy: rules, Conns: s.spec().MaxConnections, Traffic: s.traffic, Log: s.Log,
 	})
 	if err != nil {
 		return err
@@ -184,14 +186,15 @@ func endedEarly(asked string) error { return fmt.Errorf("the vm was %s while it 
 // config describes the VM to the backend. The order of the disks is the
 // agent's: see settings.
 func (s *supervisor) config() vmm.Config {
-	mac, _ := net.ParseMAC(s.vm.MAC)
+	v := s.spec()
+	mac, _ := net.ParseMAC(v.MAC)
 	c := vmm.Config{
 		Name:      s.Name,
 		Kernel:    s.Kernel.Vmlinux(),
 		Initrd:    s.VMs.Path(s.Name, statedir.Initramfs),
 		Cmdline:   []string{"quiet", "net.ifnames=0", "panic=-1"},
-		CPUs:      s.vm.CPUs,
-		MemoryMiB: s.vm.MemoryMiB,
+		CPUs:      v.CPUs,
+		MemoryMiB: v.MemoryMiB,
 		MAC:       mac,
 		Console:   s.console,
 		Log:       s.Log,
@@ -209,15 +212,16 @@ func (s *supervisor) config() vmm.Config {
 }
 
 func (s *supervisor) settings(keys vm.Keys) agentapi.Settings {
+	v := s.spec()
 	seed := make([]byte, seedSize)
 	rand.Read(seed)
 	settings := agentapi.Settings{
 		Hostname:      s.Name,
-		MachineID:     s.vm.MachineID,
+		MachineID:     v.MachineID,
 		HostKey:       string(keys.HostPEM),
 		AuthorizedKey: keys.ClientLine(),
 		Seed:          seed,
-		MAC:           s.vm.MAC,
+		MAC:           v.MAC,
 		DNS:           agentapi.GatewayIP,
 		NoInit:        s.NoInit,
 		StopSignal:    s.StopSignal,

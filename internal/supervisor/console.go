@@ -2,24 +2,23 @@ package supervisor
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
 	"sync"
 
 	"banger/internal/agentapi"
-	"banger/internal/logfile"
 )
 
-const (
-	maxConsoleLog = 4 << 20 // bytes, of which the older half goes when it is full
-	tailLines     = 12
-)
+// MaxConsoleLog is how much is kept of a guest's console, in bytes. The older half
+// goes when it is full.
+const MaxConsoleLog = 4 << 20
+
+const tailLines = 12
 
 // console writes the guest's serial console to its log and keeps the last
 // lines, which tell why a guest went down.
 type console struct {
-	log     *logfile.File
 	mu      sync.Mutex
+	log     logFile
 	partial []byte
 	last    []string
 	ending  string        // what the kernel or the agent said first of the guest's end
@@ -28,19 +27,16 @@ type console struct {
 	isHalted bool
 }
 
-func openConsole(path string) (*console, error) {
-	log, err := logfile.Create(path, maxConsoleLog)
-	if err != nil {
-		return nil, fmt.Errorf("open the console's log: %w", err)
-	}
-	return &console{log: log}, nil
+func newConsole(path string) *console {
+	return &console{log: logFile{path: path, limit: MaxConsoleLog}}
 }
 
 // begin makes ready for a boot.
-func (c *console) begin() {
+func (c *console) begin() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last, c.ending, c.halted, c.isHalted = nil, "", make(chan struct{}), false
+	return c.log.begin()
 }
 
 // Write never fails: a full disk must not stall the guest.
@@ -48,6 +44,7 @@ func (c *console) Write(p []byte) (int, error) {
 	c.log.Write(p)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.log.Write(p)
 	for part := range bytes.Lines(p) {
 		c.take(part)
 	}
@@ -126,4 +123,8 @@ func (c *console) end() string {
 	return c.ending
 }
 
-func (c *console) Close() error { return c.log.Close() }
+func (c *console) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.log.Close()
+}

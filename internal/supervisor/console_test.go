@@ -9,12 +9,11 @@ import (
 
 func testConsole(t testing.TB) *console {
 	t.Helper()
-	c, err := openConsole(filepath.Join(t.TempDir(), "console.log"))
-	if err != nil {
+	c := newConsole(filepath.Join(t.TempDir(), "console.log"))
+	t.Cleanup(func() { c.Close() })
+	if err := c.begin(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
-	c.begin()
 	return c
 }
 

@@ -64,5 +64,5 @@ func (s *supervisor) portGuest() (ports.Guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.network, nil
+	return usedGuest{b.network, &s.use}, nil
 }

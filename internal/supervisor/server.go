@@ -58,7 +58,7 @@ func (s *server) serve(listener net.Listener) {
 }
 
 // lasting are the operations whose connection goes on after the reply.
-var lasting = []string{vm.OpLink, vm.OpDial, vm.OpForward, vm.OpTraffic}
+var lasting = []string{vm.OpLink, vm.OpDial, vm.OpForward, vm.OpTraffic, vm.OpWait}
 
 // answer serves one connection, which has a place among the orders.
 func (s *server) answer(conn *vm.LineConn) {
@@ -98,10 +98,14 @@ func (s *server) lasting(conn *vm.LineConn, request vm.Request) {
 	case vm.OpForward:
 		s.supervisor.forward(conn, request.Forward)
 	case vm.OpLink:
+		defer s.supervisor.use.begin()()
 		s.supervisor.joinAgent(conn)
 	case vm.OpTraffic:
 		s.supervisor.followTraffic(conn)
+	case vm.OpWait:
+		s.supervisor.main.wait(conn)
 	case vm.OpDial:
+		defer s.supervisor.use.begin()()
 		s.supervisor.splice(conn, request.Port)
 	}
 }
@@ -121,6 +125,13 @@ func (s *supervisor) obey(conn net.Conn, request vm.Request) {
 	case vm.OpKill:
 		s.kill("killed")
 		reply(conn, nil)
+	case vm.OpTouch:
+		s.touch()
+		reply(conn, nil)
+	case vm.OpSignal:
+		reply(conn, s.main.signal(request.Signal))
+	case vm.OpSet:
+		reply(conn, s.set(request.Change))
 	default:
 		reply(conn, fmt.Errorf("unknown operation %q", request.Op))
 	}

@@ -35,6 +35,8 @@ type Options struct {
 	NoInit      bool               // the image's init does not run
 	StopSignal  string             // of the image, "" for the usual
 	KeepStopped bool               // an ephemeral VM is not removed where it stops before its starter lets go
+	Foreground  bool               // the VM stops when its starter lets go
+	Main        Main               // runs the VM's own program; nil where it has none
 }
 
 // supervisor is one VM at work.
@@ -43,7 +45,11 @@ type supervisor struct {
 	socket  net.Listener
 	console *console
 	traffic *logfile.File // what the guest was denied
+	main    *mainRun
+	use     use
 	letGo   chan struct{} // closed when the starter has let go
+
+	handedOver chan struct{} // closed before, where the starter has done all that it wanted
 
 	turns sync.Mutex // one who pauses or resumes at a time
 
@@ -98,26 +104,28 @@ func open(o Options) (*supervisor, error) {
 	if err != nil {
 		return nil, err
 	}
-	log, err := openConsole(o.VMs.Path(o.Name, statedir.ConsoleLog))
-	if err != nil {
-		socket.Close()
-		return nil, err
-	}
 	traffic, err := logfile.Create(o.VMs.Path(o.Name, statedir.NetworkLog), maxTrafficLog)
 	if err != nil {
-		log.Close()
 		socket.Close()
 		return nil, err
 	}
-	s := &supervisor{Options: o, vm: v, socket: socket, console: log, traffic: traffic, letGo: make(chan struct{})}
+	s := &supervisor{
+		Options: o, vm: v, socket: socket, traffic: traffic, letGo: make(chan struct{}), handedOver: make(chan struct{}),
+		console: newConsole(o.VMs.Path(o.Name, statedir.ConsoleLog)),
+		main:    newMainRun(o.VMs.Path(o.Name, statedir.OutputLog)),
+		use:     use{poked: make(chan struct{}, 1)},
+	}
 	go func() {
-		o.Starter.Gone()
+		if o.Starter.Gone() {
+			close(s.handedOver)
+		}
 		close(s.letGo)
 	}()
 	return s, nil
 }
 
 func (s *supervisor) close() {
+	s.main.answer()
 	s.socket.Close()
 	s.console.Close()
 	s.traffic.Close()
@@ -142,17 +150,25 @@ func (s *supervisor) wanted() bool {
 // asked for a reboot; the error is why it never became ready.
 func (s *supervisor) once(ctx context.Context, first bool) (again bool, err error) {
 	s.save(func(st *vm.State) {
-		*st = vm.State{Phase: vm.Starting, StartedAt: time.Now().UTC(), Ports: st.Ports}
+		*st = vm.State{Phase: vm.Starting, StartedAt: time.Now().UTC(), Ports: st.Ports, Main: st.Main, ExpiresAt: st.ExpiresAt}
+		if first {
+			st.Main, st.ExpiresAt = nil, expiry(s.vm.TTL)
+		}
 	})
 	reason, err := s.bootAndWait(ctx, first)
 	if err != nil {
 		reason = err.Error()
 	}
 	s.unsetBoot()
+	again = err == nil && reason == rebooted && !s.vm.Ephemeral
 	s.save(func(st *vm.State) {
 		st.Phase, st.VMMPID, st.StoppedAt, st.Reason = vm.Stopped, 0, time.Now().UTC(), clip(reason, maxReason)
+		st.Failed = err != nil || s.asked == "" && reason != rebooted && reason != poweredOff
+		if again {
+			st.Phase = vm.Starting // nobody is to take this for its end
+		}
 	})
-	return err == nil && reason == rebooted && !s.vm.Ephemeral, err
+	return again, err
 }
 
 func (s *supervisor) bootAndWait(ctx context.Context, first bool) (reason string, err error) {
@@ -171,6 +187,7 @@ func (s *supervisor) bootAndWait(ctx context.Context, first bool) (reason string
 		s.Starter.Send(vm.Report{Ready: true})
 	}
 	debug.FreeOSMemory() // what booting took is not needed again
+	s.runMain(b)
 	s.awaitDown(ctx, b)
 	return s.reason(b.err), nil
 }
@@ -178,18 +195,29 @@ func (s *supervisor) bootAndWait(ctx context.Context, first bool) (reason string
 // awaitDown returns when the machine has ended, and ends it where it will not
 // do so by itself.
 func (s *supervisor) awaitDown(ctx context.Context, b *boot) {
-	var runEnded <-chan struct{}
-	if s.vm.Ephemeral {
+	var runEnded, mainEnded <-chan struct{}
+	v := s.spec()
+	if (v.Ephemeral && !v.Detached) || s.Foreground {
 		runEnded = s.letGo
+	}
+	if v.Ephemeral && v.Detached {
+		mainEnded = s.main.ended
 	}
 	select {
 	case <-b.done:
+	case why := <-s.outlived(b):
+		s.end(b, why)
+	case <-mainEnded:
+		s.main.answer()
+		s.kill("its command ended")
+	case <-s.abandoned(b):
+		s.kill("its start was given up")
 	case <-runEnded:
-		s.kill("its run ended")
+		s.endRun(b)
 	case <-s.console.halted: // some VMMs leave a halted guest's CPUs spinning
 		b.machine.Kill()
 	case <-ctx.Done():
-		s.stop("the supervisor was asked to end")
+		s.end(b, "the supervisor was asked to end")
 	}
 	<-b.done
 }

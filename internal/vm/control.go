@@ -22,6 +22,8 @@ type Request struct {
 	Port    uint16         `json:"port,omitempty"`    // with dial
 	Forward *ports.Spec    `json:"forward,omitempty"` // with forward
 	Policy  *policy.Change `json:"policy,omitempty"`  // with policy
+	Change  *Change        `json:"change,omitempty"`  // with set
+	Signal  string         `json:"signal,omitempty"`  // with signal: its name, without SIG
 }
 
 // The operations of a supervisor.
@@ -35,12 +37,17 @@ const (
 	OpKill    = "kill"    // pull the plug
 	OpPause   = "pause"   // hold the guest still
 	OpResume  = "resume"  // let it go on
+	OpSet     = "set"     // change settings
+	OpTouch   = "touch"   // begin its times anew
+	OpSignal  = "signal"  // send one to its own program
+	OpWait    = "wait"    // say when its own program has ended, and how
 )
 
 // Reply is the supervisor's line in return.
 type Reply struct {
 	Error   string      `json:"error,omitempty"`
 	Forward *ports.Spec `json:"forward,omitempty"` // with forward: what is open
+	Status  *int        `json:"status,omitempty"`  // of its own program, in the second line after wait
 }
 
 // Link opens a stream to the agent of the named VM's guest. The error is a
@@ -60,7 +67,10 @@ func (s *Store) toGuest(ctx context.Context, name string, r Request) (net.Conn, 
 		return nil, &PhaseError{Name: name, Phase: Paused}
 	}
 	conn, _, err := s.request(ctx, name, r)
-	return conn, err
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
 }
 
 // Forward opens a port of the host that leads to one of the named VM's guest,
@@ -133,7 +143,7 @@ func (s *Store) change(ctx context.Context, name string, from Phase, op string) 
 
 // request sends one request to the VM's supervisor and returns the connection
 // after its reply. The error is a *PhaseError where no supervisor listens.
-func (s *Store) request(ctx context.Context, name string, r Request) (net.Conn, Reply, error) {
+func (s *Store) request(ctx context.Context, name string, r Request) (*LineConn, Reply, error) {
 	conn, err := statedir.DialSocket(ctx, s.Path(name, statedir.Socket))
 	if err != nil {
 		return nil, Reply{}, s.notListening(name, err)

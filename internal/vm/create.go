@@ -96,8 +96,10 @@ func check(v VM) error {
 		return fmt.Errorf("%d connections: a vm has %d at the most", v.MaxConnections, MaxConnections)
 	case v.DiskBytes < MinDiskBytes:
 		return fmt.Errorf("a disk of %d bytes: a vm has %d at the least", v.DiskBytes, MinDiskBytes)
+	case v.TTL < 0 || v.IdleTimeout < 0:
+		return errors.New("a vm's time cannot be negative")
 	}
-	return nil
+	return v.Labels.check()
 }
 
 func makeDisk(path, rootfs string, plain int64) error {

@@ -23,8 +23,22 @@ func makeKeys(stage *statedir.Stage, name string) error {
 	if err != nil {
 		return err
 	}
-	line := HostAlias(name) + " " + string(ssh.MarshalAuthorizedKey(host))
-	return os.WriteFile(stage.Path(statedir.KnownHosts), []byte(line), 0o600)
+	return os.WriteFile(stage.Path(statedir.KnownHosts), knownHosts(host, name), 0o600)
+}
+
+// knownHosts is OpenSSH's file with a guest's key, for each of the VM's names.
+func knownHosts(host ssh.PublicKey, names ...string) []byte {
+	var lines []byte
+	for _, name := range names {
+		lines = append(lines, HostAlias(name)+" "...)
+		lines = append(lines, ssh.MarshalAuthorizedKey(host)...)
+	}
+	return lines
+}
+
+// know writes the named VM's file of known hosts.
+func (s *Store) know(name string, keys Keys, names ...string) error {
+	return statedir.WriteFile(s.Path(name, statedir.KnownHosts), knownHosts(keys.Host.PublicKey(), names...))
 }
 
 // HostAlias is a VM's name in OpenSSH's files, where it cannot be mistaken for

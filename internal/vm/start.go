@@ -34,21 +34,39 @@ func (e *StartError) Error() string { return e.Message }
 
 // Lease ties a VM to the process that started it, see Start.
 type Lease struct {
-	conn      *net.UnixConn
-	ended     <-chan struct{} // closed when the supervisor has ended
-	lock      string          // which the supervisor holds
-	ephemeral bool
+	conn  *net.UnixConn
+	ended <-chan struct{} // closed when the supervisor has ended
+	lock  string          // which the supervisor holds
+	ends  bool            // the VM goes down with the lease
 }
 
-// End lets go of the VM: one that is ephemeral is killed and removed, others
-// live on. It returns when an ephemeral one is gone.
+// End lets go of the VM: one that is ephemeral is killed and removed, one in the
+// foreground stopped, others live on. It returns when one that goes is gone.
 func (l *Lease) End() error {
-	err := l.conn.Close()
-	if l.ephemeral {
+	_, err := l.conn.Write([]byte{handedOver})
+	if errors.Is(err, syscall.EPIPE) {
+		err = nil // it has ended
+	}
+	err = errors.Join(err, l.conn.Close())
+	if l.ends {
 		awaitEnd(l.ended, l.lock)
 	}
 	return err
 }
+
+// Abandon lets go of a VM whose start came to nothing, and returns when it is
+// down.
+func (l *Lease) Abandon() {
+	l.conn.Close()
+	awaitEnd(l.ended, l.lock)
+}
+
+// Foreground has the VM stop with the lease, whatever it is else.
+func (l *Lease) Foreground() { l.ends = true }
+
+// handedOver is what a starter sends that has done all it wanted to do before
+// the VM is on its own.
+const handedOver = 1
 
 // Start runs a supervisor for the named VM by executing supervisor (a command
 // and its first arguments) with the VM's name, and returns when the guest is
@@ -77,7 +95,7 @@ func (s *Store) Start(ctx context.Context, name string, supervisor []string, sta
 		awaitEnd(ended, s.lockPath(name))
 		return nil, err
 	}
-	return &Lease{conn: ours, ended: ended, lock: s.lockPath(name), ephemeral: v.Ephemeral}, nil
+	return &Lease{conn: ours, ended: ended, lock: s.lockPath(name), ends: v.Ephemeral && !v.Detached}, nil
 }
 
 // endTimeout is how long a supervisor may take to end its VM and to remove it,
@@ -191,8 +209,12 @@ func NewReporter(f *os.File) (*Reporter, error) {
 // Send tells the starter; one that is gone does not hear it.
 func (r *Reporter) Send(report Report) { json.NewEncoder(r.conn).Encode(report) }
 
-// Gone returns when the starter has let go.
-func (r *Reporter) Gone() { io.Copy(io.Discard, r.conn) }
+// Gone returns when the starter has let go. inOrder says that it did so when
+// it had done all that it wanted to, and not by its death.
+func (r *Reporter) Gone() (inOrder bool) {
+	n, _ := io.Copy(io.Discard, r.conn)
+	return n > 0
+}
 
 // Close ends the connection.
 func (r *Reporter) Close() { r.conn.Close() }

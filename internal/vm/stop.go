@@ -71,12 +71,8 @@ func (s *Store) killHolder(ctx context.Context, name string) error {
 }
 
 func (s *Store) order(ctx context.Context, name, op string) error {
-	v, err := s.Get(name)
-	if err != nil {
+	if err := s.alive(name); err != nil {
 		return err
-	}
-	if !v.State.Phase.Alive() {
-		return &PhaseError{Name: name, Phase: v.State.Phase}
 	}
 	conn, _, err := s.request(ctx, name, Request{Op: op})
 	if err != nil {
@@ -106,4 +102,12 @@ func (s *Store) RemoveLocked(name string) error {
 		err = s.notFound(name)
 	}
 	return err
+}
+
+// KillRunning is Kill for a VM that has to run: else the error is a *PhaseError.
+func (s *Store) KillRunning(ctx context.Context, name string) error {
+	if err := s.alive(name); err != nil {
+		return err
+	}
+	return s.Kill(ctx, name)
 }

@@ -36,6 +36,11 @@ type VM struct {
 	Policy         policy.Settings `json:"policy,omitzero"`           // what the guest may reach
 	MaxConnections int             `json:"max_connections,omitempty"` // of the guest with the outside at a time, 0 for the usual
 	VMM            string          `json:"vmm,omitempty"`             // the backend that was asked for, "" for the configured one
+	Detached       bool            `json:"detached,omitempty"`        // it lives on without the run that made it
+	Main           *Main           `json:"main,omitempty"`            // runs at each start
+	Labels         Labels          `json:"labels,omitempty"`
+	TTL            Duration        `json:"ttl,omitzero"`          // after which it is stopped
+	IdleTimeout    Duration        `json:"idle_timeout,omitzero"` // without any use, after which it is stopped
 	MachineID      string          `json:"machine_id"`
 	MAC            string          `json:"mac"`
 	CreatedAt      time.Time       `json:"created_at"`
@@ -46,6 +51,7 @@ type VM struct {
 type State struct {
 	Phase     Phase        `json:"phase"`
 	Reason    string       `json:"reason,omitempty"`     // why it stopped, where not as asked
+	Failed    bool         `json:"failed,omitempty"`     // it stopped by a fault
 	DiskError string       `json:"disk_error,omitempty"` // why the guest got I/O errors, where it did
 	StartedAt time.Time    `json:"started_at,omitzero"`
 	ReadyAt   time.Time    `json:"ready_at,omitzero"`
@@ -53,7 +59,26 @@ type State struct {
 	VMM       *vmm.Info    `json:"vmm,omitempty"`
 	VMMPID    int          `json:"vmm_pid,omitempty"`
 	Guest     *Guest       `json:"guest,omitempty"`
-	Ports     []ports.Spec `json:"ports,omitempty"` // that are open
+	Ports     []ports.Spec `json:"ports,omitempty"`     // that are open
+	ExpiresAt time.Time    `json:"expires_at,omitzero"` // when its time to live is over
+	Main      *MainState   `json:"main,omitempty"`      // of the last start
+}
+
+// Main is a VM's own program, as its user asked for it: an image may add to that.
+type Main struct {
+	Argv     []string `json:"argv,omitempty"`
+	Dir      string   `json:"dir,omitempty"`
+	Env      []string `json:"env,omitempty"`
+	User     string   `json:"user,omitempty"`
+	WaitInit bool     `json:"wait_init,omitempty"`
+}
+
+// MainState is what became of a VM's own program.
+type MainState struct {
+	StartedAt time.Time `json:"started_at"`
+	EndedAt   time.Time `json:"ended_at,omitzero"`
+	Status    *int      `json:"status,omitempty"` // its exit status, once it has ended
+	Error     string    `json:"error,omitempty"`  // why it could not be followed to its end
 }
 
 // Guest is what the guest told of itself when it was ready.

@@ -391,7 +391,7 @@ func TestKillOfAFrozenSupervisor(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer credentials.Close()
-	freeze(t, credentials.(*LineConn).Conn.(*net.UnixConn))
+	freeze(t, credentials.Conn.(*net.UnixConn))
 	if err := s.Kill(ctx, "a"); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,64 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"banger/internal/vm"
+)
+
+// RestartVM shuts a VM down, where it runs, and boots it again. killed says that
+// the guest took too long, and that its plug was pulled.
+func (e *Engine) RestartVM(ctx context.Context, name string, o StopOptions, events Events) (killed bool, err error) {
+	v, err := e.vms.Get(name)
+	if err == nil && v.Ephemeral {
+		err = &vm.EphemeralError{Name: name}
+	}
+	if err != nil {
+		return false, err
+	}
+	if v.State.Phase.Alive() {
+		killed, err = e.StopVM(ctx, name, o)
+		if errors.As(err, new(*vm.PhaseError)) {
+			err = nil // stopped meanwhile
+		}
+	}
+	if err != nil {
+		return killed, err
+	}
+	return killed, e.StartVM(ctx, name, events)
+}
+
+// RenameVM gives a VM that is stopped another name.
+func (e *Engine) RenameVM(ctx context.Context, from, to string) error {
+	return e.vms.Rename(ctx, from, to)
+}
+
+// SetVM changes a VM's settings. restart says that some of it waits for the
+// guest's next start.
+func (e *Engine) SetVM(ctx context.Context, name string, c vm.Change) (restart bool, err error) {
+	return e.vms.Set(ctx, name, c)
+}
+
+// PruneVMs removes the VMs that are stopped and have all the labels. With an
+// error comes what was removed before it.
+func (e *Engine) PruneVMs(ctx context.Context, labels vm.Labels) (removed []string, err error) {
+	all, err := e.vms.List()
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range all {
+		if v.State.Phase.Alive() || !v.Labels.Have(labels) {
+			continue
+		}
+		err := e.vms.Remove(ctx, v.Name)
+		switch {
+		case err == nil:
+			removed = append(removed, v.Name)
+		case errors.As(err, new(*vm.PhaseError)), Gone(err): // started or removed meanwhile
+		default:
+			return removed, err
+		}
+	}
+	return removed, nil
+}

@@ -1,0 +1,149 @@
+package vm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+
+	"banger/internal/ports"
+	"banger/internal/ref"
+	"banger/internal/statedir"
+)
+
+// Change is what of a VM's settings is to become another; nil leaves one as it is.
+type Change struct {
+	CPUs        *int          `json:"cpus,omitempty"`
+	MemoryMiB   *int          `json:"memory_mib,omitempty"`
+	DiskBytes   *int64        `json:"disk_bytes,omitempty"` // of a VM that is stopped, and more than before
+	Ports       *[]ports.Spec `json:"ports,omitempty"`
+	Labels      Labels        `json:"labels,omitempty"` // added; one without a value is taken away
+	TTL         *Duration     `json:"ttl,omitempty"`
+	IdleTimeout *Duration     `json:"idle_timeout,omitempty"`
+}
+
+// NeedsRestart reports whether a guest that runs stays as it is until its next
+// start.
+func (c Change) NeedsRestart() bool { return c.CPUs != nil || c.MemoryMiB != nil || c.Ports != nil }
+
+// Apply returns v with the change made.
+func (c Change) Apply(v VM) (VM, error) {
+	set(&v.CPUs, c.CPUs)
+	set(&v.MemoryMiB, c.MemoryMiB)
+	set(&v.Ports, c.Ports)
+	set(&v.TTL, c.TTL)
+	set(&v.IdleTimeout, c.IdleTimeout)
+	if c.DiskBytes != nil && *c.DiskBytes < v.DiskBytes {
+		return v, fmt.Errorf("a disk of %d bytes: it has %d, and can only grow", *c.DiskBytes, v.DiskBytes)
+	}
+	set(&v.DiskBytes, c.DiskBytes)
+	if err := c.Labels.check(); err != nil {
+		return v, err
+	}
+	labels := maps.Clone(v.Labels)
+	for key, value := range c.Labels {
+		if value == "" {
+			delete(labels, key)
+			continue
+		}
+		if labels == nil {
+			labels = Labels{}
+		}
+		labels[key] = value
+	}
+	v.Labels = labels
+	return v, check(v)
+}
+
+func set[T any](to *T, value *T) {
+	if value != nil {
+		*to = *value
+	}
+}
+
+// Set changes a VM's settings, by its supervisor where it runs. restart says that
+// some of it waits for the guest's next start.
+func (s *Store) Set(ctx context.Context, name string, c Change) (restart bool, err error) {
+	lock, err := s.Lock(ctx, name)
+	var phase *PhaseError
+	switch {
+	case errors.As(err, &phase) && c.DiskBytes != nil:
+		return false, err
+	case errors.As(err, &phase):
+		return c.NeedsRestart(), s.setRunning(ctx, name, c)
+	case err != nil:
+		return false, err
+	}
+	defer lock.Release()
+	v, err := s.Get(name)
+	if err != nil {
+		return false, err
+	}
+	changed, err := c.Apply(v)
+	if err != nil {
+		return false, err
+	}
+	// A disk that is larger than vm.json says does no harm.
+	if err := s.growDisk(name, changed.DiskBytes-v.DiskBytes); err != nil {
+		return false, err
+	}
+	return false, s.Save(changed)
+}
+
+func (s *Store) setRunning(ctx context.Context, name string, c Change) error {
+	request := Request{Op: OpSet, Change: &c}
+	if line, err := json.Marshal(request); err != nil || len(line) >= maxLine {
+		return errors.Join(err, errors.New("that is more than a running vm is told at a time"))
+	}
+	conn, _, err := s.request(ctx, name, request)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// growDisk makes a disk larger, by a hole at its end: the guest grows into it.
+func (s *Store) growDisk(name string, by int64) error {
+	if by == 0 {
+		return nil
+	}
+	path := s.Path(name, statedir.Disk)
+	info, err := os.Stat(path)
+	if err == nil {
+		err = os.Truncate(path, info.Size()+by)
+	}
+	if err != nil {
+		return fmt.Errorf("grow the disk of vm %q: %w", name, err)
+	}
+	return nil
+}
+
+// Rename gives a VM that is stopped another name, its guest's too.
+func (s *Store) Rename(ctx context.Context, from, to string) error {
+	if err := ref.CheckName("vm", to); err != nil {
+		return err
+	}
+	lock, err := s.Lock(ctx, from)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	keys, err := s.Keys(from)
+	if err != nil {
+		return err
+	}
+	// OpenSSH finds the guest's key under either name until it has the new one.
+	if err := s.know(from, keys, from, to); err != nil {
+		return err
+	}
+	err = s.tree.Rename(from, to)
+	if errors.Is(err, statedir.ErrAbsent) {
+		err = s.notFound(from)
+	}
+	if err != nil {
+		return errors.Join(err, s.know(from, keys, from))
+	}
+	return s.know(to, keys, to)
+}

@@ -1,0 +1,74 @@
+package vm
+
+import (
+	"os"
+	"testing"
+
+	"banger/internal/format/ext4/ext4test"
+	"banger/internal/statedir"
+)
+
+func TestChange(t *testing.T) {
+	old := VM{Name: "box", CPUs: 1, MemoryMiB: 512, DiskBytes: 1 << 30, Labels: Labels{"a": "1", "b": "2"}}
+	p := func(n int) *int { return &n }
+	d := func(n int64) *int64 { return &n }
+	for name, tt := range map[string]struct {
+		change  Change
+		ok      bool
+		restart bool
+		labels  string
+	}{
+		"nothing":         {Change{}, true, false, "a=1,b=2"},
+		"labels":          {Change{Labels: Labels{"a": "", "c": "3"}}, true, false, "b=2,c=3"},
+		"a label's name":  {Change{Labels: Labels{"a b": "1"}}, false, false, ""},
+		"cpus":            {Change{CPUs: p(4)}, true, true, "a=1,b=2"},
+		"no cpus":         {Change{CPUs: p(0)}, false, true, ""},
+		"no memory":       {Change{MemoryMiB: p(-1)}, false, true, ""},
+		"a larger disk":   {Change{DiskBytes: d(2 << 30)}, true, false, "a=1,b=2"},
+		"a smaller disk":  {Change{DiskBytes: d(1 << 29)}, false, false, ""},
+		"a negative time": {Change{TTL: func() *Duration { n := Duration(-1); return &n }()}, false, false, ""},
+	} {
+		got, err := tt.change.Apply(old)
+		if (err == nil) != tt.ok || tt.change.NeedsRestart() != tt.restart {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil && got.Labels.String() != tt.labels {
+			t.Errorf("%s: labels %s", name, got.Labels)
+		}
+		if old.Labels.String() != "a=1,b=2" {
+			t.Fatalf("%s changed what was there before", name)
+		}
+	}
+}
+
+// Wherever a rename ends, the VM's files name it.
+func TestRename(t *testing.T) {
+	s := NewStore(statedir.Tree{Kind: "vm", Dir: t.TempDir()})
+	for _, name := range []string{"a", "b"} {
+		if _, err := s.Create(t.Context(), VM{Name: name, CPUs: 1, MemoryMiB: 64, DiskBytes: MinDiskBytes}, ext4test.Empty(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Rename(t.Context(), "a", "b"); err == nil {
+		t.Fatal("a name that is taken was given")
+	}
+	if err := s.Rename(t.Context(), "a", "c"); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := s.Keys("c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(s.Path("c", statedir.KnownHosts))
+	if want := string(knownHosts(keys.Host.PublicKey(), "c")); err != nil || string(got) != want {
+		t.Errorf("got %q, %v", got, err)
+	}
+	lock, err := s.Lock(t.Context(), "c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	if err := s.Rename(t.Context(), "c", "d"); err == nil {
+		t.Error("a VM that is held was renamed")
+	}
+}
