@@ -20,7 +20,7 @@ var allowed = map[string][]string{
 	"cmd/banger-agent": {"internal/guest"},
 
 	"internal/cli": {
-		"internal/agent", "internal/catalog", "internal/config", "internal/doctor", "internal/engine", "internal/imagebuild",
+		"internal/agent", "internal/agentapi", "internal/catalog", "internal/config", "internal/doctor", "internal/engine", "internal/imagebuild",
 		"internal/imagemgr", "internal/jail", "internal/kernel", "internal/ports", "internal/process", "internal/ref",
 		"internal/size", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/vmm/firecracker",
 	},
@@ -89,7 +89,8 @@ var allowed = map[string][]string{
 	"internal/guest/roottar":    {"internal/agentapi", "internal/format/tarfile", "internal/guest/dm", "internal/guest/identity"},
 	"internal/guest/session":    {"internal/agentapi", "internal/guest/account", "internal/guest/terminal", "internal/guest/untar"},
 	"internal/guest/sshd":       {"internal/agentapi", "internal/guest/account", "internal/guest/session", "internal/guest/usersocket"},
-	"internal/guest/linkd":      {"internal/agent/link", "internal/agentapi", "internal/guest/session", "internal/guest/usersocket"},
+	"internal/guest/linkd":      {"internal/agent/link", "internal/agentapi", "internal/guest/session", "internal/guest/sockets", "internal/guest/usersocket"},
+	"internal/guest/sockets":    {"internal/agentapi"},
 	"internal/guest/usersocket": {"internal/guest/account"},
 	"internal/guest/power":      {"internal/agentapi", "internal/guest/console"},
 	"internal/guest/console":    {"internal/agentapi"},

@@ -89,6 +89,7 @@ const (
 	StreamExec    = "exec"    // payload: ExecStream
 	StreamUntar   = "untar"   // payload: UntarStream; a tar follows as input
 	StreamTar     = "tar"     // no payload; the root filesystem follows as a tar
+	StreamPorts   = "ports"   // no payload; Ports follow as output, in JSON
 	StreamListen  = "listen"  // payload: ListenStream; the guest listens while it is open
 	StreamAccept  = "accept"  // payload: AcceptStream; the next connection, as input and output
 )
@@ -145,6 +146,14 @@ type Size struct {
 type UntarStream struct {
 	User string `json:"user"`
 	Untar
+}
+
+// Port is a TCP port that one of the guest's programs listens on.
+type Port struct {
+	Address string `json:"address"`
+	Port    uint16 `json:"port"`
+	PID     int    `json:"pid,omitempty"`
+	Process string `json:"process,omitempty"`
 }
 
 // ListenStream has the guest listen, for connections that AcceptStreams carry: a

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"banger/internal/agentapi"
 	"banger/internal/ports"
 	"banger/internal/vm"
 )
@@ -32,23 +33,39 @@ func (f *portsFlag) String() string {
 func (f *portsFlag) Type() string { return "port" }
 
 func (a *app) vmPortCommand() *cobra.Command {
-	return &cobra.Command{
+	var guest bool
+	c := &cobra.Command{
 		Use:   "port NAME [GUEST_PORT[/udp]]",
-		Short: "List the ports of the host that lead to a VM",
+		Short: "List the ports of the host that lead to a VM, or those that its guest listens on",
 		Args:  cobra.RangeArgs(1, 2),
-		RunE: a.run(func(_ context.Context, args []string) error {
-			v, err := a.engine.VM(args[0])
-			if err != nil {
-				return err
-			}
-			if len(args) == 1 {
-				return list(a, v.State.Ports, "GUEST HOST", func(s ports.Spec) []string {
-					return []string{fmt.Sprintf("%d/%s", s.GuestPort, s.Protocol), s.Host().String()}
-				})
-			}
-			return a.showPort(v, args[1])
-		}),
 	}
+	c.Flags().BoolVar(&guest, "guest", false, "list the TCP ports that programs in the guest listen on")
+	c.RunE = a.run(func(ctx context.Context, args []string) error {
+		if guest {
+			return a.listGuestPorts(ctx, args[0])
+		}
+		v, err := a.engine.VM(args[0])
+		if err != nil {
+			return err
+		}
+		if len(args) == 1 {
+			return list(a, v.State.Ports, "GUEST HOST", func(s ports.Spec) []string {
+				return []string{fmt.Sprintf("%d/%s", s.GuestPort, s.Protocol), s.Host().String()}
+			})
+		}
+		return a.showPort(v, args[1])
+	})
+	return c
+}
+
+func (a *app) listGuestPorts(ctx context.Context, name string) error {
+	found, err := a.engine.GuestPorts(ctx, name)
+	if err != nil {
+		return err
+	}
+	return list(a, found, "PORT ADDRESS PID PROCESS", func(p agentapi.Port) []string {
+		return []string{strconv.Itoa(int(p.Port)), p.Address, strconv.Itoa(p.PID), p.Process}
+	})
 }
 
 // showPort prints where one port of the guest is to be found.

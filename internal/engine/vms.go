@@ -141,6 +141,11 @@ func (e *Engine) ForwardVM(ctx context.Context, name string, spec ports.Spec, op
 	return &vm.PhaseError{Name: name, Phase: vm.Stopped}
 }
 
+// GuestPorts returns what the programs of a running VM listen on.
+func (e *Engine) GuestPorts(ctx context.Context, name string) ([]agentapi.Port, error) {
+	return e.agent(name, guestRoot).Ports(ctx)
+}
+
 // ReverseVM gives the guest a port of its loopback that leads to the host's, tells
 // opened what it has, and holds it open until ctx ends, which is no error, or the
 // VM does.

@@ -80,6 +80,9 @@ func TestSSHAgent(t *testing.T) {
 	if got := h.ok("vm", "exec", "box", "--", "perl", "-e", ask); got != "HELLO" {
 		t.Errorf("the guest hears %q from the host's port", got)
 	}
+	if got := h.ok("vm", "port", "box", "--guest"); !strings.Contains(got, "4242  127.0.0.1") || !strings.Contains(got, "agent") {
+		t.Errorf("the guest listens on\n%s", got)
+	}
 	cancel()
 	forward.Wait()
 	h.ok("vm", "rm", "--force", "box")

@@ -10,6 +10,7 @@ import (
 	"banger/internal/agent/link"
 	"banger/internal/agentapi"
 	"banger/internal/guest/session"
+	"banger/internal/guest/sockets"
 	"banger/internal/guest/usersocket"
 )
 
@@ -45,7 +46,7 @@ func (l *listeners) remove(id string) {
 	delete(l.open, id)
 }
 
-// runListening is run for the streams that listen is about.
+// runListening is run for the streams that are about listening.
 func (s *Server) runListening(header agentapi.Header, channel *link.Channel) (listens bool, err error) {
 	switch header.Kind {
 	case agentapi.StreamListen:
@@ -54,6 +55,8 @@ func (s *Server) runListening(header agentapi.Header, channel *link.Channel) (li
 			err = s.listen(want, channel)
 		}
 		return true, err
+	case agentapi.StreamPorts:
+		return true, s.ports(channel)
 	case agentapi.StreamAccept:
 		var want agentapi.AcceptStream
 		if err = json.Unmarshal(header.Payload, &want); err == nil {
@@ -62,6 +65,17 @@ func (s *Server) runListening(header agentapi.Header, channel *link.Channel) (li
 		return true, err
 	}
 	return false, nil
+}
+
+// ports says what programs listen on.
+func (s *Server) ports(channel *link.Channel) error {
+	go channel.Serve(func(agentapi.Message) {})
+	out := channel.Writer(link.Stdout)
+	if err := json.NewEncoder(out).Encode(sockets.Listening("/proc")); err != nil {
+		return err
+	}
+	out.Close()
+	return channel.Send(agentapi.Message{Exit: new(int)})
 }
 
 // listen listens until the host has lost interest.

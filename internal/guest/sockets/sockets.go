@@ -1,0 +1,100 @@
+// Package sockets finds what the guest's programs listen on.
+package sockets
+
+import (
+	"bufio"
+	"encoding/hex"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"banger/internal/agentapi"
+)
+
+// maxListening bounds what is found.
+const maxListening = 1024
+
+// Listening returns the TCP ports that programs listen on, with the first process
+// of each. proc is where proc(5) is mounted.
+func Listening(proc string) []agentapi.Port {
+	var all []agentapi.Port
+	byInode := map[string]int{}
+	for _, name := range []string{"net/tcp", "net/tcp6"} {
+		f, err := os.Open(filepath.Join(proc, name))
+		if err != nil {
+			continue
+		}
+		for inode, at := range listening(f) {
+			if len(all) < maxListening {
+				byInode[inode] = len(all)
+				all = append(all, agentapi.Port{Address: at.Addr().String(), Port: at.Port()})
+			}
+		}
+		f.Close()
+	}
+	name(proc, all, byInode)
+	slices.SortFunc(all, func(a, b agentapi.Port) int {
+		if a.Port != b.Port {
+			return int(a.Port) - int(b.Port)
+		}
+		return strings.Compare(a.Address, b.Address)
+	})
+	return all
+}
+
+const stateListen = "0A"
+
+// listening reads a table such as /proc/net/tcp: addresses by the sockets' inodes.
+func listening(table io.Reader) map[string]netip.AddrPort {
+	found := map[string]netip.AddrPort{}
+	for lines := bufio.NewScanner(table); lines.Scan() && len(found) < maxListening; {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 10 || fields[3] != stateListen {
+			continue
+		}
+		if at, ok := address(fields[1]); ok {
+			found[fields[9]] = at
+		}
+	}
+	return found
+}
+
+// address reads one as the kernel writes it: words of four bytes, each in the
+// processor's order, of which the last byte comes first.
+func address(text string) (at netip.AddrPort, ok bool) {
+	host, port, _ := strings.Cut(text, ":")
+	raw, err := hex.DecodeString(host)
+	number, portErr := strconv.ParseUint(port, 16, 16)
+	if err != nil || portErr != nil || len(raw)%4 != 0 {
+		return at, false
+	}
+	for word := range slices.Chunk(raw, 4) {
+		slices.Reverse(word)
+	}
+	addr, ok := netip.AddrFromSlice(raw)
+	return netip.AddrPortFrom(addr, uint16(number)), ok
+}
+
+// name finds the processes that hold sockets.
+func name(proc string, all []agentapi.Port, byInode map[string]int) {
+	descriptors, _ := filepath.Glob(filepath.Join(proc, "[0-9]*/fd/*"))
+	for _, path := range descriptors {
+		target, err := os.Readlink(path)
+		if err != nil {
+			continue
+		}
+		inode, isSocket := strings.CutPrefix(target, "socket:[")
+		i, known := byInode[strings.TrimSuffix(inode, "]")]
+		if !isSocket || !known || all[i].PID != 0 {
+			continue
+		}
+		dir := filepath.Dir(filepath.Dir(path))
+		all[i].PID, _ = strconv.Atoi(filepath.Base(dir))
+		comm, _ := os.ReadFile(filepath.Join(dir, "comm"))
+		all[i].Process = strings.TrimSuffix(string(comm), "\n")
+	}
+}
