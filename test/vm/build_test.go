@@ -54,7 +54,7 @@ set -e
 echo output of the script
 hostname > /opt/builder
 echo a >/opt/a; ln /opt/a /opt/b; ln -s /nowhere /opt/dangling; mknod /opt/null c 1 3; chmod 6711 /opt/builder; chown 33:44 /opt/a
-touch /tmp/gone; rm /bin/touch
+mkdir -p /tmp; touch /tmp/gone; rm /bin/touch
 [ ! -e /fail ]
 `
 
