@@ -6,12 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 
 	"banger/internal/format/bundle"
+	"banger/internal/format/modules"
 	"banger/internal/process"
 	"banger/internal/statedir"
 )
@@ -49,10 +53,11 @@ var (
 
 // takeKernel bounds a package as kernels' bundles are.
 func takeKernel(ctx context.Context, archive *tar.Reader, stage *statedir.Stage) error {
+	links := map[string]string{}
 	for entries, left := 0, int64(bundle.MaxBytes); ; entries++ {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return takeLinks(ctx, stage, links, left)
 		}
 		if err != nil {
 			return err
@@ -60,10 +65,18 @@ func takeKernel(ctx context.Context, archive *tar.Reader, stage *statedir.Stage)
 		if left -= header.Size; entries >= bundle.MaxEntries || left < 0 {
 			return fmt.Errorf("the package holds more than %d files or %d MiB", bundle.MaxEntries, bundle.MaxBytes>>20)
 		}
-		if header.Typeflag != tar.TypeReg {
+		name := path.Clean(header.Name)
+		switch header.Typeflag {
+		case tar.TypeReg:
+		case tar.TypeLink:
+			links[name] = path.Clean(header.Linkname)
+			continue
+		case tar.TypeSymlink:
+			links[name] = linked(name, header.Linkname)
+			continue
+		default:
 			continue
 		}
-		name := path.Clean(header.Name)
 		if imageInPackage.MatchString(name) {
 			err = takeImage(ctx, stage, archive)
 		} else if module := moduleInPackage.FindStringSubmatch(name); module != nil {
@@ -73,6 +86,39 @@ func takeKernel(ctx context.Context, archive *tar.Reader, stage *statedir.Stage)
 			return err
 		}
 	}
+}
+
+// linked is where a symbolic link in a package leads.
+func linked(name, target string) string {
+	if path.IsAbs(target) {
+		return strings.TrimPrefix(path.Clean(target), "/")
+	}
+	return path.Join(path.Dir(name), target)
+}
+
+// takeLinks takes the modules that are links to others of the package, with
+// these's content.
+func takeLinks(ctx context.Context, stage *statedir.Stage, links map[string]string, left int64) error {
+	for _, name := range slices.Sorted(maps.Keys(links)) {
+		from, to := moduleInPackage.FindStringSubmatch(links[name]), moduleInPackage.FindStringSubmatch(name)
+		if from == nil || to == nil || !modules.IsModule(name) || !filepath.IsLocal(from[1]) {
+			continue
+		}
+		f, size, err := openRegular(stage.Path(statedir.Modules, from[1]))
+		if err != nil {
+			continue // it leads out of the package, or nowhere
+		}
+		if left -= size; left < 0 {
+			err = fmt.Errorf("the package holds more than %d MiB", bundle.MaxBytes>>20)
+		} else {
+			err = takeModule(ctx, stage, to[1], f)
+		}
+		f.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func takeImage(ctx context.Context, stage *statedir.Stage, content io.Reader) error {

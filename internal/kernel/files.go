@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"banger/internal/format/modules"
 	"banger/internal/statedir"
 )
 
@@ -28,8 +29,9 @@ func openRegular(path string) (*os.File, int64, error) {
 	return f, info.Size(), err
 }
 
-// copyTree copies directories and regular files; the build and source links
-// that a modules directory may have lead nowhere in a guest.
+// copyTree copies directories, regular files and what links to modules lead to,
+// as weak-updates has them to another kernel's. Other links, such as build and
+// source, lead nowhere in a guest.
 func copyTree(ctx context.Context, from, to string) error {
 	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -42,11 +44,19 @@ func copyTree(ctx context.Context, from, to string) error {
 		switch {
 		case d.IsDir():
 			return os.MkdirAll(filepath.Join(to, relative), 0o755)
-		case d.Type().IsRegular():
+		case d.Type().IsRegular() || leadsToModule(path, d):
 			return copyFile(ctx, path, filepath.Join(to, relative))
 		}
 		return nil
 	})
+}
+
+func leadsToModule(path string, d fs.DirEntry) bool {
+	if d.Type() != fs.ModeSymlink || !modules.IsModule(path) {
+		return false
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 func copyFile(ctx context.Context, from, to string) error {

@@ -37,6 +37,12 @@ func nameOf(file string) (string, bool) {
 	return "", false
 }
 
+// IsModule reports whether a file's name is a module's.
+func IsModule(file string) bool {
+	_, ok := nameOf(file)
+	return ok
+}
+
 func underscored(name string) string { return strings.ReplaceAll(name, "-", "_") }
 
 // normal writes an alias as the kernel does: with underscores for dashes,
