@@ -13,6 +13,7 @@ import (
 
 	"banger/internal/format/ext4"
 	"banger/internal/format/tarfile"
+	"banger/internal/statedir"
 )
 
 // The formats that an image can be given away in.
@@ -92,7 +93,7 @@ func (o ExportOptions) file(ctx context.Context, src *os.File, _ Image) (err err
 	}()
 	defer f.Close()
 	if o.Format == FormatExt4 {
-		err = copySparse(ctx, f, src)
+		err = statedir.CopySparse(ctx, f, src)
 	} else {
 		err = o.stream(ctx, f, src)
 	}

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-
-	"golang.org/x/sys/unix"
 
 	"banger/internal/format/ext4"
 	"banger/internal/statedir"
@@ -55,9 +52,9 @@ func (s *Store) register(ctx context.Context, o RegisterOptions) (Image, error) 
 	}
 	defer dst.Close()
 	if o.Copy {
-		err = copyData(ctx, dst, src)
+		err = statedir.CopyData(ctx, dst, src)
 	} else {
-		err = copySparse(ctx, dst, src)
+		err = statedir.CopySparse(ctx, dst, src)
 	}
 	if err != nil {
 		return Image{}, writeError(dst.Name(), err)
@@ -110,66 +107,6 @@ func checkFileSystem(f *os.File, size int64) error {
 	}
 	if _, err := ext4.NewReader(f); err != nil {
 		return fmt.Errorf("its file system %w", plain(err)) // and could not be exported
-	}
-	return nil
-}
-
-// copySparse makes dst a copy of src: of the same blocks where that can be
-// had, else with the same holes.
-func copySparse(ctx context.Context, dst, src *os.File) error {
-	if unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())) == nil {
-		return nil
-	}
-	return copyData(ctx, dst, src)
-}
-
-// copyData copies all but holes.
-func copyData(ctx context.Context, dst, src *os.File) error {
-	size, err := src.Seek(0, io.SeekEnd)
-	if err != nil {
-		return err
-	}
-	if err := dst.Truncate(size); err != nil {
-		return err
-	}
-	for end := int64(0); end < size; {
-		start, err := src.Seek(end, unix.SEEK_DATA)
-		if errors.Is(err, unix.ENXIO) {
-			return nil // a hole to the end
-		}
-		if err != nil {
-			return err
-		}
-		if end, err = src.Seek(start, unix.SEEK_HOLE); err != nil {
-			return err
-		}
-		if err := copyRange(ctx, dst, src, start, end); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// copyRange copies the bytes from start to end, by the kernel where it can.
-func copyRange(ctx context.Context, dst, src *os.File, start, end int64) error {
-	for _, f := range []*os.File{dst, src} {
-		if _, err := f.Seek(start, io.SeekStart); err != nil {
-			return err
-		}
-	}
-	const step = 16 << 20
-	room := &statedir.Room{Dir: filepath.Dir(dst.Name())}
-	for at := start; at < end; at += step {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n := min(step, end-at)
-		if err := room.Take(n); err != nil {
-			return err
-		}
-		if _, err := io.CopyN(dst, src, n); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -138,7 +138,7 @@ func TestCopySparse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := copySparse(t.Context(), dst, src); err != nil {
+		if err := statedir.CopySparse(t.Context(), dst, src); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
 		want, _ := os.ReadFile(src.Name())

@@ -14,9 +14,9 @@ import (
 	"github.com/adrg/xdg"
 )
 
-// The files of a kernel's, an image's, a VM's and a catalog's directory.
+// The files of a kernel's, an image's, a VM's, a snapshot's and a catalog's directory.
 const (
-	Manifest     = "manifest.json" // kernels and images
+	Manifest     = "manifest.json" // kernels, images and snapshots
 	Vmlinux      = "vmlinux"
 	Initrd       = "initrd.img"
 	Modules      = "modules"      // directory: lib/modules/<release>'s content
@@ -37,6 +37,10 @@ const (
 	ClientKey     = "id_ed25519"   // logs in to the guest
 	HostKey       = "host_ed25519" // the guest's own, private
 	KnownHosts    = "known_hosts"  // the same, public, for OpenSSH
+
+	Memory     = "memory"  // a saved guest's
+	SavedState = "state"   // its devices'
+	RestoreDir = "restore" // directory: what a new VM's guest goes on from, once
 
 	Catalog          = "catalog.json" // a remote one, cached
 	CatalogSignature = "catalog.json.minisig"
@@ -83,6 +87,11 @@ func (d Dirs) ImageTree() Tree { return Tree{Kind: "image", Dir: filepath.Join(d
 
 // VMTree holds a directory for each VM.
 func (d Dirs) VMTree() Tree { return Tree{Kind: "vm", Dir: filepath.Join(d.State, "vms")} }
+
+// SnapshotTree holds a directory for each snapshot.
+func (d Dirs) SnapshotTree() Tree {
+	return Tree{Kind: "snapshot", Dir: filepath.Join(d.State, "snapshots")}
+}
 
 // BlobTree holds a directory for each blob of an OCI registry that is cached,
 // named by the hex digits of its SHA-256.

@@ -62,18 +62,32 @@ func (t Tree) Names() ([]string, error) {
 // Remove takes the named entry away: it vanishes at once, whole and for good, its
 // files are deleted after that. The error is ErrAbsent where there is none.
 func (t Tree) Remove(name string) error {
-	trash := t.Path(trashPrefix + rand.Text())
-	err := os.Rename(t.Path(name), trash)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s %q %w", t.Kind, name, ErrAbsent)
-	}
-	if err == nil {
-		err = errors.Join(flush(t.Dir), os.RemoveAll(trash))
-	}
+	trash, err := t.Retire(name)
 	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(trash); err != nil {
 		return fmt.Errorf("remove %s %q: %w", t.Kind, name, err)
 	}
 	return nil
+}
+
+// Retire takes the named entry away like Remove, but returns where its files still
+// are, which the caller deletes, or the next sweep. The error is ErrAbsent where
+// there is none.
+func (t Tree) Retire(name string) (dir string, err error) {
+	trash := t.Path(trashPrefix + rand.Text())
+	err = os.Rename(t.Path(name), trash)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%s %q %w", t.Kind, name, ErrAbsent)
+	}
+	if err == nil {
+		err = flush(t.Dir)
+	}
+	if err != nil {
+		return "", fmt.Errorf("remove %s %q: %w", t.Kind, name, err)
+	}
+	return trash, nil
 }
 
 // Rename gives an entry another name, which must be free. The error is ErrExist
