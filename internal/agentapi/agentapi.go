@@ -19,6 +19,8 @@ const (
 	SSHPort   = 1023 // the agent's SSH server, in the guest
 	LinkPort  = 1023 // where the supervisor waits for the agent's link, at the gateway
 	ReachPort = 1022 // the agent's way to the guest's loopback, in the guest
+
+	RestorePort = 1021 // where a guest that was restored hears what it is now
 )
 
 // The agent answers at ReachPort with one of these when it has read a port, of
@@ -60,6 +62,7 @@ type Settings struct {
 	MAC           string   `json:"mac"`                   // of the card to the host
 	DNS           string   `json:"dns"`                   // resolver's address
 	NoInit        bool     `json:"no_init,omitempty"`     // the image's init does not run, as if it had none
+	Copied        bool     `json:"copied,omitempty"`      // the disk is another VM's, whose identity is to go
 	StopSignal    string   `json:"stop_signal,omitempty"` // what ends its processes where it has none, as OCI has it; "" is SIGTERM
 }
 

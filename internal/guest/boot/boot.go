@@ -13,6 +13,7 @@ import (
 
 	"banger/internal/agentapi"
 	"banger/internal/guest/console"
+	"banger/internal/guest/entropy"
 	"banger/internal/guest/identity"
 	"banger/internal/guest/initsys"
 	"banger/internal/guest/network"
@@ -100,7 +101,7 @@ func (b *boot) findRoot() error {
 		return err
 	}
 	console.Log("root's devices are there")
-	b.warn("seed the random pool", creditEntropy(b.settings.Seed))
+	b.warn("seed the random pool", entropy.Credit(b.settings.Seed))
 	return nil
 }
 
@@ -115,6 +116,10 @@ func (b *boot) furnish(init initsys.Init) {
 	if first {
 		for _, err := range identity.Apply("/", b.settings) {
 			b.warn("set the guest's identity", err)
+		}
+	} else if b.settings.Copied {
+		for _, err := range identity.Renew("/", b.settings) {
+			b.warn("renew the guest's identity", err)
 		}
 	}
 	b.warn("tell systemd about this machine", init.Furnish("/run"))

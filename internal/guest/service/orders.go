@@ -29,23 +29,23 @@ const (
 
 // attend keeps a link to the supervisor. The first must succeed: without it the
 // host never learns that the guest is up.
-func (c Config) attend(sessions *session.Sessions) {
+func (c Config) attend(sessions *session.Sessions, self *self) {
 	server := &linkd.Server{Sessions: sessions, RunDir: runDir, Control: c.control()}
-	l, err := c.dial()
+	l, err := dial(self)
 	if err != nil {
 		power.Fatal(err)
 	}
 	for {
 		console.Log("lost the supervisor: %v", server.Serve(l))
 		l.Close()
-		l = c.redial()
+		l = redial(self)
 	}
 }
 
-func (c Config) redial() *link.Link {
+func redial(self *self) *link.Link {
 	for delay := firstDelay; ; delay = min(2*delay, lastDelay) {
-		time.Sleep(delay)
-		if l, err := c.dial(); err == nil {
+		self.awaitNetwork(delay)
+		if l, err := dial(self); err == nil {
 			return l
 		}
 	}
@@ -54,13 +54,13 @@ func (c Config) redial() *link.Link {
 // dialTimeout is for the supervisor to take a connection.
 const dialTimeout = 30 * time.Second
 
-func (c Config) dial() (*link.Link, error) {
+func dial(self *self) (*link.Link, error) {
 	address := net.JoinHostPort(agentapi.GatewayIP, strconv.Itoa(agentapi.LinkPort))
 	conn, err := net.DialTimeout("tcp", address, dialTimeout)
 	if err != nil {
 		return nil, fmt.Errorf("reach the supervisor: %w", err)
 	}
-	l, err := link.Offer(conn, link.Secret([]byte(c.Settings.HostKey)))
+	l, err := link.Offer(conn, link.Secret([]byte(self.HostKey())))
 	if err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("reach the supervisor: %w", err)

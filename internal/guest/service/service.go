@@ -18,6 +18,7 @@ import (
 	"banger/internal/guest/console"
 	"banger/internal/guest/initsys"
 	"banger/internal/guest/reach"
+	"banger/internal/guest/restored"
 	"banger/internal/guest/roottar"
 	"banger/internal/guest/session"
 	"banger/internal/guest/sshd"
@@ -98,9 +99,10 @@ func Run() error {
 	os.Setenv("PATH", searchPath)
 	// The name that ps shows would be exe, after the path it was run by.
 	os.WriteFile("/proc/self/comm", []byte("banger-agent"), 0)
+	self := newSelf(c.Settings)
 	sessions := session.New(session.Config{
 		WaitInit:  c.Init.Wait,
-		WriteRoot: func(w io.Writer) error { return roottar.Write(w, c.Settings) },
+		WriteRoot: func(w io.Writer) error { return roottar.Write(w, self.settings()) },
 	})
 	listener, err := listen(agentapi.SSHPort)
 	if err != nil {
@@ -110,14 +112,22 @@ func Run() error {
 	if err != nil {
 		return fmt.Errorf("listen for the ports of the loopback: %w", err)
 	}
+	restorable, err := listen(agentapi.RestorePort)
+	if err != nil {
+		return fmt.Errorf("listen for a restore: %w", err)
+	}
 	go reach.Serve(reachable)
-	go c.attend(sessions)
+	go restored.Serve(restorable, self)
+	go c.attend(sessions, self)
 	go endLast(sessions)
-	return fmt.Errorf("serve SSH: %w", sshd.Serve(listener, sshd.Config{
-		HostKey:       []byte(c.Settings.HostKey),
-		AuthorizedKey: []byte(c.Settings.AuthorizedKey),
-		Sessions:      sessions,
-		RunDir:        runDir,
+	return fmt.Errorf("serve SSH: %w", sshd.Serve(listener, func() sshd.Config {
+		is := self.settings()
+		return sshd.Config{
+			HostKey:       []byte(is.HostKey),
+			AuthorizedKey: []byte(is.AuthorizedKey),
+			Sessions:      sessions,
+			RunDir:        runDir,
+		}
 	}))
 }
 

@@ -209,8 +209,9 @@ func dialSSH(t *testing.T, sessions *session.Sessions) *ssh.Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	go sshd.Serve(listener, sshd.Config{HostKey: hostPEM, AuthorizedKey: ssh.MarshalAuthorizedKey(clientKey.PublicKey()),
-		Sessions: sessions, RunDir: t.TempDir()})
+	config := sshd.Config{HostKey: hostPEM, AuthorizedKey: ssh.MarshalAuthorizedKey(clientKey.PublicKey()),
+		Sessions: sessions, RunDir: t.TempDir()}
+	go sshd.Serve(listener, func() sshd.Config { return config })
 	client, err := ssh.Dial("tcp", listener.Addr().String(), &ssh.ClientConfig{
 		User: me(t).Username, Auth: []ssh.AuthMethod{ssh.PublicKeys(clientKey)}, HostKeyCallback: ssh.FixedHostKey(hostKey.PublicKey()),
 	})

@@ -6,6 +6,7 @@
 package sshd
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -71,16 +72,16 @@ func allow(client ssh.PublicKey) func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Per
 }
 
 // Serve serves what listener accepts until it fails. The server is made when the
-// first client comes.
-func Serve(listener net.Listener, c Config) error {
-	made := sync.OnceValues(func() (*Server, error) { return New(c) })
+// first client comes, and again where the keys of current are others.
+func Serve(listener net.Listener, current func() Config) error {
+	var made latest
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
 			return err
 		}
 		go func() {
-			s, err := made()
+			s, err := made.server(current())
 			if err != nil {
 				conn.Close()
 				return
@@ -88,6 +89,26 @@ func Serve(listener net.Listener, c Config) error {
 			s.serveConn(conn)
 		}()
 	}
+}
+
+// latest is the server that was made last.
+type latest struct {
+	mu   sync.Mutex
+	of   Config
+	made *Server
+}
+
+func (l *latest) server(c Config) (*Server, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.made != nil && bytes.Equal(l.of.HostKey, c.HostKey) && bytes.Equal(l.of.AuthorizedKey, c.AuthorizedKey) {
+		return l.made, nil
+	}
+	s, err := New(c)
+	if err == nil {
+		l.of, l.made = c, s
+	}
+	return s, err
 }
 
 func (s *Server) serveConn(raw net.Conn) {

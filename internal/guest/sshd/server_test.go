@@ -65,12 +65,13 @@ func serve(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	go Serve(listener, Config{
+	config := Config{
 		HostKey:       hostPEM,
 		AuthorizedKey: ssh.MarshalAuthorizedKey(signer.PublicKey()),
 		Sessions:      session.New(session.Config{}),
 		RunDir:        t.TempDir(),
-	})
+	}
+	go Serve(listener, func() Config { return config })
 	me, err := user.Current()
 	if err != nil {
 		t.Fatal(err)
