@@ -4,6 +4,8 @@ import (
 	"net/netip"
 
 	"gvisor.dev/gvisor/pkg/tcpip/header"
+
+	"banger/internal/agentapi"
 )
 
 // admit tells whether the stack shall see a frame from the guest. The stack
@@ -43,11 +45,22 @@ func (n *Network) admitIPv4(frame []byte, packet header.IPv4) bool {
 		return false
 	}
 	dst := fromStack(packet.DestinationAddress())
+	if n.held.Load() && !ofRestoring(packet, dst) {
+		return false
+	}
 	if packet.Protocol() != uint8(header.ICMPv4ProtocolNumber) || n.answers(dst) {
 		return true
 	}
 	n.pinger.handle(frame)
 	return false
+}
+
+// ofRestoring reports whether a packet belongs to the connection on which a
+// restored guest hears what it is.
+func ofRestoring(packet header.IPv4, dst netip.Addr) bool {
+	segment := header.TCP(packet.Payload())
+	return packet.Protocol() == uint8(header.TCPProtocolNumber) && len(segment) >= header.TCPMinimumSize && dst == gateway &&
+		packet.FragmentOffset() == 0 && segment.SourcePort() == agentapi.RestorePort
 }
 
 // answers tells whether an address of the guest's own network is in use by

@@ -38,6 +38,8 @@ type Options struct {
 	HostLoopback bool
 	// Policy says what the guest reaches outside.
 	Policy policy.Policy
+	// Held keeps everything from the guest but its restore port, until Release.
+	Held bool
 	// Traffic takes a line for each connection and name that is allowed or
 	// denied; nil discards them.
 	Traffic io.Writer
@@ -58,6 +60,7 @@ type Network struct {
 	servers func() []string // the host's name servers, with ports
 	dial    func(context.Context, netip.AddrPort) (*net.TCPConn, error)
 	rules   atomic.Pointer[policy.Policy]
+	held    atomic.Bool
 	known   knownNames
 	own     ownAddresses
 	stack   *stack.Stack
@@ -83,6 +86,7 @@ func New(o Options) (*Network, error) {
 	}
 	n := &Network{options: o, servers: hostServers, dial: dialTCP}
 	n.SetPolicy(o.Policy)
+	n.held.Store(o.Held)
 	n.quota = newQuota(affordable(cmp.Or(o.Conns, DefaultConns)))
 	n.queries = newBudget(maxQueries)
 	n.ctx, n.cancel = context.WithCancel(context.Background())
@@ -120,6 +124,13 @@ func (n *Network) Dial(ctx context.Context, port uint16) (net.Conn, error) {
 		return nil, fmt.Errorf("connect to the guest: %w", err)
 	}
 	return c, nil
+}
+
+// Release lets a guest that was held reach what it may. Its card may have another
+// address by now.
+func (n *Network) Release() {
+	n.stack.ClearNeighbors(nicID, ipv4.ProtocolNumber)
+	n.held.Store(false)
 }
 
 // Close ends every connection and returns when all that the network ran has
