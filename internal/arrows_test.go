@@ -22,7 +22,7 @@ var allowed = map[string][]string{
 	"internal/cli": {
 		"internal/agent", "internal/agentapi", "internal/catalog", "internal/config", "internal/doctor", "internal/engine", "internal/imagebuild",
 		"internal/imagemgr", "internal/jail", "internal/kernel", "internal/ports", "internal/process", "internal/ref",
-		"internal/size", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/vmm/firecracker",
+		"internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/vmm/firecracker",
 	},
 	"sdk": {
 		"internal/agent", "internal/config", "internal/engine", "internal/imagemgr", "internal/ports", "internal/process", "internal/size",
@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"internal/engine": {
 		"internal/agent", "internal/agentapi", "internal/catalog", "internal/config", "internal/doctor", "internal/fetch",
 		"internal/imagebuild", "internal/imagecat", "internal/imagemgr", "internal/kernel", "internal/kernelcat",
-		"internal/logfile", "internal/ports", "internal/project", "internal/ref", "internal/size", "internal/statedir", "internal/supervisor",
+		"internal/logfile", "internal/ports", "internal/project", "internal/ref", "internal/size", "internal/snapshot", "internal/statedir", "internal/supervisor",
 		"internal/usernet/policy", "internal/vm",
 		"internal/vmm", "internal/vmm/firecracker", "internal/vmm/pick", "internal/vmm/qemu",
 	},
@@ -45,6 +45,7 @@ var allowed = map[string][]string{
 	"internal/agent":      {"internal/agent/link", "internal/agentapi", "internal/format/tarfile"},
 	"internal/agent/link": {"internal/agentapi"},
 	"internal/vm":         {"internal/format/vmdisk", "internal/ports", "internal/process", "internal/ref", "internal/statedir", "internal/usernet/policy", "internal/vmm"},
+	"internal/snapshot":   {"internal/ref", "internal/statedir", "internal/vm", "internal/vmm"},
 	"internal/vmm":        {},
 	"internal/vmm/kvm":    {},
 	"internal/vmm/pick":   {"internal/process", "internal/vmm", "internal/vmm/firecracker", "internal/vmm/qemu"},
@@ -79,12 +80,13 @@ var allowed = map[string][]string{
 		"internal/guest/boot", "internal/guest/power", "internal/guest/service", "internal/guest/session", "internal/guest/sshd",
 	},
 	"internal/guest/boot": {
-		"internal/agentapi", "internal/format/ext4", "internal/format/vmdisk", "internal/guest/console", "internal/guest/dm", "internal/guest/identity", "internal/guest/initsys",
+		"internal/agentapi", "internal/format/ext4", "internal/format/vmdisk", "internal/guest/console", "internal/guest/dm", "internal/guest/entropy", "internal/guest/identity", "internal/guest/initsys",
 		"internal/guest/network", "internal/guest/power", "internal/guest/service",
 	},
 	"internal/guest/service": {
-		"internal/agent/link", "internal/agentapi", "internal/guest/console", "internal/guest/initsys", "internal/guest/linkd",
-		"internal/guest/power", "internal/guest/reach", "internal/guest/roottar", "internal/guest/session", "internal/guest/sshd",
+		"internal/agent/link", "internal/agentapi", "internal/guest/console", "internal/guest/entropy", "internal/guest/identity",
+		"internal/guest/initsys", "internal/guest/linkd", "internal/guest/network", "internal/guest/power", "internal/guest/reach",
+		"internal/guest/restored", "internal/guest/roottar", "internal/guest/session", "internal/guest/sshd", "internal/guest/tcpend",
 	},
 	"internal/guest/roottar":    {"internal/agentapi", "internal/format/tarfile", "internal/guest/dm", "internal/guest/identity"},
 	"internal/guest/session":    {"internal/agentapi", "internal/guest/account", "internal/guest/terminal", "internal/guest/untar"},
@@ -102,6 +104,9 @@ var allowed = map[string][]string{
 	"internal/guest/account":    {},
 	"internal/guest/terminal":   {},
 	"internal/guest/untar":      {"internal/format/tarfile"},
+	"internal/guest/entropy":    {},
+	"internal/guest/restored":   {"internal/agentapi"},
+	"internal/guest/tcpend":     {},
 
 	// At the bottom: these import nothing of banger's.
 	"internal/format/rootfs":            {"internal/format/tarfile", "internal/format/xz"},

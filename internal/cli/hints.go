@@ -23,7 +23,7 @@ import (
 // hint says what to do about err, or "".
 func (a *app) hint(err error) string {
 	for _, of := range []func(error) string{
-		givenHint, engineHint, notFoundHint, conflictHint, programHint, vmmHint, a.hostHint,
+		givenHint, engineHint, notFoundHint, snapshotHint, conflictHint, programHint, vmmHint, a.hostHint,
 	} {
 		if text := of(err); text != "" {
 			return text
@@ -74,6 +74,8 @@ func conflictHint(err error) string {
 		unanswered *vm.UnansweredError
 	)
 	switch {
+	case errors.As(err, &inUse) && inUse.Kind == "image" && inUse.Snapshots():
+		return "banger vm snapshot rm removes a snapshot"
 	case errors.As(err, &inUse) && inUse.Kind == "image":
 		return "banger vm rm removes a vm"
 	case errors.As(err, &inUse):

@@ -18,6 +18,7 @@ func (a *app) vmCommand() *cobra.Command {
 		a.vmRemoveCommand(), a.vmSSHConfigCommand(), a.vmPortCommand(), a.vmForwardCommand(), a.vmPolicyCommand(),
 		a.vmCreateCommand(), a.vmRestartCommand(), a.vmRenameCommand(), a.vmSetCommand(), a.vmPruneCommand(),
 		a.vmKillCommand(), a.vmWaitCommand(), a.vmTouchCommand(),
+		a.snapshotCommand(), a.vmForkCommand(), a.vmCommitCommand(),
 	)
 }
 
@@ -49,6 +50,7 @@ func vmFields(v vm.VM) []field {
 		{"CPUs", strconv.Itoa(v.CPUs)},
 		{"Memory", memory(v).String()},
 		{"Disk", size.Size(v.DiskBytes).String()},
+		{"Snapshot", v.Snapshot},
 		{"Created", age(v.CreatedAt)},
 		{"Started", age(v.State.StartedAt)},
 		{"TTL", ttl(v)},
@@ -59,6 +61,9 @@ func vmFields(v vm.VM) []field {
 		fields = append(fields,
 			field{"VMM", fmt.Sprintf("%s %s (%s)", info.Backend, info.Version, info.Accel)},
 			field{"Why", info.Why})
+	}
+	if ms := v.State.SnapshotPausedMillis; ms > 0 {
+		fields = append(fields, field{"Last snapshot", fmt.Sprintf("held it still for %d ms", ms)})
 	}
 	if guest := v.State.Guest; guest != nil {
 		fields = append(fields,

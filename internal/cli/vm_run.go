@@ -30,11 +30,15 @@ func (a *app) vmRunCommand() *cobra.Command {
 	}
 	flags := c.Flags()
 	a.addVMFlags(flags, &o.VM)
+	flags.StringVar(&o.Snapshot, "snapshot", "", "go on from this snapshot, in place of booting an image")
 	flags.BoolVar(&o.VM.Ephemeral, "rm", false, "remove the VM when the command or shell ends")
 	flags.BoolVarP(&o.Detach, "detach", "d", false, "print the VM's name and leave it to itself: its command runs on, see vm logs and vm wait")
 	flags.BoolVar(&o.Foreground, "foreground", false, "keep the VM a part of this process: SIGTERM shuts it down, and it goes down with its command")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "make the default image, where it is not there yet, without a question")
 	o.program.addFlags(flags)
+	for _, shaped := range []string{"image", "kernel", "cpus", "memory", "disk", "vmm", "host-loopback", "publish", "detach", "foreground"} {
+		c.MarkFlagsMutuallyExclusive("snapshot", shaped)
+	}
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		if err := o.takeApart(c.ArgsLenAtDash(), args); err != nil {
 			return err

@@ -14,6 +14,7 @@ import (
 	"banger/internal/kernel"
 	"banger/internal/ports"
 	"banger/internal/size"
+	"banger/internal/snapshot"
 	"banger/internal/statedir"
 	"banger/internal/usernet/policy"
 	"banger/internal/vm"
@@ -39,6 +40,8 @@ type Engine struct {
 	kernels *kernel.Store
 	images  *imagemgr.Store
 	vms     *vm.Store
+
+	snapshots *snapshot.Store
 }
 
 // New returns an engine. It touches nothing.
@@ -48,6 +51,8 @@ func New(o Options) *Engine {
 		kernels: kernel.NewStore(o.Dirs.KernelTree(), o.Version),
 		images:  imagemgr.NewStore(o.Dirs),
 		vms:     vm.NewStore(o.Dirs.VMTree()),
+
+		snapshots: snapshot.NewStore(o.Dirs.SnapshotTree(), o.Version),
 	}
 	e.images.Version = o.Version
 	e.images.Limits = imagemgr.Limits{Size: int64(o.Config.MaxImageSize), Entries: o.Config.MaxImageEntries}

@@ -29,6 +29,9 @@ type RunOptions struct {
 	// context's end shuts the guest down. Where there is no program, the guest's
 	// console goes to the program's output.
 	Foreground bool
+	// Snapshot is what the VM goes on from, "" for none. Of VM, only the name and
+	// whether it is ephemeral count then.
+	Snapshot string
 }
 
 // Run is what became of a run.
@@ -47,12 +50,12 @@ func (e *Engine) RunVM(ctx context.Context, o RunOptions) (Run, error) {
 		return Run{}, err
 	}
 	if o.VM.Name == "" {
-		o.VM.Name = madeUpName(cmp.Or(copied.dir, o.VM.Image, e.Config.Image))
+		o.VM.Name = madeUpName(cmp.Or(copied.dir, o.Snapshot, o.VM.Image, e.Config.Image))
 	}
 	if o.Detach {
 		o.VM.Detached, o.VM.Main = true, o.Program.main(copied.target)
 	}
-	v, claim, err := e.createVM(ctx, o.VM, o.Agree, o.Events)
+	v, claim, err := e.createRunVM(ctx, o)
 	if err != nil {
 		return Run{}, err
 	}
@@ -81,6 +84,27 @@ func (e *Engine) runAttached(ctx context.Context, name string, copied copiedDir,
 		return e.runForeground(ctx, name, copied, o.Program)
 	}
 	return e.runIn(ctx, name, copied, o.Program)
+}
+
+// createRunVM makes the VM of a run.
+func (e *Engine) createRunVM(ctx context.Context, o RunOptions) (v vm.VM, claim *statedir.Lock, err error) {
+	if o.Snapshot == "" {
+		return e.createVM(ctx, o.VM, o.Agree, o.Events)
+	}
+	snap, err := e.snapshots.Get(o.Snapshot)
+	if err != nil {
+		return v, nil, err
+	}
+	v, origin, err := e.copyOf(ctx, snap, e.snapshots.Path(snap.Name, ""), false)
+	if err != nil {
+		return v, nil, err
+	}
+	v.Name = o.VM.Name
+	if o.VM.Ephemeral {
+		return e.vms.CreateEphemeralCopy(ctx, v, origin)
+	}
+	v, err = e.vms.CreateCopy(ctx, v, origin)
+	return v, nil, err
 }
 
 // clearUp removes an ephemeral VM whose supervisor ended without doing so.

@@ -8,6 +8,8 @@ package kernel
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -195,4 +197,14 @@ func (s *Store) verify(ctx context.Context, name string) error {
 		}
 	}
 	return nil
+}
+
+// Digest is the SHA-256 of the digests of all files that a guest may see of the
+// kernel.
+func (k Kernel) Digest() string {
+	h := sha256.New()
+	for _, f := range k.Files {
+		fmt.Fprintf(h, "%s %s\n", f.SHA256, f.Path)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }

@@ -28,6 +28,7 @@ type boot struct {
 	network *usernet.Network
 	agent   *agent
 	machine vmm.Machine
+	saved   *saved        // the guest that goes on, nil where one boots
 	done    chan struct{} // closed when machine has ended
 	err     error         // how, once done is closed
 }
@@ -46,7 +47,7 @@ func (s *supervisor) bootReady(ctx context.Context, first bool) (*boot, *vm.Gues
 		if err != nil {
 			return nil, nil, err
 		}
-		guest, err := s.awaitReady(ctx, b, first)
+		guest, err := s.awaitGuest(ctx, b, first)
 		if err == nil {
 			return b, guest, nil
 		}
@@ -60,6 +61,22 @@ func (s *supervisor) bootReady(ctx context.Context, first bool) (*boot, *vm.Gues
 			s.Starter.Send(vm.Report{Stage: "booting " + s.Name + " again: " + agentapi.NoTimer})
 		}
 	}
+}
+
+// awaitGuest returns when the guest can serve, see awaitReady. A restored one has
+// to become this VM's first.
+func (s *supervisor) awaitGuest(ctx context.Context, b *boot, first bool) (*vm.Guest, error) {
+	if b.saved != nil {
+		err := s.makeOwn(ctx, b)
+		select {
+		case <-b.done: // which says more
+		default:
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return s.awaitReady(ctx, b, first)
 }
 
 // start starts the VMM; nothing is left where that fails, or where the VM's end
@@ -93,8 +110,11 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 	if err != nil {
 		return err
 	}
+	if b.saved, err = s.takeSaved(); err != nil {
+		return err
+	}
 	b.network, err = usernet.New(usernet.Options{
-		HostLoopback: s.spec().HostLoopback, Policy: rules, Conns: s.spec().MaxConnections, Traffic: s.traffic, Log: s.Log,
+		HostLoopback: s.spec().HostLoopback, Policy: rules, Conns: s.spec().MaxConnections, Traffic: s.traffic, Log: s.Log, Held: b.saved != nil,
 	})
 	if err != nil {
 		return err
@@ -104,9 +124,9 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 		return err
 	}
 	if first {
-		s.Starter.Send(vm.Report{Stage: "booting " + s.Name + " (" + describe(info) + ")"})
+		s.Starter.Send(vm.Report{Stage: b.doing() + " " + s.Name + " (" + describe(info) + ")"})
 	}
-	b.machine, err = s.Backend.Start(context.Background(), s.config(), b.network)
+	b.machine, err = s.launch(b)
 	if err != nil {
 		return err
 	}
@@ -116,6 +136,13 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 	}()
 	s.save(func(st *vm.State) { st.VMM, st.VMMPID = &info, b.machine.PID() })
 	return nil
+}
+
+func (b *boot) doing() string {
+	if b.saved != nil {
+		return "restoring"
+	}
+	return "booting"
 }
 
 // describe says what runs a VM, and why it is not what could be expected: that
@@ -139,6 +166,9 @@ func (b *boot) cleanup() {
 	}
 	if b.network != nil {
 		b.network.Close()
+	}
+	if b.saved != nil {
+		os.RemoveAll(b.saved.dir)
 	}
 }
 
@@ -225,6 +255,7 @@ func (s *supervisor) settings(keys vm.Keys) agentapi.Settings {
 		DNS:           agentapi.GatewayIP,
 		NoInit:        s.NoInit,
 		StopSignal:    s.StopSignal,
+		Copied:        s.vm.Copied,
 		Root:          agentapi.Root{Image: "/dev/vda", Disk: "/dev/vdb"},
 	}
 	if s.Kernel.ModulesImage() != "" {

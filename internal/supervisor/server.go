@@ -119,6 +119,8 @@ func (s *supervisor) obey(conn net.Conn, request vm.Request) {
 		reply(conn, s.pause())
 	case vm.OpResume:
 		reply(conn, s.resume())
+	case vm.OpSnapshot:
+		s.snapshot(conn, request.Dir)
 	case vm.OpStop:
 		s.stop("stopped")
 		reply(conn, nil)

@@ -182,6 +182,7 @@ func (s *supervisor) bootAndWait(ctx context.Context, first bool) (reason string
 			st.Phase = vm.Running
 		}
 		st.ReadyAt, st.Guest = time.Now().UTC(), guest
+		s.vm.Copied = false
 	})
 	if first {
 		s.Starter.Send(vm.Report{Ready: true})

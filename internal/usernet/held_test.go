@@ -28,7 +28,7 @@ func TestHeld(t *testing.T) {
 		{"the outside from the restore port", ipv4Frame(header.TCPProtocolNumber, agentapi.RestorePort, netip.MustParseAddr("1.1.1.1"), 0), false, true},
 		{"the host from the restore port", ipv4Frame(header.TCPProtocolNumber, agentapi.RestorePort, host, 0), false, true},
 		{"a later fragment", ipv4Frame(header.TCPProtocolNumber, agentapi.RestorePort, gateway, 8), false, true},
-		{"who has the gateway", arpRequest(gateway.String()), true, true},
+		{"who has the gateway", arpRequest(agentapi.GuestIP, gateway.String()), true, true},
 	} {
 		n.held.Store(true)
 		if got := n.admit(test.frame); got != test.held {

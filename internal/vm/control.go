@@ -24,6 +24,7 @@ type Request struct {
 	Policy  *policy.Change `json:"policy,omitempty"`  // with policy
 	Change  *Change        `json:"change,omitempty"`  // with set
 	Signal  string         `json:"signal,omitempty"`  // with signal: its name, without SIG
+	Dir     string         `json:"dir,omitempty"`     // with snapshot: where it is to be put
 }
 
 // The operations of a supervisor.
@@ -41,6 +42,8 @@ const (
 	OpTouch   = "touch"   // begin its times anew
 	OpSignal  = "signal"  // send one to its own program
 	OpWait    = "wait"    // say when its own program has ended, and how
+
+	OpSnapshot = "snapshot" // write down what the guest is; given up where the connection ends
 )
 
 // Reply is the supervisor's line in return.
@@ -48,6 +51,7 @@ type Reply struct {
 	Error   string      `json:"error,omitempty"`
 	Forward *ports.Spec `json:"forward,omitempty"` // with forward: what is open
 	Status  *int        `json:"status,omitempty"`  // of its own program, in the second line after wait
+	Saved   *Saved      `json:"saved,omitempty"`   // with snapshot
 }
 
 // Link opens a stream to the agent of the named VM's guest. The error is a
@@ -181,8 +185,11 @@ func (e *UnansweredError) Error() string {
 // patience is how long a supervisor may take to answer. It has to ask the guest
 // or the VMM for all but a kill.
 func patience(op string) time.Duration {
-	if op == OpKill {
+	switch op {
+	case OpKill:
 		return 5 * time.Second
+	case OpSnapshot: // a disk may be large
+		return time.Hour
 	}
 	return 40 * time.Second
 }

@@ -30,15 +30,25 @@ const (
 // whatever the image's size, and v.DiskBytes too. Nothing is left where it
 // fails.
 func (s *Store) Create(ctx context.Context, v VM, rootfs string) (VM, error) {
-	return s.create(ctx, v, rootfs, func(*statedir.Stage) error { return nil })
+	return s.create(ctx, v, blankDisk(rootfs, v.DiskBytes))
 }
 
 // CreateEphemeral is Create for a VM that is to be removed with its run or build:
 // by its supervisor, by who made it, or, once the claim that comes with it is held
 // no more, by Sweep. It is claimed before it can be seen.
-func (s *Store) CreateEphemeral(ctx context.Context, v VM, rootfs string) (_ VM, claim *statedir.Lock, err error) {
+func (s *Store) CreateEphemeral(ctx context.Context, v VM, rootfs string) (VM, *statedir.Lock, error) {
+	return s.createEphemeral(ctx, v, blankDisk(rootfs, v.DiskBytes))
+}
+
+// filler puts files of a new VM in its stage.
+type filler func(ctx context.Context, stage *statedir.Stage) error
+
+func (s *Store) createEphemeral(ctx context.Context, v VM, fill filler) (_ VM, claim *statedir.Lock, err error) {
 	v.Ephemeral = true
-	v, err = s.create(ctx, v, rootfs, func(stage *statedir.Stage) (err error) {
+	v, err = s.create(ctx, v, func(ctx context.Context, stage *statedir.Stage) (err error) {
+		if err := fill(ctx, stage); err != nil {
+			return err
+		}
 		claim, err = statedir.TryLock(stage.Path(statedir.Claim))
 		return err
 	})
@@ -49,8 +59,8 @@ func (s *Store) CreateEphemeral(ctx context.Context, v VM, rootfs string) (_ VM,
 	return v, claim, nil
 }
 
-// create makes a VM that has in it what prepare adds.
-func (s *Store) create(ctx context.Context, v VM, rootfs string, prepare func(*statedir.Stage) error) (VM, error) {
+// create makes a VM that has in it what fill adds.
+func (s *Store) create(ctx context.Context, v VM, fill filler) (VM, error) {
 	if err := check(v); err != nil {
 		return VM{}, err
 	}
@@ -62,7 +72,7 @@ func (s *Store) create(ctx context.Context, v VM, rootfs string, prepare func(*s
 		return VM{}, err
 	}
 	defer stage.Discard()
-	if err := makeDisk(stage.Path(statedir.Disk), rootfs, v.DiskBytes); err != nil {
+	if err := fill(ctx, stage); err != nil {
 		return VM{}, fmt.Errorf("make the disk of vm %q: %w", v.Name, err)
 	}
 	if err := makeKeys(stage, v.Name); err != nil {
@@ -74,10 +84,17 @@ func (s *Store) create(ctx context.Context, v VM, rootfs string, prepare func(*s
 	if err := statedir.WriteJSON(stage.Path(statedir.VMState), v); err != nil {
 		return VM{}, err
 	}
-	if err := errors.Join(prepare(stage), ctx.Err()); err != nil {
+	if err := ctx.Err(); err != nil {
 		return VM{}, err
 	}
 	return v, stage.Publish(v.Name)
+}
+
+// blankDisk makes the disk of a VM that has written nothing yet.
+func blankDisk(rootfs string, size int64) filler {
+	return func(_ context.Context, stage *statedir.Stage) error {
+		return makeDisk(stage.Path(statedir.Disk), rootfs, size)
+	}
 }
 
 func check(v VM) error {

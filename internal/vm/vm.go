@@ -41,6 +41,8 @@ type VM struct {
 	Labels         Labels          `json:"labels,omitempty"`
 	TTL            Duration        `json:"ttl,omitzero"`          // after which it is stopped
 	IdleTimeout    Duration        `json:"idle_timeout,omitzero"` // without any use, after which it is stopped
+	Snapshot       string          `json:"snapshot,omitempty"`    // that it was made of
+	Copied         bool            `json:"copied,omitempty"`      // its guest has yet to become another than the one that was copied
 	MachineID      string          `json:"machine_id"`
 	MAC            string          `json:"mac"`
 	CreatedAt      time.Time       `json:"created_at"`
@@ -62,6 +64,8 @@ type State struct {
 	Ports     []ports.Spec `json:"ports,omitempty"`     // that are open
 	ExpiresAt time.Time    `json:"expires_at,omitzero"` // when its time to live is over
 	Main      *MainState   `json:"main,omitempty"`      // of the last start
+
+	SnapshotPausedMillis int64 `json:"snapshot_paused_ms,omitempty"` // how long the last snapshot held the guest still
 }
 
 // Main is a VM's own program, as its user asked for it: an image may add to that.

@@ -1,0 +1,104 @@
+package supervisor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"banger/internal/statedir"
+	"banger/internal/vm"
+)
+
+// saveTimeout is how long a snapshot may hold a guest still.
+const saveTimeout = 10 * time.Minute
+
+// snapshot answers who asked for a snapshot, and gives it up where that one is
+// gone.
+func (s *supervisor) snapshot(conn net.Conn, dir string) {
+	ctx, cancel := context.WithTimeout(context.Background(), saveTimeout)
+	defer cancel()
+	go func() {
+		defer cancel()
+		io.Copy(io.Discard, conn)
+	}()
+	saved, err := s.takeSnapshot(ctx, dir)
+	if err != nil {
+		reply(conn, err)
+		return
+	}
+	conn.SetWriteDeadline(time.Now().Add(requestTimeout))
+	json.NewEncoder(conn).Encode(vm.Reply{Saved: &saved})
+}
+
+// takeSnapshot writes the guest's memory and state and its disk to dir, while it
+// is held still. It goes on in any case, unless it was paused before.
+func (s *supervisor) takeSnapshot(ctx context.Context, dir string) (vm.Saved, error) {
+	s.turns.Lock()
+	defer s.turns.Unlock()
+	s.mu.Lock()
+	b, phase := s.boot, s.vm.State.Phase
+	s.mu.Unlock()
+	if b == nil || phase != vm.Running && phase != vm.Paused {
+		return vm.Saved{}, &vm.PhaseError{Name: s.Name, Phase: phase}
+	}
+	if err := s.checkRoom(dir, b.machine.PID()); err != nil {
+		return vm.Saved{}, err
+	}
+	began := time.Now()
+	err := b.machine.Save(ctx, dir)
+	if err == nil {
+		err = s.VMs.CopyDisk(ctx, s.Name, dir)
+	}
+	if phase == vm.Running {
+		resuming, cancel := context.WithTimeout(context.Background(), pauseTimeout)
+		defer cancel()
+		err = errors.Join(err, b.machine.Resume(resuming))
+	}
+	paused := time.Since(began).Milliseconds()
+	if err != nil {
+		return vm.Saved{}, err
+	}
+	if phase == vm.Paused {
+		paused = 0 // not for this
+	}
+	s.save(func(st *vm.State) { st.SnapshotPausedMillis = paused })
+	return vm.Saved{Running: true, PausedMillis: paused}, nil
+}
+
+// checkRoom fails where a snapshot would fill the disk.
+func (s *supervisor) checkRoom(dir string, pid int) error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return fmt.Errorf("find room for the snapshot: %w", err)
+	}
+	var disk unix.Stat_t
+	if err := unix.Stat(s.VMs.Path(s.Name, statedir.Disk), &disk); err != nil {
+		return fmt.Errorf("find room for the snapshot: %w", err)
+	}
+	need := min(resident(pid), int64(s.vm.MemoryMiB)<<20) + disk.Blocks*512
+	if free := int64(fs.Bavail) * fs.Bsize; free < need {
+		return fmt.Errorf("the snapshot takes up to %d MiB, and %d are free: %w", need>>20, free>>20, unix.ENOSPC)
+	}
+	return nil
+}
+
+// resident is how much memory a process has, in bytes.
+func resident(pid int) int64 {
+	data, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "statm"))
+	fields := strings.Fields(string(data))
+	if len(fields) < 2 {
+		return 0
+	}
+	pages, _ := strconv.ParseInt(fields[1], 10, 64)
+	return pages * int64(os.Getpagesize())
+}

@@ -1,0 +1,149 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"banger/internal/statedir"
+)
+
+// Origin is what a VM is made of that begins as a copy of another: a directory
+// with that one's disk and host key and, where its guest is to go on, memory and
+// state.
+type Origin struct {
+	Dir   string
+	GoOn  bool // the guest goes on; else it boots
+	Label string
+}
+
+// CreateCopy is Create for a copy. The origin is not needed once it is made.
+func (s *Store) CreateCopy(ctx context.Context, v VM, o Origin) (VM, error) {
+	return s.create(ctx, v.copyOf(o), o.fill)
+}
+
+// CreateEphemeralCopy is CreateEphemeral for a copy.
+func (s *Store) CreateEphemeralCopy(ctx context.Context, v VM, o Origin) (VM, *statedir.Lock, error) {
+	return s.createEphemeral(ctx, v.copyOf(o), o.fill)
+}
+
+// ReplaceByCopy puts a VM that is stopped back to what the origin is. It keeps its
+// name, keys and identity. Also after a crash there is the old or the new one.
+func (s *Store) ReplaceByCopy(ctx context.Context, v VM, o Origin) (VM, error) {
+	lock, err := s.Lock(ctx, v.Name)
+	if err != nil {
+		return VM{}, err
+	}
+	defer lock.Release()
+	old, err := s.load(v.Name)
+	if err != nil {
+		return VM{}, err
+	}
+	if old.Ephemeral {
+		return VM{}, &EphemeralError{v.Name}
+	}
+	stage, err := s.tree.Stage()
+	if err != nil {
+		return VM{}, err
+	}
+	defer stage.Discard()
+	if err := o.fill(ctx, stage); err != nil {
+		return VM{}, fmt.Errorf("make the disk of vm %q: %w", v.Name, err)
+	}
+	for _, name := range []string{statedir.ClientKey, statedir.HostKey, statedir.KnownHosts} {
+		if err := statedir.CopyFile(ctx, stage.Path(name), s.Path(v.Name, name)); err != nil {
+			return VM{}, fmt.Errorf("keep the keys of vm %q: %w", v.Name, err)
+		}
+	}
+	v = v.copyOf(o)
+	v.MachineID, v.MAC, v.CreatedAt, v.State = old.MachineID, old.MAC, old.CreatedAt, State{Phase: Created}
+	if err := check(v); err != nil {
+		return VM{}, err
+	}
+	if err := statedir.WriteJSON(stage.Path(statedir.VMState), v); err != nil {
+		return VM{}, err
+	}
+	return v, stage.Replace(v.Name)
+}
+
+func (v VM) copyOf(o Origin) VM {
+	v.Snapshot, v.Copied = o.Label, true
+	return v
+}
+
+// fill copies the disk. Memory and state, which nobody ever writes to, are the
+// origin's own files by another name: copies share what they hold.
+func (o Origin) fill(ctx context.Context, stage *statedir.Stage) error {
+	if err := statedir.CopyFile(ctx, stage.Path(statedir.Disk), filepath.Join(o.Dir, statedir.Disk)); err != nil {
+		return err
+	}
+	if !o.GoOn {
+		return nil
+	}
+	if err := os.Mkdir(stage.Path(statedir.RestoreDir), 0o700); err != nil {
+		return err
+	}
+	for _, name := range []string{statedir.Memory, statedir.SavedState, statedir.HostKey} {
+		from, to := filepath.Join(o.Dir, name), stage.Path(statedir.RestoreDir, name)
+		if os.Link(from, to) == nil {
+			continue
+		}
+		if err := statedir.CopyFile(ctx, to, from); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Saved is what a snapshot cost its VM.
+type Saved struct {
+	Running      bool  `json:"running"` // memory and state are there too
+	PausedMillis int64 `json:"paused_ms"`
+}
+
+// Snapshot writes the named VM's disk and host key and, where it runs or is
+// paused, its memory and state as they were at that moment to dir, which is empty.
+// The VM goes on in any case. The error is a *PhaseError where it starts or stops.
+func (s *Store) Snapshot(ctx context.Context, name, dir string) (Saved, error) {
+	v, err := s.Get(name)
+	if err != nil {
+		return Saved{}, err
+	}
+	switch v.State.Phase {
+	case Running, Paused:
+		conn, reply, err := s.request(ctx, name, Request{Op: OpSnapshot, Dir: dir})
+		if err != nil {
+			return Saved{}, err
+		}
+		conn.Close()
+		if reply.Saved == nil {
+			return Saved{}, errors.New("the supervisor said nothing of the snapshot")
+		}
+		return *reply.Saved, nil
+	case Starting, Stopping:
+		return Saved{}, &PhaseError{Name: name, Phase: v.State.Phase}
+	}
+	return Saved{}, s.snapshotStopped(ctx, name, dir)
+}
+
+func (s *Store) snapshotStopped(ctx context.Context, name, dir string) error {
+	lock, err := s.Lock(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	return s.CopyDisk(ctx, name, dir)
+}
+
+// CopyDisk copies a VM's disk and host key to dir. Nobody may write to the disk
+// meanwhile.
+func (s *Store) CopyDisk(ctx context.Context, name, dir string) error {
+	for _, file := range []string{statedir.HostKey, statedir.Disk} {
+		if err := statedir.CopyFile(ctx, filepath.Join(dir, file), s.Path(name, file)); err != nil {
+			return fmt.Errorf("copy the disk of vm %q: %w", name, err)
+		}
+	}
+	return nil
+}
