@@ -23,7 +23,7 @@ func TestHeld(t *testing.T) {
 		held, up bool // whether it gets through
 	}{
 		{"the restore port's answer", ipv4Frame(header.TCPProtocolNumber, agentapi.RestorePort, gateway, 0), true, true},
-		{"the control port", ipv4Frame(header.TCPProtocolNumber, agentapi.ControlPort, gateway, 0), false, true},
+		{"the link", ipv4Frame(header.TCPProtocolNumber, agentapi.LinkPort, gateway, 0), false, true},
 		{"a name", ipv4Frame(header.UDPProtocolNumber, agentapi.RestorePort, gateway, 0), false, true},
 		{"the outside from the restore port", ipv4Frame(header.TCPProtocolNumber, agentapi.RestorePort, netip.MustParseAddr("1.1.1.1"), 0), false, true},
 		{"the host from the restore port", ipv4Frame(header.TCPProtocolNumber, agentapi.RestorePort, host, 0), false, true},
