@@ -20,12 +20,12 @@ const hooksTimeout = 10 * time.Second
 // restoredFile holds what is different in each copy; programs may watch it.
 const restoredFile = runDir + "/restored"
 
-// runHooks tells the guest's programs that it has become another one. It goes on
-// where one fails.
-func runHooks(dir, generation string) error {
+// runHooks tells the guest's programs that it has become another one, by a file
+// and by the hooks in dir. It goes on where one fails.
+func runHooks(dir, note, generation string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), hooksTimeout)
 	defer cancel()
-	errs := []error{tell(generation)}
+	errs := []error{tell(note, generation)}
 	hooks, _ := os.ReadDir(dir) // sorted
 	for _, hook := range hooks {
 		path := filepath.Join(dir, hook.Name())
@@ -43,13 +43,13 @@ func runHooks(dir, generation string) error {
 	return errors.Join(errs...)
 }
 
-func tell(generation string) error {
-	if err := os.MkdirAll(runDir, 0o755); err != nil {
+func tell(note, generation string) error {
+	if err := os.MkdirAll(filepath.Dir(note), 0o755); err != nil {
 		return err
 	}
-	draft := restoredFile + ".new"
+	draft := note + ".new"
 	if err := os.WriteFile(draft, []byte(generation+"\n"), 0o644); err != nil {
 		return err
 	}
-	return os.Rename(draft, restoredFile)
+	return os.Rename(draft, note)
 }

@@ -54,7 +54,7 @@ func (s *self) Become(r agentapi.Restore) (answer agentapi.Restored) {
 		warn("renew the guest's identity", err)
 	}
 	warn("end the connections", tcpend.All(agentapi.RestorePort))
-	warn("run the guest's hooks", runHooks(hooksDir, r.Generation))
+	warn("run the guest's hooks", runHooks(hooksDir, restoredFile, r.Generation))
 	// Last, since from here on frames to the old address are lost.
 	warn("set the card's address", network.SetMAC(old.MAC, r.MAC))
 	console.Log("restored as %s", r.Hostname)
