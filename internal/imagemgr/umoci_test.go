@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/sys/unix"
 
+	"banger/internal/format/tarfile"
 	"banger/internal/process"
 )
 
@@ -60,6 +61,15 @@ func awkwardLayers(t *testing.T) [][]byte {
 	symlink := func(name, to string) {
 		add(tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: to, Mode: 0o777}, "")
 	}
+	sparse := func(name string, size int64, data ...tarfile.Range) {
+		content, err := tarfile.NewFile(size, data, strings.NewReader(strings.Repeat("data", 10_000)))
+		if err == nil {
+			err = errors.Join(w.Flush(), tarfile.NewWriter(buf).Add(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o640, Size: size, ModTime: clock}, content))
+		}
+		if err != nil {
+			t.Fatal(name, err)
+		}
+	}
 	link := func(name, to string) { add(tar.Header{Typeflag: tar.TypeLink, Name: name, Linkname: to}, "") }
 
 	next() // the base
@@ -90,6 +100,16 @@ func awkwardLayers(t *testing.T) [][]byte {
 	symlink("long-link", strings.Repeat("long/", 40)+"target")
 	symlink("dangling", "no/where")
 	file("Ünïcödé \t name", "odd")
+	file("latin caf\xe9", "not UTF-8")
+	symlink("latin link", "caf\xe9")
+	sparse("sparse", 8<<20, tarfile.Range{Offset: 5000, Length: 9}, tarfile.Range{Offset: 3 << 20, Length: 12_345})
+	sparse("hole", 1<<20)
+	add(tar.Header{Typeflag: tar.TypeReg, Name: "listed", Mode: 0o674, PAXRecords: map[string]string{
+		// u::rw- u:1000:r-- g::r-- m::rwx o::r--
+		"SCHILY.xattr.system.posix_acl_access": "\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x02\x00\x04\x00\xe8\x03\x00\x00" +
+			"\x04\x00\x04\x00\xff\xff\xff\xff\x10\x00\x07\x00\xff\xff\xff\xff\x20\x00\x04\x00\xff\xff\xff\xff",
+		"SCHILY.xattr.user.long": strings.Repeat("v", 3000),
+	}}, "has an ACL")
 	file("d/a", "a")
 	link("d/a2", "d/a")
 	link("d/sub/a3", "d/a")
