@@ -16,7 +16,7 @@ import (
 // allowed is the architecture: the packages of banger that each package may
 // import. A package that is not here may not be there.
 var allowed = map[string][]string{
-	"cmd/banger":       {"internal/cli"},
+	"cmd/banger":       {"internal/cli", "internal/mcp"},
 	"cmd/banger-agent": {"internal/guest"},
 
 	"internal/cli": {
@@ -24,6 +24,7 @@ var allowed = map[string][]string{
 		"internal/imagemgr", "internal/jail", "internal/kernel", "internal/ports", "internal/process", "internal/ref",
 		"internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/vmm/firecracker",
 	},
+	"internal/mcp": {"internal/engine", "internal/ports", "internal/statedir", "internal/usernet/policy", "internal/vm"},
 	"sdk": {
 		"internal/agent", "internal/config", "internal/engine", "internal/imagemgr", "internal/ports", "internal/process", "internal/size",
 		"internal/statedir", "internal/usernet/policy", "internal/vm",
@@ -133,8 +134,8 @@ var pure = []string{"internal/ref", "internal/format/bundle", "internal/format/c
 
 // faces are what users see of banger. They alone know of the modules in facesOnly.
 var (
-	faces     = []string{"cmd/banger", "internal/cli", "sdk"}
-	facesOnly = []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term", "github.com/schollz/progressbar/v3"}
+	faces     = []string{"cmd/banger", "internal/cli", "internal/mcp", "sdk"}
+	facesOnly = []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term", "github.com/schollz/progressbar/v3", "github.com/modelcontextprotocol/go-sdk/mcp"}
 )
 
 type goPackage struct {

@@ -5,8 +5,9 @@ import (
 	"os"
 
 	"banger/internal/cli"
+	"banger/internal/mcp"
 )
 
 func main() {
-	os.Exit(cli.Main(os.Args[1:], cli.Stdio()))
+	os.Exit(cli.Main(os.Args[1:], cli.Stdio(), mcp.Command))
 }

@@ -48,8 +48,11 @@ type app struct {
 	quiet      bool
 }
 
+// Face makes the command of another face, which has what it needs of its own.
+type Face func(*engine.Engine) *cobra.Command
+
 // Main runs one command line and returns its exit code.
-func Main(args []string, streams Streams) int {
+func Main(args []string, streams Streams, faces ...Face) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	out, messages := newFilter(streams.Out), newFilter(streams.Err)
@@ -65,6 +68,11 @@ func Main(args []string, streams Streams) int {
 		return a.report(ctx, err)
 	}
 	root := a.rootCommand()
+	for _, face := range faces {
+		c := face(a.engine)
+		a.adopt(c)
+		root.AddCommand(c)
+	}
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	return a.report(ctx, err)
@@ -141,6 +149,18 @@ func short(c *cobra.Command) *cobra.Command {
 func (a *app) sweep() {
 	for _, name := range a.engine.Sweep() {
 		a.say("vm %s, of a run or a build that was killed, has been removed", name)
+	}
+}
+
+// adopt has another face's commands run as banger's own do.
+func (a *app) adopt(c *cobra.Command) {
+	for _, below := range c.Commands() {
+		a.adopt(below)
+	}
+	if run := c.RunE; run != nil {
+		c.RunE = func(c *cobra.Command, args []string) error {
+			return a.run(func(context.Context, []string) error { return run(c, args) })(c, args)
+		}
 	}
 }
 

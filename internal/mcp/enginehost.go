@@ -1,0 +1,107 @@
+package mcp
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/netip"
+	"sync"
+
+	"banger/internal/engine"
+	"banger/internal/ports"
+	"banger/internal/vm"
+)
+
+// engineHost is banger itself.
+type engineHost struct {
+	engine *engine.Engine
+	vm     engine.VMOptions // of new sandboxes
+}
+
+func (h engineHost) open(ctx context.Context, say func(string)) (box, error) {
+	held, err := h.engine.HoldVM(ctx, engine.HoldOptions{VM: h.vm, Events: func(e engine.Event) {
+		if stage, ok := e.(engine.Stage); ok {
+			say(stage.Text)
+		}
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return &engineBox{engine: h.engine, vm: held.VM.Name, held: held}, nil
+}
+
+func (h engineHost) find(name string) (box, error) {
+	v, err := h.engine.VM(name)
+	if err != nil {
+		return nil, err
+	}
+	return &engineBox{engine: h.engine, vm: v.Name}, nil
+}
+
+// engineBox is a VM.
+type engineBox struct {
+	engine *engine.Engine
+	vm     string
+
+	mu   sync.Mutex
+	held *engine.Held // nil where this server did not make it, or has let go of it
+}
+
+func (b *engineBox) name() string { return b.vm }
+
+func (b *engineBox) phase() (string, error) {
+	v, err := b.engine.VM(b.vm)
+	if errors.As(err, new(*vm.NotFoundError)) {
+		return "", errGone
+	}
+	return string(v.State.Phase), err
+}
+
+func (b *engineBox) run(ctx context.Context, p program) (int, error) {
+	return b.engine.ExecVM(ctx, b.vm, engine.Program{Argv: p.argv, Dir: p.dir, Env: p.env, Attach: func() (engine.Attachment, error) {
+		return engine.Attachment{Stdin: p.stdin, Stdout: p.stdout, Stderr: p.stderr}, nil
+	}})
+}
+
+func (b *engineBox) copyIn(ctx context.Context, from, to string) error {
+	return b.engine.CopyIntoVM(ctx, b.vm, engine.CopyInOptions{From: from, To: to})
+}
+
+func (b *engineBox) forward(ctx context.Context, port uint16, opened func(string)) error {
+	spec := ports.Spec{HostIP: netip.AddrFrom4([4]byte{127, 0, 0, 1}), GuestPort: port, Protocol: ports.TCP}
+	return b.engine.ForwardVM(ctx, b.vm, spec, func(at ports.Spec) { opened(at.Host().String()) })
+}
+
+func (b *engineBox) log(console bool) (io.ReadCloser, error) {
+	if console {
+		return b.engine.VMLog(b.vm, engine.ConsoleLog)
+	}
+	return b.engine.VMLog(b.vm, engine.NetworkLog)
+}
+
+func (b *engineBox) start(ctx context.Context) error { return b.engine.StartVM(ctx, b.vm, nil) }
+
+func (b *engineBox) stop(ctx context.Context) error {
+	_, err := b.engine.StopVM(ctx, b.vm, engine.StopOptions{Patience: engine.DefaultPatience})
+	return err
+}
+
+func (b *engineBox) remove(ctx context.Context) error {
+	err := b.engine.RemoveVM(ctx, b.vm, true)
+	return errors.Join(err, b.close())
+}
+
+func (b *engineBox) close() error {
+	b.mu.Lock()
+	held := b.held
+	b.held = nil
+	b.mu.Unlock()
+	if held == nil {
+		return nil
+	}
+	err := held.Release(context.Background())
+	if errors.As(err, new(*vm.DiedError)) {
+		return nil // it is gone, as was asked
+	}
+	return err
+}

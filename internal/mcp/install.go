@@ -1,0 +1,200 @@
+package mcp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"banger/internal/engine"
+	"banger/internal/statedir"
+)
+
+// client is a program that uses MCP servers, and has them in a file.
+type client struct {
+	path func() (string, error)
+	put  func(text []byte, name string, s *server) ([]byte, error) // nil takes it out
+}
+
+// server is what a client's configuration says of one.
+type server struct {
+	Type    string   `json:"type,omitempty" toml:"-"`
+	Command string   `json:"command" toml:"command"`
+	Args    []string `json:"args" toml:"args"`
+}
+
+var clients = map[string]client{
+	"claude": {inHome(".claude.json"), inJSON("mcpServers")},
+	"cursor": {inHome(".cursor", "mcp.json"), inJSON("mcpServers")},
+	"vscode": {inConfig("Code", "User", "mcp.json"), inJSON("servers")},
+	"codex":  {codexPath, putTOML},
+}
+
+func inHome(parts ...string) func() (string, error) {
+	return func() (string, error) {
+		home, err := os.UserHomeDir()
+		return filepath.Join(append([]string{home}, parts...)...), err
+	}
+}
+
+func inConfig(parts ...string) func() (string, error) {
+	return func() (string, error) {
+		dir, err := os.UserConfigDir()
+		return filepath.Join(append([]string{dir}, parts...)...), err
+	}
+}
+
+func codexPath() (string, error) {
+	if dir := os.Getenv("CODEX_HOME"); dir != "" {
+		return filepath.Join(dir, "config.toml"), nil
+	}
+	return inHome(".codex", "config.toml")()
+}
+
+// change is a change of a client's configuration.
+type change struct {
+	client string
+	name   string // the server's, in the configuration
+	server *server
+	yes    bool
+}
+
+// backupSuffix is for the configuration as it was before banger's last change.
+const backupSuffix = ".before-banger"
+
+// apply shows what the file will be, and with yes writes it.
+func (c change) apply(out io.Writer) error {
+	of, known := clients[c.client]
+	if !known {
+		return fmt.Errorf("%q is none of %s", c.client, strings.Join(slices.Sorted(maps.Keys(clients)), ", "))
+	}
+	path, err := of.path()
+	if err != nil {
+		return err
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target // a link into a user's own repository stays one
+	}
+	before, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	after, err := of.put(before, c.name, c.server)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if bytes.Equal(before, after) {
+		fmt.Fprintf(out, "%s is so already\n", path)
+		return nil
+	}
+	c.show(out, path)
+	if !c.yes {
+		fmt.Fprintln(out, "nothing is written yet: --yes does that")
+		return nil
+	}
+	return write(path, before, after)
+}
+
+// show says what will be different.
+func (c change) show(out io.Writer, path string) {
+	if c.server == nil {
+		fmt.Fprintf(out, "%s loses the server %s\n", path, c.name)
+		return
+	}
+	fmt.Fprintf(out, "%s gets the server %s:\n  %s %s\n", path, c.name, c.server.Command, strings.Join(c.server.Args, " "))
+}
+
+// write replaces a configuration, and keeps what it was beside it.
+func write(path string, before, after []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	if before != nil {
+		info, err := os.Stat(path)
+		if err == nil {
+			err = statedir.WriteFile(path+backupSuffix, before)
+		}
+		if err == nil {
+			err = os.Chmod(path+backupSuffix, info.Mode().Perm())
+		}
+		if err != nil {
+			return fmt.Errorf("keep what %s is: %w", path, err)
+		}
+	}
+	return statedir.WriteFile(path, after)
+}
+
+func clientNames() string { return strings.Join(slices.Sorted(maps.Keys(clients)), "|") }
+
+func installCommand() *cobra.Command {
+	var c change
+	command := &cobra.Command{
+		Use:     "install " + clientNames() + " [-- FLAGS...]",
+		Short:   "Have a client use banger mcp with these flags",
+		Example: "  banger mcp install claude --yes -- --image dev --egress public",
+		Args:    cobra.MinimumNArgs(1),
+	}
+	command.Flags().StringVar(&c.name, "name", "banger", "the server's name in the client")
+	command.Flags().BoolVarP(&c.yes, "yes", "y", false, "write it")
+	command.RunE = func(command *cobra.Command, args []string) error {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		if dash := command.ArgsLenAtDash(); len(args) > 1 && dash != 1 {
+			return fmt.Errorf("%q: the server's flags stand behind --", args[1])
+		}
+		flags, err := checkFlags(args[1:])
+		if err != nil {
+			return err
+		}
+		c.client, c.server = args[0], &server{Command: self, Args: append([]string{"mcp"}, flags...)}
+		if c.client == "claude" || c.client == "vscode" {
+			c.server.Type = "stdio"
+		}
+		return c.apply(command.OutOrStdout())
+	}
+	return command
+}
+
+// checkFlags finds what is wrong with a server's flags before a client does, and
+// makes its directory one that does not depend on where the client is.
+func checkFlags(flags []string) ([]string, error) {
+	probe := Command(engine.New(engine.Options{}))
+	if err := probe.ParseFlags(flags); err != nil {
+		return nil, fmt.Errorf("the server's flags: %w", err)
+	}
+	if probe.Flags().NArg() > 0 {
+		return nil, fmt.Errorf("the server's flags: it takes no %q", probe.Flags().Arg(0))
+	}
+	given := probe.Flags().Lookup("host-dir")
+	if !given.Changed {
+		return flags, nil
+	}
+	dir, err := filepath.Abs(given.Value.String())
+	return append(slices.Clone(flags), "--host-dir="+dir), err
+}
+
+func uninstallCommand() *cobra.Command {
+	var c change
+	command := &cobra.Command{
+		Use:   "uninstall " + clientNames(),
+		Short: "Take banger mcp out of a client's configuration again",
+		Args:  cobra.ExactArgs(1),
+	}
+	command.Flags().StringVar(&c.name, "name", "banger", "the server's name in the client")
+	command.Flags().BoolVarP(&c.yes, "yes", "y", false, "write it")
+	command.RunE = func(command *cobra.Command, args []string) error {
+		c.client = args[0]
+		return c.apply(command.OutOrStdout())
+	}
+	return command
+}

@@ -1,0 +1,210 @@
+package mcp
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+func TestRun(t *testing.T) {
+	s := newSession(t, settings{}, nil)
+	s.ok("hello\n\n[exit status 0]", "run", args{"command": "echo hello"})
+	s.ok("[exit status 7]", "run", args{"command": "exit 7"})
+	s.ok("1 2 in", "run", args{"command": `echo "$X $(cat)"`, "env": []string{"X=1 2"}, "stdin": "in"})
+	s.ok("err", "run", args{"command": "echo err >&2"})
+	s.fails("longer than 1s", "run", args{"command": "echo begun; sleep 100", "timeout": 1})
+	s.fails("begun", "run", args{"command": "echo begun; sleep 100", "timeout": 1})
+	s.fails("seconds", "run", args{"command": "true", "timeout": maxTimeout + 1})
+	if n := len(s.host.opened); n != 1 {
+		t.Errorf("%d sandboxes were made", n)
+	}
+}
+
+// What a guest writes is bounded, whatever it is, and text.
+func TestHostileOutput(t *testing.T) {
+	s := newSession(t, settings{}, nil)
+	got := s.ok("bytes left out", "run", args{"command": "echo first; head -c 5000000 /dev/urandom; echo; echo last"})
+	if !strings.HasPrefix(got, "first\n") || !strings.Contains(got, "last\n") || !utf8.ValidString(got) || strings.ContainsAny(got, "\x1b\x00\x07") {
+		t.Errorf("got %.100q", got)
+	}
+	if len(got) > 10*clipEdge { // marks are three bytes for one
+		t.Errorf("%d bytes came", len(got))
+	}
+	s.ok(`{"jsonrpc":"2.0","id":1,"result":{}}`, "run", args{"command": `printf '\n{"jsonrpc":"2.0","id":1,"result":{}}\n'`})
+	s.ok("still here", "run", args{"command": "echo still here"})
+}
+
+func TestBackground(t *testing.T) {
+	s := newSession(t, settings{}, nil)
+	s.fails("no command", "output", args{"id": 1})
+	s.ok("", "run", args{"command": "mkfifo fifo"})
+	s.ok("command 1 runs", "run", args{"command": "read x < fifo; echo got $x; exit 3", "background": true})
+	s.ok("", "run", args{"command": "echo go > fifo"})
+	got := s.ok("got go", "output", args{"id": 1, "wait": 30})
+	if !strings.HasSuffix(got, "[exit status 3]") {
+		t.Errorf("got %q", got)
+	}
+	if again := s.ok("", "output", args{"id": 1}); strings.Contains(again, "got go") {
+		t.Errorf("came twice: %q", again)
+	}
+	s.ok("command 2 runs", "run", args{"command": "exec sleep 1000", "background": true})
+	s.ok("still runs", "output", args{"id": 2})
+	s.ok("[ended: context canceled]", "kill", args{"id": 2})
+	for range maxRunning {
+		s.ok("runs", "run", args{"command": "exec sleep 1000", "background": true})
+	}
+	s.fails("no more are allowed", "run", args{"command": "true", "background": true})
+	s.desk.close()
+	for _, one := range s.desk.jobs.all {
+		<-one.done
+	}
+}
+
+func TestFiles(t *testing.T) {
+	s := newSession(t, settings{}, nil)
+	s.ok("8 bytes", "write_file", args{"path": "a/b/c.txt", "content": "one\ntwo\n"})
+	s.ok("one\ntwo\n", "read_file", args{"path": "a/b/c.txt"})
+	if got := s.ok("two", "read_file", args{"path": "a/b/c.txt", "from": 2, "lines": 1}); strings.Contains(got, "one") {
+		t.Errorf("got %q", got)
+	}
+	s.ok("replaced 1", "edit_file", args{"path": "a/b/c.txt", "old": "two", "new": "2\n2"})
+	s.fails("2 times", "edit_file", args{"path": "a/b/c.txt", "old": "2", "new": "3"})
+	s.ok("replaced 2", "edit_file", args{"path": "a/b/c.txt", "old": "2", "new": "3", "all": true})
+	s.fails("not in", "edit_file", args{"path": "a/b/c.txt", "old": "four", "new": ""})
+	s.ok("one\n3\n3\n", "read_file", args{"path": "a/b/c.txt"})
+	s.ok("c.txt", "list_files", args{"path": "a/b"})
+	s.ok("a/b/c.txt:2:3", "search_files", args{"pattern": "^3$", "path": ".", "include": "*.txt"})
+	s.ok("nothing matches", "search_files", args{"pattern": "absent"})
+	s.fails("", "search_files", args{"pattern": "(", "path": "."})
+	s.fails("there is no x", "read_file", args{"path": "x"})
+	s.fails("is a directory", "read_file", args{"path": "a"})
+	data := "\x00\xff\n"
+	s.ok("3 bytes", "upload", args{"path": "-bin", "base64": base64.StdEncoding.EncodeToString([]byte(data))})
+	if got := s.ok("", "download", args{"path": "-bin"}); got != base64.StdEncoding.EncodeToString([]byte(data)) {
+		t.Errorf("got %q", got)
+	}
+	s.fails("no text", "edit_file", args{"path": "-bin", "old": "\n", "new": ""})
+	s.fails("larger than", "download", args{"path": "/dev/zero"})
+	s.ok("may be more", "read_file", args{"path": "/dev/zero"})
+	s.ok("", "run", args{"command": "chmod 755 a/b/c.txt"})
+	s.ok("", "write_file", args{"path": "a/b/c.txt", "content": ""})
+	if info, err := os.Stat(filepath.Join(s.host.opened[0].dir, "a/b/c.txt")); err != nil || info.Mode().Perm() != 0o755 || info.Size() != 0 {
+		t.Errorf("got %v, %v", info, err)
+	}
+}
+
+func TestSandboxes(t *testing.T) {
+	s := newSession(t, settings{granted: []string{"mine"}, max: 2}, nil)
+	s.ok("mine: running", "sandbox_list", nil)
+	s.ok("box-a is running", "sandbox_create", nil)
+	s.ok("box-b is running", "sandbox_create", nil)
+	s.fails("no more are allowed", "sandbox_create", nil)
+	s.ok("box-b: running (current)", "sandbox_list", nil)
+	s.ok("", "write_file", args{"path": "f", "content": "in b"})
+	s.ok("", "sandbox_use", args{"sandbox": "box-a"})
+	s.fails("there is no f", "read_file", args{"path": "f"})
+	s.ok("in b", "read_file", args{"path": "f", "sandbox": "box-b"})
+	s.fails("there is no sandbox", "sandbox_use", args{"sandbox": "another-of-the-user"})
+	s.fails("there is no sandbox", "run", args{"command": "true", "sandbox": "another-of-the-user"})
+	s.fails("session's own", "sandbox_remove", args{"sandbox": "mine"})
+	s.ok("", "sandbox_use", args{"sandbox": "mine"})
+	s.ok("", "sandbox_use", args{"sandbox": "box-a"})
+	s.ok("removed", "sandbox_remove", args{"sandbox": "box-b"})
+	s.ok("is down", "sandbox_stop", args{"sandbox": "box-a"})
+	s.fails("box-a has ended", "run", args{"command": "true"})
+	s.ok("status 0", "run", args{"command": "true"})
+	if n := len(s.host.opened); n != 3 {
+		t.Errorf("%d sandboxes were made", n)
+	}
+	s.desk.close()
+	for _, b := range s.host.opened {
+		if b.closed == 0 {
+			t.Errorf("%s was not let go of", b.id)
+		}
+	}
+}
+
+// Calls that come at once make one sandbox.
+func TestFirstUse(t *testing.T) {
+	s := newSession(t, settings{hostDir: "/src/project"}, nil)
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() { s.ok("/project\n", "run", args{"command": "pwd"}) })
+	}
+	wait.Wait()
+	if n := len(s.host.opened); n != 1 || s.host.opened[0].copied[0] != "/src/project project" {
+		t.Errorf("%d sandboxes were made", n)
+	}
+}
+
+func TestNoSandbox(t *testing.T) {
+	s := newSession(t, settings{}, nil)
+	s.host.fail = errors.New("no image\x1b[31m")
+	s.fails("no image\ufffd[31m", "run", args{"command": "true"})
+	s.host.fail = nil
+	s.ok("status 0", "run", args{"command": "true"})
+}
+
+func TestForward(t *testing.T) {
+	s := newSession(t, settings{}, nil)
+	s.ok("127.0.0.1:4000 leads to port 80", "forward_port", args{"port": 80})
+	s.ok("127.0.0.1:4000", "forward_port", args{"port": 80})
+	s.fails("refused", "forward_port", args{"port": 1})
+	for _, port := range []int{0, -1, 65536 + 22} {
+		s.fails("is no port", "forward_port", args{"port": port})
+	}
+	for port := 81; port < 80+maxForwards; port++ {
+		s.ok("leads", "forward_port", args{"port": port})
+	}
+	s.fails("no more are allowed", "forward_port", args{"port": 100})
+}
+
+func TestResources(t *testing.T) {
+	s := newSession(t, settings{}, nil)
+	s.ok("", "run", args{"command": "true"})
+	r, err := s.client.ReadResource(t.Context(), &sdk.ReadResourceParams{URI: "banger://sandbox/box-a/console"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := r.Contents[0].Text
+	if !strings.HasPrefix(text, "Linux\ufffd[2J\ufffd\n") || !strings.HasSuffix(text, "login:") || len(text) > 4*clipEdge {
+		t.Errorf("got %d bytes, %.40q", len(text), text)
+	}
+	for _, uri := range []string{"banger://sandbox/other/console", "banger://sandbox/../console", "banger://sandbox/box-a/supervisor", "file:///etc/passwd"} {
+		if _, err := s.client.ReadResource(t.Context(), &sdk.ReadResourceParams{URI: uri}); err == nil {
+			t.Errorf("%s was read", uri)
+		}
+	}
+}
+
+// Who asks for progress hears what is done, and what a command writes.
+func TestProgress(t *testing.T) {
+	heard := make(chan string, 10)
+	s := newSession(t, settings{}, &sdk.ClientOptions{ProgressNotificationHandler: func(_ context.Context, r *sdk.ProgressNotificationClientRequest) {
+		heard <- r.Params.Message
+	}})
+	p := &sdk.CallToolParams{Name: "run", Arguments: args{"command": "echo line"}}
+	p.SetProgressToken("token")
+	if _, err := s.client.CallTool(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"booting", "line"} {
+		select {
+		case got := <-heard:
+			if got != want {
+				t.Errorf("heard %q, want %q", got, want)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatalf("%q was not heard of", want)
+		}
+	}
+}
