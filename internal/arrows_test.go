@@ -27,7 +27,7 @@ var allowed = map[string][]string{
 	"internal/mcp": {"internal/engine", "internal/ports", "internal/statedir", "internal/usernet/policy", "internal/vm"},
 	"sdk": {
 		"internal/agent", "internal/config", "internal/engine", "internal/imagemgr", "internal/ports", "internal/process", "internal/size",
-		"internal/statedir", "internal/usernet/policy", "internal/vm",
+		"internal/statedir", "internal/vm",
 	},
 	"internal/engine": {
 		"internal/agent", "internal/agentapi", "internal/catalog", "internal/config", "internal/doctor", "internal/fetch",

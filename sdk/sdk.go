@@ -22,7 +22,6 @@ import (
 	"banger/internal/process"
 	"banger/internal/size"
 	"banger/internal/statedir"
-	"banger/internal/usernet/policy"
 )
 
 // Options say how a Client works. The zero value is the command's way.
@@ -138,7 +137,13 @@ func (c *Client) complete(o VMOptions) engine.VMOptions {
 	with.CPUs = cmp.Or(o.CPUs, with.CPUs)
 	with.Memory, with.Disk = cmp.Or(size.Size(o.Memory), with.Memory), cmp.Or(size.Size(o.Disk), with.Disk)
 	with.HostLoopback = o.HostLoopback
-	with.Policy = policy.Settings{Egress: o.Egress, Allow: o.Allow, Deny: o.Deny}
+	with.Policy.Egress = cmp.Or(o.Egress, with.Policy.Egress)
+	if o.Allow != nil {
+		with.Policy.Allow = o.Allow
+	}
+	if o.Deny != nil {
+		with.Policy.Deny = o.Deny
+	}
 	return with
 }
 

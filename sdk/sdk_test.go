@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	"banger/internal/config"
+	"banger/internal/engine"
 	"banger/internal/statedir"
 	"banger/internal/vm"
 )
@@ -59,5 +62,17 @@ func TestCmdMisuse(t *testing.T) {
 	}
 	if _, err := c.CombinedOutput(); err == nil {
 		t.Error("CombinedOutput took a Stdout")
+	}
+}
+
+// What the user has configured for all VMs holds for a program's too.
+func TestConfiguredPolicy(t *testing.T) {
+	c := &Client{engine: engine.New(engine.Options{Config: config.Config{Egress: "none", Allow: []string{"a.example"}, Deny: []string{"b.example"}}})}
+	got := c.complete(VMOptions{}).Policy
+	if got.Egress != "none" || !slices.Equal(got.Allow, []string{"a.example"}) || !slices.Equal(got.Deny, []string{"b.example"}) {
+		t.Errorf("got %+v", got)
+	}
+	if got = c.complete(VMOptions{Egress: "public", Allow: []string{}}).Policy; got.Egress != "public" || len(got.Allow) > 0 {
+		t.Errorf("got %+v", got)
 	}
 }
