@@ -23,7 +23,7 @@ type box interface {
 	// forward opens a port of the host's, tells opened its address, and holds it
 	// open until ctx ends.
 	forward(ctx context.Context, port uint16, opened func(address string)) error
-	log(console bool) (io.ReadCloser, error)
+	log(ctx context.Context, console bool, to io.Writer) error
 	start(ctx context.Context) error
 	stop(ctx context.Context) error
 	remove(ctx context.Context) error

@@ -72,11 +72,12 @@ func (b *engineBox) forward(ctx context.Context, port uint16, opened func(string
 	return b.engine.ForwardVM(ctx, b.vm, spec, func(at ports.Spec) { opened(at.Host().String()) })
 }
 
-func (b *engineBox) log(console bool) (io.ReadCloser, error) {
+func (b *engineBox) log(ctx context.Context, console bool, to io.Writer) error {
+	source := engine.NetworkLog
 	if console {
-		return b.engine.VMLog(b.vm, engine.ConsoleLog)
+		source = engine.ConsoleLog
 	}
-	return b.engine.VMLog(b.vm, engine.NetworkLog)
+	return b.engine.VMLog(ctx, b.vm, engine.LogOptions{Source: source}, to)
 }
 
 func (b *engineBox) start(ctx context.Context) error { return b.engine.StartVM(ctx, b.vm, nil) }

@@ -90,11 +90,12 @@ func (b *fakeBox) forward(ctx context.Context, port uint16, opened func(string))
 	return nil
 }
 
-func (b *fakeBox) log(console bool) (io.ReadCloser, error) {
+func (b *fakeBox) log(_ context.Context, console bool, to io.Writer) error {
 	if !console {
-		return io.NopCloser(strings.NewReader("")), nil
+		return nil
 	}
-	return io.NopCloser(strings.NewReader("Linux\x1b[2J\xff\n" + strings.Repeat("x", 1<<20) + "\nlogin:")), nil
+	_, err := io.WriteString(to, "Linux\x1b[2J\xff\n"+strings.Repeat("x", 1<<20)+"\nlogin:")
+	return err
 }
 
 func (b *fakeBox) set(phase string) error {

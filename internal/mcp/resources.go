@@ -3,7 +3,6 @@ package mcp
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
@@ -25,19 +24,14 @@ func addResources(s *sdk.Server, d *desk) {
 }
 
 func (d *desk) logResource(suffix string) sdk.ResourceHandler {
-	return func(_ context.Context, r *sdk.ReadResourceRequest) (*sdk.ReadResourceResult, error) {
+	return func(ctx context.Context, r *sdk.ReadResourceRequest) (*sdk.ReadResourceResult, error) {
 		name := strings.TrimSuffix(strings.TrimPrefix(r.Params.URI, "banger://sandbox/"), suffix)
 		b, err := d.named(name)
 		if err != nil {
 			return nil, sdk.ResourceNotFoundError(r.Params.URI)
 		}
-		log, err := b.log(suffix == "/console")
-		if err != nil {
-			return nil, err
-		}
-		defer log.Close()
 		var kept clip
-		if _, err := io.Copy(&kept, log); err != nil {
+		if err := b.log(ctx, suffix == "/console", &kept); err != nil {
 			return nil, fmt.Errorf("read the log: %w", err)
 		}
 		return &sdk.ReadResourceResult{Contents: []*sdk.ResourceContents{{URI: r.Params.URI, MIMEType: "text/plain", Text: clean(kept.take())}}}, nil
