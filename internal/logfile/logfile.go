@@ -8,6 +8,8 @@ package logfile
 import (
 	"os"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // File is a log of a bounded size. When it is full, its older half goes.
@@ -36,7 +38,16 @@ func New(file *os.File, limit int64) *File {
 	if info, err := file.Stat(); err == nil {
 		f.size = info.Size()
 	}
+	f.reserve()
 	return f
+}
+
+// reserved is what a log has of the disk beforehand, in bytes: that the disk is
+// full is written to it too.
+const reserved = 64 << 10
+
+func (f *File) reserve() {
+	unix.Fallocate(int(f.file.Fd()), unix.FALLOC_FL_KEEP_SIZE, f.size, min(reserved, f.max)) // or not
 }
 
 // Write implements io.Writer. It writes all, or says so.
@@ -51,7 +62,7 @@ func (f *File) Write(p []byte) (int, error) {
 			f.halve()
 		}
 		part := rest[:min(int64(len(rest)), max(f.max-f.size, 1))]
-		n, err := f.file.WriteAt(part, f.size)
+		n, err := f.writeAt(part, f.size)
 		f.size += int64(n)
 		if err != nil {
 			break
@@ -69,8 +80,16 @@ func (f *File) halve() {
 	if f.file.Truncate(0) != nil {
 		return // the next bytes take the place of the first
 	}
-	written, _ := f.file.WriteAt(keep[:n], 0)
+	written, _ := f.writeAt(keep[:n], 0)
 	f.size = int64(written)
+	f.reserve()
+}
+
+// writeAt writes at the file's end. One that was opened to be appended to, as a
+// program's standard error is, os.File does not let us write to in this way.
+func (f *File) writeAt(p []byte, end int64) (int, error) {
+	n, err := unix.Pwrite(int(f.file.Fd()), p, end)
+	return max(n, 0), err
 }
 
 // Size is how many bytes the log has now.

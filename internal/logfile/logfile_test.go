@@ -105,3 +105,22 @@ func TestLinesAreLimited(t *testing.T) {
 		t.Errorf("%d lines a second later", n)
 	}
 }
+
+// A program's standard error is a file to append to, which is how a supervisor
+// has its log.
+func TestAppendedFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := New(file, 64)
+	defer f.Close()
+	for i := range 100 {
+		fmt.Fprintf(f, "line %d\n", i)
+	}
+	got, err := os.ReadFile(path)
+	if err != nil || len(got) > 64 || !strings.HasSuffix(string(got), "line 98\nline 99\n") {
+		t.Errorf("the log is %q, %v", got, err)
+	}
+}
