@@ -33,6 +33,10 @@ type boot struct {
 	err     error         // how, once done is closed
 }
 
+// bootSpace is what has to be free on the host's disk for a boot, in bytes: for the
+// initramfs, the logs, and what a guest writes at once.
+const bootSpace = 48 << 20
+
 // bootAttempts is how often a guest boots that gives up and may be luckier.
 const bootAttempts = 3
 
@@ -102,6 +106,9 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 	keys, err := s.VMs.Keys(s.Name)
 	if err != nil {
 		return err
+	}
+	if err := statedir.CheckSpace(s.VMs.Path(s.Name, ""), bootSpace); err != nil {
+		return fmt.Errorf("boot vm %q: %w", s.Name, err)
 	}
 	if err := s.writeInitramfs(keys); err != nil {
 		return err

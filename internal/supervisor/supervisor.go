@@ -39,6 +39,10 @@ type Options struct {
 	Main        Main               // runs the VM's own program; nil where it has none
 }
 
+// spareSpace is more than vm.json takes, and so much that the guest does not take
+// it first, in bytes.
+const spareSpace = 256 << 10
+
 // supervisor is one VM at work.
 type supervisor struct {
 	Options
@@ -47,7 +51,8 @@ type supervisor struct {
 	traffic *logfile.File // what the guest was denied
 	main    *mainRun
 	use     use
-	letGo   chan struct{} // closed when the starter has let go
+	spare   *statedir.Spare // for vm.json where the host's disk is full
+	letGo   chan struct{}   // closed when the starter has let go
 
 	handedOver chan struct{} // closed before, where the starter has done all that it wanted
 
@@ -115,6 +120,7 @@ func open(o Options) (*supervisor, error) {
 		main:    newMainRun(o.VMs.Path(o.Name, statedir.OutputLog)),
 		use:     use{poked: make(chan struct{}, 1)},
 	}
+	s.spare = statedir.NewSpare(o.VMs.Path(o.Name, ""), spareSpace)
 	go func() {
 		if o.Starter.Gone() {
 			close(s.handedOver)
@@ -129,6 +135,9 @@ func (s *supervisor) close() {
 	s.socket.Close()
 	s.console.Close()
 	s.traffic.Close()
+	s.mu.Lock()
+	s.spare.Close()
+	s.mu.Unlock()
 	if s.vm.Ephemeral && !s.wanted() {
 		if err := s.VMs.RemoveLocked(s.Name); err != nil {
 			fmt.Fprintln(s.Log, err)
@@ -227,7 +236,7 @@ func (s *supervisor) save(change func(*vm.State)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(&s.vm.State)
-	if err := s.VMs.Save(s.vm); err != nil {
+	if err := s.spare.Use(func() error { return s.VMs.Save(s.vm) }); err != nil {
 		fmt.Fprintln(s.Log, err)
 	}
 }

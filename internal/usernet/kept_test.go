@@ -2,6 +2,8 @@ package usernet
 
 import (
 	"encoding/binary"
+	"io"
+	"runtime"
 	"testing"
 
 	"gvisor.dev/gvisor/pkg/buffer"
@@ -70,3 +72,37 @@ func fragment(id uint16, size int) []byte {
 	ip.SetChecksum(^ip.CalculateChecksum())
 	return frame
 }
+
+// What the stack keeps of a short frame keeps no long one.
+func TestShortFramesAreSmall(t *testing.T) {
+	n, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	n.ServePackets(t.Context(), &shortFrames{left: 2000})
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if n.link.kept.bytes.Load() == 0 {
+		t.Fatal("nothing is kept")
+	}
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 32<<20 {
+		t.Errorf("2000 short frames take %d bytes", grown)
+	}
+}
+
+// shortFrames is a guest that sends beginnings of packets.
+type shortFrames struct{ left int }
+
+func (s *shortFrames) Read(p []byte) (int, error) {
+	if s.left == 0 {
+		return 0, io.EOF
+	}
+	s.left--
+	return copy(p, fragment(uint16(s.left), 24)), nil
+}
+
+func (s *shortFrames) Write(p []byte) (int, error) { return len(p), nil }
+func (s *shortFrames) Close() error                { return nil }

@@ -49,7 +49,7 @@ func (l *Lease) End() error {
 	}
 	err = errors.Join(err, l.conn.Close())
 	if l.ends {
-		awaitEnd(l.ended, l.lock)
+		awaitEnd(l.ended, l.lock, endTimeout)
 	}
 	return err
 }
@@ -58,7 +58,7 @@ func (l *Lease) End() error {
 // down.
 func (l *Lease) Abandon() {
 	l.conn.Close()
-	awaitEnd(l.ended, l.lock)
+	awaitEnd(l.ended, l.lock, endTimeout)
 }
 
 // Foreground has the VM stop with the lease, whatever it is else.
@@ -92,7 +92,7 @@ func (s *Store) Start(ctx context.Context, name string, supervisor []string, sta
 	}
 	if err := awaitReady(ctx, ours, stage); err != nil {
 		ours.Close()
-		awaitEnd(ended, s.lockPath(name))
+		awaitEnd(ended, s.lockPath(name), endTimeout)
 		return nil, err
 	}
 	return &Lease{conn: ours, ended: ended, lock: s.lockPath(name), ends: v.Ephemeral && !v.Detached}, nil
@@ -102,10 +102,10 @@ func (s *Store) Start(ctx context.Context, name string, supervisor []string, sta
 // once its starter has let go.
 const endTimeout = 30 * time.Second
 
-// awaitEnd returns when a supervisor has ended that was let go. One that hears
-// nothing is killed.
-func awaitEnd(ended <-chan struct{}, lock string) {
-	timeout := time.NewTimer(endTimeout)
+// awaitEnd returns when a supervisor has ended that was let go. One that takes
+// longer than patience is killed.
+func awaitEnd(ended <-chan struct{}, lock string, patience time.Duration) {
+	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
 	select {
 	case <-ended:

@@ -70,6 +70,9 @@ func supervise(behaviour, name string) {
 	case "fails":
 		starter.Send(Report{Failure: &StartError{Message: "no guest", Console: []string{"panic"}, Hint: "do this"}})
 	case "dies":
+	case "deaf":
+		starter.Send(Report{Ready: true})
+		select {}
 	case "hangs":
 		starter.Gone()
 	case "ready all the same":
@@ -398,6 +401,51 @@ func TestKillOfAFrozenSupervisor(t *testing.T) {
 	<-lease.ended
 	if err := s.Remove(ctx, "a"); err != nil {
 		t.Error(err)
+	}
+}
+
+// One that does not end when it is let go is killed, and the VM can be removed.
+func TestEndOfADeafSupervisor(t *testing.T) {
+	s := testStore(t)
+	create(t, s, testSpec("a"))
+	lease, err := start(t, t.Context(), s, "deaf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lease.End(); err != nil { // a VM that stays lives on
+		t.Error(err)
+	}
+	if !statedir.Locked(lease.lock) {
+		t.Fatal("the supervisor is gone")
+	}
+	awaitEnd(lease.ended, lease.lock, time.Millisecond)
+	if statedir.Locked(lease.lock) {
+		t.Error("the supervisor lives on")
+	}
+	if err := s.Remove(t.Context(), "a"); err != nil {
+		t.Error(err)
+	}
+}
+
+// A VM whose vm.json is damaged can be ended and removed, alive or not.
+func TestKillWithDamagedState(t *testing.T) {
+	for _, alive := range []bool{false, true} {
+		s, ctx := testStore(t), t.Context()
+		create(t, s, testSpec("a"))
+		if alive {
+			if _, err := start(t, ctx, s, "ready"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(s.Path("a", statedir.VMState), []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Kill(ctx, "a"); err != nil {
+			t.Errorf("alive %v: kill: %v", alive, err)
+		}
+		if err := s.Remove(ctx, "a"); err != nil {
+			t.Errorf("alive %v: remove: %v", alive, err)
+		}
 	}
 }
 

@@ -54,7 +54,7 @@ func (m *machine) hearDiskError(data json.RawMessage) {
 	if json.Unmarshal(data, &failure) != nil || m.diskError == nil {
 		return
 	}
-	if failure.NoSpace {
+	if failure.NoSpace || strings.EqualFold(failure.Reason, syscall.ENOSPC.Error()) {
 		failure.Reason = syscall.ENOSPC.Error()
 	}
 	m.diskError(failure.Reason)
