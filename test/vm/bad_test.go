@@ -76,3 +76,43 @@ func TestBadImages(t *testing.T) {
 		t.Errorf("left behind: %v", entries)
 	}
 }
+
+// The host's disk is full: the guest hears that, its owner can read why, and all
+// that was flushed before is there when there is room again and it was started anew.
+func TestHostDiskFull(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root, to mount a small file system")
+	}
+	h := newHost(t)
+	vms := filepath.Join(h.home, ".local/state/banger/vms")
+	h.must(os.MkdirAll(vms, 0o700))
+	h.must(syscall.Mount("tmpfs", vms, "tmpfs", 0, "size=160m"))
+	t.Cleanup(func() { syscall.Unmount(vms, syscall.MNT_DETACH) })
+	t.Cleanup(h.removeAll)
+	h.boot("box")
+	ballast := filepath.Join(vms, "ballast")
+	fill := func(size int) { h.must(os.WriteFile(ballast, make([]byte, size), 0o600)) }
+
+	h.ok("vm", "exec", "box", "--", "sh", "-c", "echo kept > /root/kept; sync")
+	fill(64 << 20)
+	r := h.banger("vm", "exec", "box", "--", "sh", "-c", "dd if=/dev/urandom of=/root/big bs=1M count=150 conv=fsync")
+	if r.code == 0 {
+		t.Error("the guest wrote more than there was room for")
+	}
+	v := h.show("box")
+	if v.State.Phase != "running" || !strings.Contains(v.State.DiskError, "no space left on device") {
+		t.Errorf("got %+v", v.State)
+	}
+	if log := h.ok("vm", "logs", "--supervisor", "box"); !strings.Contains(log, "no space left on device") {
+		t.Errorf("the log has %q", log)
+	}
+	h.ok("vm", "stop", "--force", "box")
+	h.fails("no space left on device", "vm", "start", "box")
+
+	h.must(os.Remove(ballast))
+	h.ok("vm", "start", "box")
+	if got := h.ok("vm", "exec", "box", "--", "sh", "-c", "rm -f /root/big; echo new > /root/new && sync && cat /root/kept /root/new"); got != "kept\nnew\n" {
+		t.Errorf("the guest has %q", got)
+	}
+	h.ok("vm", "rm", "--force", "box")
+}

@@ -167,7 +167,8 @@ func (h *host) boot(name string) {
 type shown struct {
 	State struct {
 		Phase, Reason string
-		VMMPID        int `json:"vmm_pid"`
+		DiskError     string `json:"disk_error"`
+		VMMPID        int    `json:"vmm_pid"`
 		VMM           struct{ Backend, Accel, Why string }
 		Guest         struct {
 			Kernel, Init string

@@ -64,6 +64,23 @@ func TestHostileGuestIsEnded(t *testing.T) {
 	}
 }
 
+// The agent's link is root's in the guest to garble. Commands may break then, and
+// are not hung; the guest can be ended.
+func TestHostileAgent(t *testing.T) {
+	h := newHost(t)
+	h.bootHostile("box")
+	supervisor := h.supervisorPID()
+	h.ok("vm", "exec", "box", "--", "sh", "-c", "setsid /root/hostile -only agent < /dev/null > /dev/null 2>&1 &")
+	for range 20 {
+		h.banger("vm", "exec", "box", "true")
+	}
+	if got := peak(t, supervisor); got > mostMemory {
+		t.Errorf("the supervisor took %d KiB", got)
+	}
+	h.within(time.Minute, "vm", "rm", "--force", "box")
+	h.wantNothingLeft()
+}
+
 // bootHostile boots a VM that has the hostile program.
 func (h *host) bootHostile(name string) {
 	h.t.Helper()

@@ -48,10 +48,10 @@ func connections(t target, count *atomic.Int64) error {
 	}
 }
 
-// controlPort says to the supervisor what no agent says.
-func controlPort(_ target, count *atomic.Int64) error {
+// linkPort says to the supervisor what no agent says.
+func linkPort(_ target, count *atomic.Int64) error {
 	for i := 0; ; i++ {
-		conn, err := net.DialTimeout("tcp4", gateway(agentapi.ControlPort), time.Second)
+		conn, err := net.DialTimeout("tcp4", gateway(agentapi.LinkPort), time.Second)
 		count.Add(1)
 		if err != nil {
 			continue
@@ -86,12 +86,12 @@ func garbage(conn net.Conn, kind int) {
 	}
 }
 
-// agentConnection takes the agent's own connection to the supervisor and speaks
-// in its place, whenever it has one.
-func agentConnection(_ target, count *atomic.Int64) error {
+// agentLink takes the agent's own link to the supervisor and speaks in its place,
+// whenever there is one.
+func agentLink(_ target, count *atomic.Int64) error {
 	for i := 0; ; i++ {
 		time.Sleep(100 * time.Millisecond)
-		file := stealControl()
+		file := stealLink()
 		if file == nil {
 			continue
 		}
@@ -109,8 +109,8 @@ func agentConnection(_ target, count *atomic.Int64) error {
 	}
 }
 
-// stealControl duplicates the agent's socket that leads to the control port.
-func stealControl() *os.File {
+// stealLink duplicates the agent's end of the link.
+func stealLink() *os.File {
 	processes, _ := os.ReadDir("/proc")
 	for _, p := range processes {
 		var pid int
@@ -140,8 +140,8 @@ func stealFrom(pid int) *os.File {
 			continue
 		}
 		peer, err := unix.Getpeername(fd)
-		if to, ok := peer.(*unix.SockaddrInet4); ok && err == nil && to.Port == agentapi.ControlPort && net.IP(to.Addr[:]).String() == agentapi.GatewayIP {
-			return os.NewFile(uintptr(fd), "control")
+		if to, ok := peer.(*unix.SockaddrInet4); ok && err == nil && to.Port == agentapi.LinkPort && net.IP(to.Addr[:]).String() == agentapi.GatewayIP {
+			return os.NewFile(uintptr(fd), "link")
 		}
 		unix.Close(fd)
 	}
