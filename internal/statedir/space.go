@@ -49,8 +49,8 @@ func (r *Room) Take(n int64) error {
 		return nil
 	}
 	var st unix.Statfs_t
-	if unix.Statfs(r.Dir, &st) != nil || st.Blocks == 0 {
-		return nil // it does not tell; the write will
+	if known := unix.Statfs(r.Dir, &st) == nil && st.Blocks > 0; !known {
+		return nil // the write will tell
 	}
 	block := st.Bsize
 	reserve := min(int64(st.Blocks)*block/20, maxReserve)
