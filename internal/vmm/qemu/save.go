@@ -35,10 +35,20 @@ func (m *machine) Save(ctx context.Context, dir string) error {
 		sink.Kill()
 		sink.Wait()
 	}()
+	entrance, err := sink.open(ctx)
+	if err != nil {
+		return fmt.Errorf("save the guest: %w", err)
+	}
+	defer entrance.Close()
+	// Only now, when the sink is up, is the guest held still.
 	if err := m.Pause(ctx); err != nil {
 		return err
 	}
-	if err := m.moveTo(ctx, sink); err != nil {
+	err = m.emit(ctx, entrance, withMemory)
+	if err == nil {
+		err = sink.await(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("write the guest's memory: %w", err)
 	}
 	if err := sink.writeState(ctx, filepath.Join(dir, stateFile)); err != nil {
@@ -76,27 +86,23 @@ func (unplugged) ServeStream(_ context.Context, conn net.Conn) error {
 	return err
 }
 
-// moveTo sends the guest's memory and state to the sink. The guest is still
-// m's, which can resume it.
-func (m *machine) moveTo(ctx context.Context, sink *machine) error {
+// open has a machine that waits for a guest take it from the other end of what is
+// returned; see await.
+func (m *machine) open(ctx context.Context) (entrance *os.File, err error) {
 	ours, theirs, err := socketPair("migration")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	source, err := ours.File()
+	entrance, err = ours.File()
 	ours.Close()
 	if err == nil {
-		defer source.Close()
-		err = sink.receive(ctx, theirs, withMemory)
+		err = m.receive(ctx, theirs, withMemory)
 	}
-	theirs.Close() // so that the sink's end is seen
-	if err != nil {
-		return err
+	theirs.Close() // so that the machine's end is seen
+	if err != nil && entrance != nil {
+		entrance.Close()
 	}
-	if err := m.emit(ctx, source, withMemory); err != nil {
-		return err
-	}
-	return sink.await(ctx)
+	return entrance, err
 }
 
 // writeState writes all but the memory of a guest that was received.
