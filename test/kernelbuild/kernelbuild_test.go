@@ -55,11 +55,13 @@ func newBench(t *testing.T, programs ...string) *bench {
 		}
 	}
 	b := &bench{t: t, root: t.TempDir()}
-	script, err := os.ReadFile("../../scripts/make-generic-kernel.sh")
-	if err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"make-generic-kernel.sh", "lib.sh"} {
+		script, err := os.ReadFile("../../scripts/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.write("scripts/"+name, string(script))
 	}
-	b.write("scripts/make-generic-kernel.sh", string(script))
 	b.write("configs/generic.fragment", "# Why.\nCONFIG_WANTED=y\n# CONFIG_UNWANTED is not set\n")
 	b.write("source/Makefile", makefile)
 	b.write("source/Kconfig", "")
