@@ -6,7 +6,7 @@ import "runtime/debug"
 // is in use is bounded where it arises; this has the garbage make way for it in
 // time. The program's own pages, about 20 MiB, come on top.
 const (
-	memoryLimit = 72 << 20 // bytes
+	memoryLimit = 62 << 20 // bytes
 	garbage     = 50       // percent of what is in use
 )
 

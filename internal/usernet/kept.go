@@ -8,8 +8,8 @@ import "sync/atomic"
 // is beyond these. Short frames have room of their own: with acknowledgements
 // alone, much goes on.
 const (
-	maxKept      = 24 << 20
-	maxKeptShort = 28 << 20
+	maxKept      = 16 << 20
+	maxKeptShort = 20 << 20
 	shortFrame   = 1 << 10
 	frameCost    = 512 // of any frame, however short
 )

@@ -24,7 +24,7 @@ const (
 	// host's clients have theirs, and so have queries, pings and logs.
 	reserved = 768
 
-	poolSize       = 64 << 20 // bytes, for DefaultConns
+	poolSize       = 48 << 20 // bytes, for DefaultConns
 	connectionCost = poolSize / DefaultConns
 	minWindow      = 4 << 10   // what the smallest buffer to the guest holds
 	baseWindow     = 160 << 10 // and the smallest from it; half of that is advertised
