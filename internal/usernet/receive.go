@@ -24,7 +24,7 @@ const (
 	maxDatagram = 16 // of those for datagrams
 )
 
-// buffer is memory for what is being carried.
+// transferBuffer is memory for what is being carried.
 type transferBuffer struct {
 	data []byte
 	free func()
@@ -33,16 +33,14 @@ type transferBuffer struct {
 var (
 	large      = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 	small      = sync.Pool{New: func() any { return new([smallSize]byte) }}
-	largeTurns = make(chan struct{}, maxLarge)
-	turns      = make(chan struct{}, maxDatagram)
+	largeTurns = newBudget(maxLarge)
+	turns      = newBudget(maxDatagram)
 )
 
 // takeBuffer returns a buffer, which has to be freed.
 func takeBuffer() transferBuffer {
-	select {
-	case largeTurns <- struct{}{}:
+	if largeTurns.take() {
 		return takeLarge(largeTurns)
-	default:
 	}
 	buf := small.Get().(*[smallSize]byte)
 	return transferBuffer{buf[:], func() { small.Put(buf) }}
@@ -54,11 +52,11 @@ func takeDatagramBuffer() transferBuffer {
 	return takeLarge(turns)
 }
 
-func takeLarge(turns <-chan struct{}) transferBuffer {
+func takeLarge(turn budget) transferBuffer {
 	buf := large.Get().(*[bufferSize]byte)
 	return transferBuffer{buf[:], func() {
 		large.Put(buf)
-		<-turns
+		turn.leave()
 	}}
 }
 
@@ -80,7 +78,7 @@ func newGuestSocket(endpoint tcpip.Endpoint, queue *waiter.Queue) *guestSocket {
 	return s
 }
 
-// release lets go of the endpoint, which stays open.
+// release ends the watch of the endpoint, which stays open.
 func (s *guestSocket) release() { s.queue.EventUnregister(&s.entry) }
 
 // receive waits for a datagram and hands it to use. The error is errDone when
