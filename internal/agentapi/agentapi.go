@@ -114,16 +114,20 @@ type Event struct {
 const (
 	EventReady   = "ready"   // the agent serves
 	EventWarning = "warning" // part of the set-up failed, the guest goes on
+	EventAskTime = "time"    // the agent wants OrderTime, and measures how long it takes
 )
 
 // Order is a line from the host on the control stream.
 type Order struct {
-	Do string `json:"do"` // one of the Order constants
+	Do       string `json:"do"`                  // one of the Order constants
+	UnixNano int64  `json:"unix_nano,omitempty"` // with time: the host's clock
 }
 
 // The orders.
 const (
-	OrderStop = "stop" // shut down cleanly
+	OrderStop      = "stop"       // shut down cleanly
+	OrderTime      = "time"       // the answer to EventAskTime
+	OrderCheckTime = "check-time" // the guest's clock may be off: ask
 )
 
 // ExecStream runs a program, as User.

@@ -98,7 +98,7 @@ func (a *agent) follow(l *link.Link) {
 		return
 	}
 	defer a.unsetLink(l)
-	a.followLines(control)
+	a.followLines(control, func(o agentapi.Order) { send(control, o) })
 }
 
 // setLink makes l the link that is used, in place of an older one, and reports
@@ -144,14 +144,19 @@ func (a *agent) open(ctx context.Context) (*link.Stream, error) {
 	}
 }
 
-// followLines hears events until one is none, or too long.
-func (a *agent) followLines(r io.Reader) {
+// followLines hears events until one is none, or too long, and answers those that
+// ask.
+func (a *agent) followLines(r io.Reader, answer func(agentapi.Order)) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxEvent)
 	for lines.Scan() {
 		var event agentapi.Event
 		if json.Unmarshal(lines.Bytes(), &event) != nil {
 			return
+		}
+		if event.Kind == agentapi.EventAskTime {
+			answer(agentapi.Order{Do: agentapi.OrderTime, UnixNano: time.Now().UnixNano()})
+			continue
 		}
 		a.hear(event)
 	}
@@ -195,11 +200,18 @@ func (a *agent) warnings() []string {
 
 // stop asks the guest to shut down and reports whether there is an agent to hear
 // it.
-func (a *agent) stop() bool {
+func (a *agent) stop() bool { return a.order(agentapi.OrderStop) }
+
+// checkTime has the guest ask what time it is, where there is an agent. One that
+// links later asks by itself.
+func (a *agent) checkTime() { a.order(agentapi.OrderCheckTime) }
+
+// order reports whether there is an agent to hear it.
+func (a *agent) order(what string) bool {
 	a.mu.Lock()
 	control := a.control
 	a.mu.Unlock() // a guest that does not read must hold up nobody else
-	return control != nil && send(control, agentapi.Order{Do: agentapi.OrderStop}) == nil
+	return control != nil && send(control, agentapi.Order{Do: what}) == nil
 }
 
 func (a *agent) close() {

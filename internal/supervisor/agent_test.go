@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 	"unicode/utf8"
 
 	"banger/internal/agent/link"
@@ -15,6 +16,9 @@ import (
 )
 
 func testAgent() *agent { return newAgent(link.Secret([]byte("key"))) }
+
+// unasked takes answers for a guest that asks nothing.
+func unasked(agentapi.Order) {}
 
 // endless is a line that has no end; read is how much of it was taken.
 type endless struct{ read int }
@@ -32,7 +36,7 @@ func (e *endless) Read(p []byte) (int, error) {
 
 func TestControlLineIsBounded(t *testing.T) {
 	line := &endless{}
-	testAgent().followLines(io.MultiReader(strings.NewReader(`{"kind":"`), line))
+	testAgent().followLines(io.MultiReader(strings.NewReader(`{"kind":"`), line), unasked)
 	if line.read > 2*maxEvent {
 		t.Errorf("read %d bytes of a line without end", line.read)
 	}
@@ -41,7 +45,7 @@ func TestControlLineIsBounded(t *testing.T) {
 func TestWarningsAreBounded(t *testing.T) {
 	a := testAgent()
 	long := strings.Repeat("w", 8*maxWarning)
-	a.followLines(strings.NewReader(strings.Repeat(`{"kind":"warning","detail":"`+long+`"}`+"\n", 4*maxWarnings)))
+	a.followLines(strings.NewReader(strings.Repeat(`{"kind":"warning","detail":"`+long+`"}`+"\n", 4*maxWarnings)), unasked)
 	got := a.warnings()
 	if len(got) != maxWarnings+1 || got[maxWarnings] != "and more" {
 		t.Errorf("keeps %d warnings", len(got))
@@ -56,7 +60,7 @@ func TestWarningsAreBounded(t *testing.T) {
 func TestReadyIsBounded(t *testing.T) {
 	a := testAgent()
 	long := strings.Repeat("k", maxEvent/4)
-	a.followLines(iotest.OneByteReader(strings.NewReader(`{"kind":"ready","kernel":"` + long + `","init":"` + long + `"}` + "\n")))
+	a.followLines(iotest.OneByteReader(strings.NewReader(`{"kind":"ready","kernel":"`+long+`","init":"`+long+`"}`+"\n")), unasked)
 	got := <-a.ready
 	if len(got.Kernel) > maxRelease || len(got.Init) > maxInit {
 		t.Errorf("keeps %d and %d bytes", len(got.Kernel), len(got.Init))
@@ -177,7 +181,7 @@ func FuzzControlEvents(f *testing.F) {
 	f.Add([]byte(`{"kind":"warning","detail":"\ud800"}` + "\n" + `[`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a := testAgent()
-		a.followLines(strings.NewReader(string(data)))
+		a.followLines(strings.NewReader(string(data)), unasked)
 		for _, w := range a.warnings() {
 			if len(w) > maxWarning || !utf8.ValidString(w) {
 				t.Errorf("keeps %q", w)
@@ -187,4 +191,19 @@ func FuzzControlEvents(f *testing.F) {
 			t.Errorf("keeps %d warnings", len(a.warn))
 		}
 	})
+}
+
+// A guest's clock is set by how long an answer took, so each question has one.
+func TestTimeIsAnswered(t *testing.T) {
+	var got []agentapi.Order
+	before := time.Now().UnixNano()
+	testAgent().followLines(strings.NewReader(strings.Repeat(`{"kind":"time"}`+"\n", 2)), func(o agentapi.Order) { got = append(got, o) })
+	for _, o := range got {
+		if o.Do != agentapi.OrderTime || o.UnixNano < before || o.UnixNano > time.Now().UnixNano() {
+			t.Errorf("answers %+v", o)
+		}
+	}
+	if len(got) != 2 {
+		t.Errorf("%d answers to two questions", len(got))
+	}
 }

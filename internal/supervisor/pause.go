@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"banger/internal/vm"
-	"banger/internal/vmm"
 )
 
 // pauseTimeout is how long a VMM may take to stop its guest's CPUs, or to let
@@ -13,15 +12,24 @@ import (
 const pauseTimeout = 10 * time.Second
 
 func (s *supervisor) pause() error {
-	return s.switchPhase(vm.Running, vm.Paused, vmm.Machine.Pause)
+	return s.switchPhase(vm.Running, vm.Paused, func(b *boot, ctx context.Context) error { return b.machine.Pause(ctx) })
 }
 
 func (s *supervisor) resume() error {
-	return s.switchPhase(vm.Paused, vm.Running, vmm.Machine.Resume)
+	return s.switchPhase(vm.Paused, vm.Running, (*boot).resume)
+}
+
+// resume lets the guest go on. Its clock stood still.
+func (b *boot) resume(ctx context.Context) error {
+	if err := b.machine.Resume(ctx); err != nil {
+		return err
+	}
+	go b.agent.checkTime()
+	return nil
 }
 
 // switchPhase brings the VM from one phase to another.
-func (s *supervisor) switchPhase(from, to vm.Phase, do func(vmm.Machine, context.Context) error) error {
+func (s *supervisor) switchPhase(from, to vm.Phase, do func(*boot, context.Context) error) error {
 	s.turns.Lock()
 	defer s.turns.Unlock()
 	s.mu.Lock()
@@ -32,7 +40,7 @@ func (s *supervisor) switchPhase(from, to vm.Phase, do func(vmm.Machine, context
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), pauseTimeout)
 	defer cancel()
-	if err := do(b.machine, ctx); err != nil {
+	if err := do(b, ctx); err != nil {
 		return err
 	}
 	s.save(func(st *vm.State) {

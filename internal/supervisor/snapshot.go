@@ -62,7 +62,7 @@ func (s *supervisor) takeSnapshot(ctx context.Context, dir string) (vm.Saved, er
 	if phase == vm.Running {
 		resuming, cancel := context.WithTimeout(context.Background(), pauseTimeout)
 		defer cancel()
-		err = errors.Join(err, b.machine.Resume(resuming))
+		err = errors.Join(err, b.resume(resuming))
 	}
 	paused := time.Since(began).Milliseconds()
 	if err != nil {

@@ -91,6 +91,12 @@ func runLocked(ctx context.Context, o Options) error {
 		return err
 	}
 	defer closePorts()
+	clock, err := openHostClock()
+	if err != nil {
+		return err
+	}
+	defer clock.Close()
+	go clock.follow(s.checkTime)
 	go newServer(s).serve(s.socket)
 	for first := true; ; first = false {
 		again, err := s.once(ctx, first)

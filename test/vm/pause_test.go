@@ -2,6 +2,7 @@ package vm
 
 import (
 	"testing"
+	"time"
 )
 
 func TestPause(t *testing.T) {
@@ -26,9 +27,11 @@ func TestPause(t *testing.T) {
 	h.fails("is paused", "vm", "rm", "box")
 	_, err = stdin.Write([]byte("again\n"))
 	h.must(err)
+	time.Sleep(3 * time.Second) // for longer than a look at the clock takes
 	h.ok("vm", "resume", "box")
 	awaitBytes(t, stdout, "again\n")
 	h.must(counter.Wait())
+	h.awaitClock("box")
 
 	h.ok("vm", "pause", "box")
 	h.ok("vm", "stop", "box") // which a guest has to hear

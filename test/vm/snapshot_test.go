@@ -82,17 +82,40 @@ func TestSnapshot(t *testing.T) {
 	}
 }
 
-// wantClock fails where a guest's clock is off. The host's time is asked for before
-// and after.
+// wantClock fails where a guest's clock is off.
 func (h *host) wantClock(name string) {
+	h.t.Helper()
+	if off := h.clockOff(name); off != 0 {
+		h.t.Errorf("%s: the clock is off by %s", name, off)
+	}
+}
+
+// awaitClock waits for a guest's clock to be right.
+func (h *host) awaitClock(name string) {
+	h.t.Helper()
+	for end := time.Now().Add(time.Minute); h.clockOff(name) != 0; {
+		if time.Now().After(end) {
+			h.t.Fatalf("%s: the clock stays off by %s", name, h.clockOff(name))
+		}
+	}
+}
+
+// clockOff returns by how much a guest's clock is off, or 0 where that is not
+// known: the host's time is asked for before and after.
+func (h *host) clockOff(name string) time.Duration {
 	h.t.Helper()
 	before := time.Now()
 	nanos, err := strconv.ParseInt(strings.TrimSpace(h.ok("vm", "exec", name, "date", "+%s%N")), 10, 64)
 	h.must(err)
+	after := time.Now()
 	const slack = 50 * time.Millisecond
-	if now := time.Unix(0, nanos); now.Before(before.Add(-slack)) || now.After(time.Now().Add(slack)) {
-		h.t.Errorf("%s: the clock is at %s, and the host's was at %s before", name, now, before)
+	switch now := time.Unix(0, nanos); {
+	case now.Before(before.Add(-slack)):
+		return now.Sub(before)
+	case now.After(after.Add(slack)):
+		return now.Sub(after)
 	}
+	return 0
 }
 
 // wantCounting fails where what ran in the guest runs no more.

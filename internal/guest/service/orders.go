@@ -69,23 +69,25 @@ func dial(self *self) (*link.Link, error) {
 }
 
 // control serves the control stream of each link. The first takes the warnings
-// on.
+// on. The guest is ready once its clock is right.
 func (c Config) control() func(agentapi.Welcome, io.ReadWriter) {
 	var once sync.Once
 	return func(welcome agentapi.Welcome, stream io.ReadWriter) {
 		setClock(time.Unix(0, welcome.UnixNano))
-		var warnings []string
-		once.Do(func() { warnings = c.Warnings })
-		if err := c.report(stream, warnings); err == nil {
-			c.obey(stream)
-		}
+		events := json.NewEncoder(stream)
+		report := sync.OnceValue(func() error {
+			var warnings []string
+			once.Do(func() { warnings = c.Warnings })
+			return c.report(events, warnings)
+		})
+		clock := clock{set: setClock, ask: func() error { return events.Encode(agentapi.Event{Kind: agentapi.EventAskTime}) }}
+		c.obey(json.NewDecoder(stream), &clock, report)
 	}
 }
 
 // report passes the warnings on and says that the guest is ready; the supervisor
 // looks no further.
-func (c Config) report(to io.Writer, warnings []string) error {
-	lines := json.NewEncoder(to)
+func (c Config) report(lines *json.Encoder, warnings []string) error {
 	for _, w := range warnings {
 		if err := lines.Encode(agentapi.Event{Kind: agentapi.EventWarning, Detail: w}); err != nil {
 			return err
@@ -98,16 +100,26 @@ func (c Config) report(to io.Writer, warnings []string) error {
 	return nil
 }
 
-// obey follows orders until the stream ends.
-func (c Config) obey(from io.Reader) {
+// obey follows orders until the stream ends. The first is that the clock be
+// checked; settled is called when it is right.
+func (c Config) obey(orders *json.Decoder, clock *clock, settled func() error) {
 	var once sync.Once
-	for lines := json.NewDecoder(from); ; {
+	err := clock.check()
+	for err == nil {
 		var order agentapi.Order
-		if lines.Decode(&order) != nil {
+		if err = orders.Decode(&order); err != nil {
 			return
 		}
-		if order.Do == agentapi.OrderStop {
+		switch order.Do {
+		case agentapi.OrderStop:
 			go once.Do(c.stop)
+		case agentapi.OrderCheckTime:
+			err = clock.check()
+		case agentapi.OrderTime:
+			var right bool
+			if right, err = clock.hear(time.Unix(0, order.UnixNano)); right {
+				err = settled()
+			}
 		}
 	}
 }
@@ -117,20 +129,6 @@ func (c Config) stop() {
 	if err := c.Init.Reboot(context.Background()); err != nil {
 		console.Log("no orderly stop: %v", err)
 		power.Restart()
-	}
-}
-
-// clockSlack is by how much the clock may be off before it is set: less than
-// anyone notices and more than the welcome takes on its way.
-const clockSlack = 10 * time.Millisecond
-
-func setClock(host time.Time) {
-	if off := time.Since(host).Abs(); off < clockSlack {
-		return
-	}
-	now := unix.NsecToTimespec(host.UnixNano())
-	if err := unix.ClockSettime(unix.CLOCK_REALTIME, &now); err != nil {
-		console.Log("warning: set the clock: %v", err)
 	}
 }
 

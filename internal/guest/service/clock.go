@@ -1,0 +1,66 @@
+package service
+
+import (
+	"time"
+
+	"banger/internal/guest/console"
+
+	"golang.org/x/sys/unix"
+)
+
+// How well a clock is set. A busy host answers late, and what it said is then old
+// by an unknown part of the round trip: so it is asked again.
+const (
+	goodRoundTrip = 10 * time.Millisecond
+	maxRoundTrips = 8
+)
+
+// clock brings the guest's clock to the host's, by round trips over the control
+// stream: the shorter one is, the better is known when the host looked.
+type clock struct {
+	ask func() error    // asks the host, which answers with its time
+	set func(time.Time) // sets the guest's
+
+	asked time.Time
+	best  time.Duration // the shortest round trip of this check, 0 before the first
+	trips int
+}
+
+// check begins a round of asking.
+func (c *clock) check() error {
+	c.best, c.trips = 0, 0
+	return c.again()
+}
+
+func (c *clock) again() error {
+	c.asked = time.Now()
+	return c.ask()
+}
+
+// hear takes the host's answer and reports whether the clock is now as right as it
+// gets. Where it is not, the host has been asked again.
+func (c *clock) hear(host time.Time) (right bool, err error) {
+	trip := time.Since(c.asked)
+	if c.best == 0 || trip < c.best {
+		c.best = trip
+		c.set(host.Add(trip / 2))
+	}
+	if c.trips++; c.best <= goodRoundTrip || c.trips >= maxRoundTrips {
+		return true, nil
+	}
+	return false, c.again()
+}
+
+// clockSlack is by how much the clock may be off before it is set: less than
+// anyone notices, and about what a round trip leaves open.
+const clockSlack = 5 * time.Millisecond
+
+func setClock(host time.Time) {
+	if off := time.Since(host).Abs(); off < clockSlack {
+		return
+	}
+	now := unix.NsecToTimespec(host.UnixNano())
+	if err := unix.ClockSettime(unix.CLOCK_REALTIME, &now); err != nil {
+		console.Log("warning: set the clock: %v", err)
+	}
+}
