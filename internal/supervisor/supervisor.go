@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -202,7 +201,7 @@ func (s *supervisor) bootAndWait(ctx context.Context, first bool) (reason string
 	if first {
 		s.Starter.Send(vm.Report{Ready: true})
 	}
-	debug.FreeOSMemory() // what booting took is not needed again
+	releaseBoot()
 	s.runMain(b)
 	s.awaitDown(ctx, b)
 	return s.reason(b.err), nil
