@@ -15,13 +15,13 @@ import (
 )
 
 // A guest can have thousands of connections that do nothing, or that wait. So a
-// buffer is taken only when there is something to read, and where many are
-// taken, those that follow are small.
+// buffer is taken only when there is something to read, a large one only where
+// much came the last time, and where many are taken, those that follow are small.
 const (
 	bufferSize  = 128 << 10 // bytes: larger than any datagram
 	smallSize   = 4 << 10
-	maxLarge    = 32 // that are taken at a time
-	maxDatagram = 16 // of those for datagrams
+	maxLarge    = 16 // that are taken at a time
+	maxDatagram = 16 // and for datagrams
 )
 
 // transferBuffer is memory for what is being carried.
@@ -37,9 +37,10 @@ var (
 	turns      = newBudget(maxDatagram)
 )
 
-// takeBuffer returns a buffer, which has to be freed.
-func takeBuffer() transferBuffer {
-	if largeTurns.take() {
+// takeBuffer returns a buffer, which has to be freed. last is how much was read
+// the last time.
+func takeBuffer(last int) transferBuffer {
+	if last >= smallSize && largeTurns.take() {
 		return takeLarge(largeTurns)
 	}
 	buf := small.Get().(*[smallSize]byte)
@@ -125,7 +126,7 @@ func readGuest(endpoint tcpip.Endpoint, buf []byte) (n int, blocked bool, err er
 
 // receiveFromHost waits for data from a host's socket and hands it to use: what
 // is there of a stream, no data at its end, or a datagram. take and read are
-// takeBuffer and readStream, or takeDatagramBuffer and readDatagram.
+// takeBuffer's and readStream, or takeDatagramBuffer and readDatagram.
 func receiveFromHost(socket syscall.Conn, take func() transferBuffer, read func(fd int, buf []byte) (int, error), use func([]byte) error) error {
 	raw, err := socket.SyscallConn()
 	if err != nil {

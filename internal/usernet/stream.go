@@ -34,6 +34,7 @@ type stream struct {
 
 	window  sync.Mutex  // guards grant's
 	busy    atomic.Bool // a goroutine carries what the guest sends
+	last    int         // bytes that it carried at once
 	outward chan struct{}
 	abort   func()
 }
@@ -105,7 +106,7 @@ func (s *stream) copyFromGuest() error {
 		if err := s.awaitHost(); err != nil {
 			return err
 		}
-		buf := takeBuffer()
+		buf := takeBuffer(s.last)
 		n, blocked, err := readGuest(s.endpoint, buf.data)
 		if err == nil && !blocked {
 			err = s.pass(buf.data[:n])
@@ -117,6 +118,7 @@ func (s *stream) copyFromGuest() error {
 		case err != nil:
 			return err
 		}
+		s.last = n
 		s.used(n)
 	}
 }
@@ -161,13 +163,15 @@ func (s *stream) releaseOpening() {
 
 // copyFromHost copies until the host's side has nothing more to send.
 func (s *stream) copyFromHost() error {
+	last := 0
+	take := func() transferBuffer { return takeBuffer(last) }
 	for {
-		err := receiveFromHost(s.outside, takeBuffer, readStream, func(data []byte) error {
-			if len(data) == 0 {
+		err := receiveFromHost(s.outside, take, readStream, func(data []byte) error {
+			if last = len(data); last == 0 {
 				return io.EOF
 			}
 			_, err := s.inside.Write(data)
-			s.used(len(data))
+			s.used(last)
 			return err
 		})
 		if err == nil {
