@@ -59,6 +59,7 @@ type Settings struct {
 	Seed          []byte   `json:"seed"`           // credited to the guest's random pool
 	Modules       []string `json:"modules"`        // files in ModulesDir, in loading order
 	Root          Root     `json:"root"`
+	Volumes       []Volume `json:"volumes,omitempty"`     // in the order in which they are mounted
 	MAC           string   `json:"mac"`                   // of the card to the host
 	DNS           string   `json:"dns"`                   // resolver's address
 	NoInit        bool     `json:"no_init,omitempty"`     // the image's init does not run, as if it had none
@@ -72,6 +73,14 @@ type Root struct {
 	Disk          string `json:"disk"`                     // device of the VM's own disk
 	Modules       string `json:"modules,omitempty"`        // device with the kernel's modules, read-only
 	KernelRelease string `json:"kernel_release,omitempty"` // what Modules is for, as uname -r says
+}
+
+// Volume is a file system that is mounted beside the root.
+type Volume struct {
+	Name     string `json:"name"`
+	Device   string `json:"device"`
+	Path     string `json:"path"`
+	ReadOnly bool   `json:"read_only,omitempty"`
 }
 
 // Protocol is the number of what is said on the link. A change that an older
@@ -93,6 +102,7 @@ const (
 	StreamUntar   = "untar"   // payload: UntarStream; a tar follows as input
 	StreamTar     = "tar"     // no payload; the root filesystem follows as a tar
 	StreamPorts   = "ports"   // no payload; Ports follow as output, in JSON
+	StreamSettle  = "settle"  // payload: SettleStream
 	StreamListen  = "listen"  // payload: ListenStream; the guest listens while it is open
 	StreamAccept  = "accept"  // payload: AcceptStream; the next connection, as input and output
 )
@@ -161,6 +171,12 @@ type Port struct {
 	Port    uint16 `json:"port"`
 	PID     int    `json:"pid,omitempty"`
 	Process string `json:"process,omitempty"`
+}
+
+// SettleStream has the file systems of devices written and held, for the machine's
+// end.
+type SettleStream struct {
+	Devices []string `json:"devices"`
 }
 
 // ListenStream has the guest listen, for connections that AcceptStreams carry: a

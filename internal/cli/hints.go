@@ -23,7 +23,7 @@ import (
 // hint says what to do about err, or "".
 func (a *app) hint(err error) string {
 	for _, of := range []func(error) string{
-		givenHint, engineHint, notFoundHint, snapshotHint, conflictHint, programHint, vmmHint, a.hostHint,
+		givenHint, engineHint, notFoundHint, snapshotHint, volumeHint, conflictHint, programHint, vmmHint, a.hostHint,
 	} {
 		if text := of(err); text != "" {
 			return text
@@ -78,6 +78,8 @@ func conflictHint(err error) string {
 		return "banger vm snapshot rm removes a snapshot"
 	case errors.As(err, &inUse) && inUse.Kind == "image":
 		return "banger vm rm removes a vm"
+	case errors.As(err, &inUse) && inUse.Kind == "volume":
+		return "banger vm rm removes a vm, banger vm set --no-volumes takes its volumes away"
 	case errors.As(err, &inUse):
 		return "--force removes it all the same"
 	case errors.As(err, new(*kernel.TakenError)):

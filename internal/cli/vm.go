@@ -55,6 +55,7 @@ func vmFields(v vm.VM) []field {
 		{"Started", age(v.State.StartedAt)},
 		{"TTL", ttl(v)},
 		{"Idle timeout", v.IdleTimeout.String()},
+		{"Volumes", volumeList(v.Volumes)},
 		{"Labels", v.Labels.String()},
 	}
 	if info := v.State.VMM; info != nil {

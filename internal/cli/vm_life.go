@@ -52,6 +52,8 @@ func (a *app) vmSetCommand() *cobra.Command {
 		cpus         int
 		memory, disk size.Size
 		published    []ports.Spec
+		volumes      = []vm.Volume{} // not nil: none is a change too
+		noVolumes    bool
 		ttl, idle    vm.Duration
 	)
 	c := &cobra.Command{
@@ -65,6 +67,9 @@ func (a *app) vmSetCommand() *cobra.Command {
 	flags.Var(&memory, "memory", "memory, such as 512M or 4G")
 	flags.Var(&disk, "disk", "size of the VM's own disk, which can only grow; the VM has to be stopped")
 	flags.VarP((*portsFlag)(&published), "publish", "p", "ports of the host to open, in place of those before")
+	flags.Var((*volumesFlag)(&volumes), "volume", "volumes that the VM has, NAME:/PATH[:ro], in place of those before")
+	flags.BoolVar(&noVolumes, "no-volumes", false, "take the VM's volumes away; they stay")
+	c.MarkFlagsMutuallyExclusive("volume", "no-volumes")
 	flags.VarP(&change.Labels, "label", "l", "note KEY=VALUE on the VM, or take KEY= away; may be repeated")
 	flags.Var(&ttl, "ttl", "stop the VM this long after its start, such as 2h; 0s is never")
 	flags.Var(&idle, "idle-timeout", "stop the VM after so long without use; 0s is never")
@@ -75,6 +80,8 @@ func (a *app) vmSetCommand() *cobra.Command {
 			"memory":       func() { change.MemoryMiB = &mebibytes },
 			"disk":         func() { change.DiskBytes = &bytes },
 			"publish":      func() { change.Ports = &published },
+			"volume":       func() { change.Volumes = &volumes },
+			"no-volumes":   func() { change.Volumes = &volumes },
 			"ttl":          func() { change.TTL = &ttl },
 			"idle-timeout": func() { change.IdleTimeout = &idle },
 		} {
@@ -86,7 +93,7 @@ func (a *app) vmSetCommand() *cobra.Command {
 			return errors.New("no setting is given")
 		}
 		return each(ctx, a, args, func(ctx context.Context, name string) error {
-			restart, err := a.engine.SetVM(ctx, name, change)
+			restart, err := a.engine.SetVM(ctx, name, change, a.newDisplay().show)
 			if restart && err == nil {
 				a.say("vm %s runs: some of that is in force from its next start on; banger vm restart %s", name, name)
 			}

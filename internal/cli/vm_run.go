@@ -36,7 +36,7 @@ func (a *app) vmRunCommand() *cobra.Command {
 	flags.BoolVar(&o.Foreground, "foreground", false, "keep the VM a part of this process: SIGTERM shuts it down, and it goes down with its command")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "make the default image, where it is not there yet, without a question")
 	o.program.addFlags(flags)
-	for _, shaped := range []string{"image", "kernel", "cpus", "memory", "disk", "vmm", "host-loopback", "publish", "detach", "foreground"} {
+	for _, shaped := range []string{"image", "kernel", "cpus", "memory", "disk", "vmm", "host-loopback", "publish", "volume", "detach", "foreground"} {
 		c.MarkFlagsMutuallyExclusive("snapshot", shaped)
 	}
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
@@ -60,6 +60,7 @@ func (a *app) addVMFlags(flags *pflag.FlagSet, o *engine.VMOptions) {
 	addPolicyFlags(flags, &o.Policy)
 	flags.IntVar(&o.Connections, "max-connections", o.Connections, "connections that the guest may have with the outside at a time")
 	flags.VarP((*portsFlag)(&o.Ports), "publish", "p", "open a port of the host: [HOST_IP:][HOST_PORT:]GUEST_PORT[/udp]; may be repeated")
+	flags.VarP((*volumesFlag)(&o.Volumes), "volume", "v", "attach a volume: NAME:/PATH[:ro], made where there is none of the name; may be repeated")
 	flags.StringVar(&o.VMM, "vmm", "", "VMM to run it: auto, firecracker or qemu (default "+or(a.engine.Config.VMM, "auto")+")")
 	flags.VarP(&o.Labels, "label", "l", "note KEY=VALUE on the VM; may be repeated")
 	flags.Var(&o.TTL, "ttl", "stop the VM this long after its start, such as 2h")

@@ -18,6 +18,7 @@ import (
 	"banger/internal/statedir"
 	"banger/internal/usernet/policy"
 	"banger/internal/vm"
+	"banger/internal/volume"
 )
 
 // Options say whose state an Engine works on, and with what.
@@ -42,6 +43,7 @@ type Engine struct {
 	vms     *vm.Store
 
 	snapshots *snapshot.Store
+	volumes   *volume.Store
 }
 
 // New returns an engine. It touches nothing.
@@ -53,6 +55,7 @@ func New(o Options) *Engine {
 		vms:     vm.NewStore(o.Dirs.VMTree()),
 
 		snapshots: snapshot.NewStore(o.Dirs.SnapshotTree(), o.Version),
+		volumes:   volume.NewStore(o.Dirs.VolumeTree(), o.Version),
 	}
 	e.images.Version = o.Version
 	e.images.Limits = imagemgr.Limits{Size: int64(o.Config.MaxImageSize), Entries: o.Config.MaxImageEntries}
@@ -75,6 +78,7 @@ type VMOptions struct {
 	Connections  int             // that the guest may have with the outside at a time; 0 is the usual
 	Detached     bool            // it lives on without the run that made it
 	Main         *vm.Main        // what it runs at each start, nil for nothing
+	Volumes      []vm.Volume     // made where they are not there yet, unless they are only to be read
 	Labels       vm.Labels
 	TTL          vm.Duration // after which it is stopped; 0 is never
 	IdleTimeout  vm.Duration // without any use, after which it is stopped; 0 is never

@@ -10,7 +10,7 @@ import (
 
 // InUseError says that something is needed by what is here, and stays.
 type InUseError struct {
-	Kind, Name string // "image" or "kernel", and which
+	Kind, Name string // "image", "kernel" or "volume", and which
 	Users      []string
 }
 

@@ -35,9 +35,18 @@ func (e *Engine) RenameVM(ctx context.Context, from, to string) error {
 }
 
 // SetVM changes a VM's settings. restart says that some of it waits for the
-// guest's next start.
-func (e *Engine) SetVM(ctx context.Context, name string, c vm.Change) (restart bool, err error) {
-	return e.vms.Set(ctx, name, c)
+// guest's next start. Volumes that are not there yet are made.
+func (e *Engine) SetVM(ctx context.Context, name string, c vm.Change, events Events) (restart bool, err error) {
+	undo := func() {}
+	if c.Volumes != nil {
+		if undo, err = e.provideVolumes(ctx, *c.Volumes, events); err != nil {
+			return false, err
+		}
+	}
+	if restart, err = e.vms.Set(ctx, name, c); err != nil {
+		undo()
+	}
+	return restart, err
 }
 
 // PruneVMs removes the VMs that are stopped and have all the labels. With an

@@ -8,6 +8,7 @@ import (
 	"banger/internal/kernel"
 	"banger/internal/snapshot"
 	"banger/internal/vm"
+	"banger/internal/volume"
 )
 
 // RemovedError says that something went while an operation was at it.
@@ -20,7 +21,8 @@ func (e *RemovedError) Error() string {
 // Gone reports whether err says that something is not there, or not any more.
 func Gone(err error) bool {
 	return errors.As(err, new(*RemovedError)) || errors.As(err, new(*vm.NotFoundError)) ||
-		errors.As(err, new(*imagemgr.NotFoundError)) || errors.As(err, new(*kernel.NotFoundError)) || errors.As(err, new(*snapshot.NotFoundError))
+		errors.As(err, new(*imagemgr.NotFoundError)) || errors.As(err, new(*kernel.NotFoundError)) || errors.As(err, new(*snapshot.NotFoundError)) ||
+		errors.As(err, new(*volume.NotFoundError))
 }
 
 // removed is err, or where that says that what was there is not, a

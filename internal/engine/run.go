@@ -185,11 +185,19 @@ func (e *Engine) createVM(ctx context.Context, o VMOptions, agree Agree, events 
 	if v, err = e.specify(ctx, o, agree, events); err != nil {
 		return v, nil, err
 	}
-	if o.Ephemeral {
-		return e.vms.CreateEphemeral(ctx, v, e.images.Rootfs(v.Image))
+	undo, err := e.provideVolumes(ctx, o.Volumes, events)
+	if err != nil {
+		return v, nil, err
 	}
-	v, err = e.vms.Create(ctx, v, e.images.Rootfs(v.Image))
-	return v, nil, err
+	if o.Ephemeral {
+		v, claim, err = e.vms.CreateEphemeral(ctx, v, e.images.Rootfs(v.Image))
+	} else {
+		v, err = e.vms.Create(ctx, v, e.images.Rootfs(v.Image))
+	}
+	if err != nil {
+		undo()
+	}
+	return v, claim, err
 }
 
 // specify fills in what a VM's options leave open. The image and the kernel are
@@ -220,7 +228,7 @@ func (e *Engine) specify(ctx context.Context, o VMOptions, agree Agree, events E
 		MemoryMiB: int(o.Memory >> 20), DiskBytes: int64(o.Disk),
 		HostLoopback: o.HostLoopback, Ports: o.Ports, Policy: o.Policy, VMM: o.VMM,
 		MaxConnections: o.Connections,
-		Detached:       o.Detached, Main: o.Main, Labels: o.Labels, TTL: o.TTL, IdleTimeout: o.IdleTimeout,
+		Detached:       o.Detached, Main: o.Main, Volumes: o.Volumes, Labels: o.Labels, TTL: o.TTL, IdleTimeout: o.IdleTimeout,
 	}, err
 }
 

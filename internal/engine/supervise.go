@@ -58,7 +58,7 @@ func (e *Engine) Supervise(ctx context.Context, o SuperviseOptions, starter *vm.
 	defer lines.Close()
 	with := supervisor.Options{
 		Name: o.Name, NoInit: o.NoInit, KeepStopped: o.KeepStopped, Foreground: o.Foreground,
-		VMs: e.vms, BootTimeout: bootTimeout, Starter: starter, Log: lines, Hint: hint,
+		VMs: e.vms, Volumes: e.volumes, BootTimeout: bootTimeout, Starter: starter, Log: lines, Hint: hint,
 	}
 	if err := e.equip(&with); err != nil {
 		supervisor.Refuse(with, err)

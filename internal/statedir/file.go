@@ -47,7 +47,7 @@ func WriteFile(path string, data []byte) error {
 }
 
 func writeFile(draft, path string, data []byte) error {
-	lock, err := take(context.Background(), draft, unix.F_OFD_SETLKW)
+	lock, err := take(context.Background(), draft, unix.F_OFD_SETLKW, unix.F_WRLCK)
 	if err != nil {
 		return err
 	}

@@ -14,9 +14,10 @@ import (
 // ErrLocked says that another process holds a lock.
 var ErrLocked = errors.New("locked by another process")
 
-// Lock is an exclusive lock on a file, held until Release, Remove or the
-// process's end. It is an open file description lock: it can be looked at
-// without being taken, and goroutines exclude each other too.
+// Lock is a lock on a file, held until Release, Remove or the process's end: it
+// excludes all others, or those of ReadLockSoon share it. It is an open file
+// description lock: it can be looked at without being taken, and goroutines
+// exclude each other too.
 type Lock struct {
 	file *os.File
 }
@@ -24,19 +25,23 @@ type Lock struct {
 // TryLock takes the lock at path, which is made where absent; the error is
 // ErrLocked where another holds it.
 func TryLock(path string) (*Lock, error) {
-	return take(context.Background(), path, unix.F_OFD_SETLK)
+	return take(context.Background(), path, unix.F_OFD_SETLK, unix.F_WRLCK)
 }
 
 // WaitLock takes the lock at path as soon as nobody else holds it. It gives up
 // when ctx ends.
 func WaitLock(ctx context.Context, path string) (*Lock, error) {
+	return waitLock(ctx, path, unix.F_WRLCK)
+}
+
+func waitLock(ctx context.Context, path string, kind int16) (*Lock, error) {
 	type result struct {
 		lock *Lock
 		err  error
 	}
 	done := make(chan result, 1)
 	go func() {
-		lock, err := take(ctx, path, unix.F_OFD_SETLKW)
+		lock, err := take(ctx, path, unix.F_OFD_SETLKW, kind)
 		done <- result{lock, err}
 	}()
 	select {
@@ -59,12 +64,22 @@ const aMoment = 2 * time.Second
 // LockSoon takes the lock at path from who holds it for a moment, such as to
 // sweep up. The error is ErrLocked where it is held for longer.
 func LockSoon(ctx context.Context, path string) (*Lock, error) {
-	if lock, err := TryLock(path); !errors.Is(err, ErrLocked) {
+	return lockSoon(ctx, path, unix.F_WRLCK)
+}
+
+// ReadLockSoon is LockSoon for a lock that others may share, who take it in the
+// same way.
+func ReadLockSoon(ctx context.Context, path string) (*Lock, error) {
+	return lockSoon(ctx, path, unix.F_RDLCK)
+}
+
+func lockSoon(ctx context.Context, path string, kind int16) (*Lock, error) {
+	if lock, err := take(ctx, path, unix.F_OFD_SETLK, kind); !errors.Is(err, ErrLocked) {
 		return lock, err
 	}
 	moment, cancel := context.WithTimeout(ctx, aMoment)
 	defer cancel()
-	lock, err := WaitLock(moment, path)
+	lock, err := waitLock(moment, path, kind)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		err = ErrLocked
 	}
@@ -103,13 +118,13 @@ func (l *Lock) released() bool { return l.file == nil }
 // take opens and locks path until the locked file is the one at path: a holder
 // before may have removed or moved it in between. Once ctx has ended it makes
 // no new file, which nobody would remove.
-func take(ctx context.Context, path string, cmd int) (*Lock, error) {
+func take(ctx context.Context, path string, cmd int, kind int16) (*Lock, error) {
 	for ctx.Err() == nil {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
 			return nil, fmt.Errorf("lock: %w", err)
 		}
-		if err := lockFile(f, cmd); err != nil {
+		if err := lockFile(f, cmd, kind); err != nil {
 			f.Close()
 			return nil, err
 		}
@@ -125,8 +140,8 @@ func take(ctx context.Context, path string, cmd int) (*Lock, error) {
 	return nil, ctx.Err()
 }
 
-func lockFile(f *os.File, cmd int) error {
-	lk := unix.Flock_t{Type: unix.F_WRLCK}
+func lockFile(f *os.File, cmd int, kind int16) error {
+	lk := unix.Flock_t{Type: kind}
 	for {
 		err := unix.FcntlFlock(f.Fd(), cmd, &lk)
 		switch {

@@ -36,7 +36,7 @@ func (t Tree) Stage() (*Stage, error) {
 	}
 	lockFile.Close()
 	// A sweep may be looking at the file just now; it lets go at once.
-	lock, err := take(context.Background(), lockFile.Name(), unix.F_OFD_SETLKW)
+	lock, err := take(context.Background(), lockFile.Name(), unix.F_OFD_SETLKW, unix.F_WRLCK)
 	if err != nil {
 		return nil, fmt.Errorf("stage %s: %w", t.Kind, err)
 	}

@@ -14,9 +14,9 @@ import (
 	"github.com/adrg/xdg"
 )
 
-// The files of a kernel's, an image's, a VM's, a snapshot's and a catalog's directory.
+// The files of a kernel's, an image's, a VM's, a snapshot's, a volume's and a catalog's directory.
 const (
-	Manifest     = "manifest.json" // kernels, images and snapshots
+	Manifest     = "manifest.json" // kernels, images, snapshots and volumes
 	Vmlinux      = "vmlinux"
 	Initrd       = "initrd.img"
 	Modules      = "modules"      // directory: lib/modules/<release>'s content
@@ -41,6 +41,8 @@ const (
 	Memory     = "memory"  // a saved guest's
 	SavedState = "state"   // its devices'
 	RestoreDir = "restore" // directory: what a new VM's guest goes on from, once
+
+	Volume = "volume.ext4" // what a volume's guests see
 
 	Catalog          = "catalog.json" // a remote one, cached
 	CatalogSignature = "catalog.json.minisig"
@@ -92,6 +94,9 @@ func (d Dirs) VMTree() Tree { return Tree{Kind: "vm", Dir: filepath.Join(d.State
 func (d Dirs) SnapshotTree() Tree {
 	return Tree{Kind: "snapshot", Dir: filepath.Join(d.State, "snapshots")}
 }
+
+// VolumeTree holds a directory for each volume.
+func (d Dirs) VolumeTree() Tree { return Tree{Kind: "volume", Dir: filepath.Join(d.State, "volumes")} }
 
 // BlobTree holds a directory for each blob of an OCI registry that is cached,
 // named by the hex digits of its SHA-256.

@@ -466,3 +466,29 @@ func TestSocketWithLongPath(t *testing.T) {
 		t.Error("connected to a socket that nobody serves")
 	}
 }
+
+// Readers share a lock, and keep others out until the last has let go.
+func TestReadLockSoon(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	one, err := ReadLockSoon(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := ReadLockSoon(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one.Release()
+	if _, err := TryLock(path); !errors.Is(err, ErrLocked) {
+		t.Errorf("taken beside a reader: %v", err)
+	}
+	two.Release()
+	alone, err := TryLock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer alone.Release()
+	if _, err := ReadLockSoon(t.Context(), path); !errors.Is(err, ErrLocked) {
+		t.Errorf("read beside its owner: %v", err)
+	}
+}

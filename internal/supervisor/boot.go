@@ -245,6 +245,9 @@ func (s *supervisor) config() vmm.Config {
 	if modules := s.Kernel.ModulesImage(); modules != "" {
 		c.Disks = append(c.Disks, vmm.Disk{Path: modules, ReadOnly: true})
 	}
+	for _, v := range s.volumes {
+		c.Disks = append(c.Disks, vmm.Disk{Path: v.File, ReadOnly: v.ReadOnly})
+	}
 	return c
 }
 
@@ -263,14 +266,30 @@ func (s *supervisor) settings(keys vm.Keys) agentapi.Settings {
 		NoInit:        s.NoInit,
 		StopSignal:    s.StopSignal,
 		Copied:        s.vm.Copied,
-		Root:          agentapi.Root{Image: "/dev/vda", Disk: "/dev/vdb"},
+		Root:          agentapi.Root{Image: device(0), Disk: device(1)},
 	}
 	if s.Kernel.ModulesImage() != "" {
-		settings.Root.Modules = "/dev/vdc"
+		settings.Root.Modules = device(2)
 		settings.Root.KernelRelease = s.Kernel.KernelVersion
+	}
+	for i, v := range s.volumes {
+		settings.Volumes = append(settings.Volumes, agentapi.Volume{
+			Name: v.Name, Device: device(s.firstVolume() + i), Path: v.Path, ReadOnly: v.ReadOnly,
+		})
 	}
 	return settings
 }
+
+// firstVolume is the number of the disk that is the VM's first volume.
+func (s *supervisor) firstVolume() int {
+	if s.Kernel.ModulesImage() != "" {
+		return 3
+	}
+	return 2
+}
+
+// device is the guest's name of one of its disks.
+func device(number int) string { return fmt.Sprintf("/dev/vd%c", 'a'+number) }
 
 func (s *supervisor) writeInitramfs(keys vm.Keys) (err error) {
 	f, err := os.OpenFile(s.VMs.Path(s.Name, statedir.Initramfs), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)

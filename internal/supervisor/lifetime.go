@@ -53,6 +53,7 @@ func (s *supervisor) endRun(b *boot) {
 		s.end(b, why)
 		return
 	}
+	s.settle(b)
 	s.kill(why)
 }
 

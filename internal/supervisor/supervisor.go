@@ -18,12 +18,14 @@ import (
 	"banger/internal/statedir"
 	"banger/internal/vm"
 	"banger/internal/vmm"
+	"banger/internal/volume"
 )
 
 // Options says what to run and with what.
 type Options struct {
 	Name        string
 	VMs         *vm.Store
+	Volumes     *volume.Store
 	Rootfs      string // the image's ext4
 	Kernel      kernel.Kernel
 	Backend     vmm.Backend
@@ -50,8 +52,9 @@ type supervisor struct {
 	traffic *logfile.File // what the guest was denied
 	main    *mainRun
 	use     use
-	spare   *statedir.Spare // for vm.json where the host's disk is full
-	letGo   chan struct{}   // closed when the starter has let go
+	volumes []*volume.Attachment // in the order in which the guest mounts them
+	spare   *statedir.Spare      // for vm.json where the host's disk is full
+	letGo   chan struct{}        // closed when the starter has let go
 
 	handedOver chan struct{} // closed before, where the starter has done all that it wanted
 
@@ -85,6 +88,10 @@ func runLocked(ctx context.Context, o Options) error {
 		return err
 	}
 	defer s.close()
+	if err := s.attachVolumes(ctx); err != nil {
+		return err
+	}
+	defer s.releaseVolumes()
 	closePorts, err := s.openPorts()
 	if err != nil {
 		return err
@@ -164,7 +171,7 @@ func (s *supervisor) wanted() bool {
 // asked for a reboot; the error is why it never became ready.
 func (s *supervisor) once(ctx context.Context, first bool) (again bool, err error) {
 	s.save(func(st *vm.State) {
-		*st = vm.State{Phase: vm.Starting, StartedAt: time.Now().UTC(), Ports: st.Ports, Main: st.Main, ExpiresAt: st.ExpiresAt}
+		*st = vm.State{Phase: vm.Starting, StartedAt: time.Now().UTC(), Ports: st.Ports, Volumes: st.Volumes, Main: st.Main, ExpiresAt: st.ExpiresAt}
 		if first {
 			st.Main, st.ExpiresAt = nil, expiry(s.vm.TTL)
 		}
@@ -224,6 +231,7 @@ func (s *supervisor) awaitDown(ctx context.Context, b *boot) {
 		s.end(b, why)
 	case <-mainEnded:
 		s.main.answer()
+		s.settle(b)
 		s.kill("its command ended")
 	case <-s.abandoned(b):
 		s.kill("its start was given up")

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 
 	"banger/internal/ports"
@@ -20,40 +19,33 @@ type Change struct {
 	DiskBytes   *int64        `json:"disk_bytes,omitempty"` // of a VM that is stopped, and more than before
 	Ports       *[]ports.Spec `json:"ports,omitempty"`
 	Labels      Labels        `json:"labels,omitempty"` // added; one without a value is taken away
+	Volumes     *[]Volume     `json:"volumes,omitempty"`
 	TTL         *Duration     `json:"ttl,omitempty"`
 	IdleTimeout *Duration     `json:"idle_timeout,omitempty"`
 }
 
 // NeedsRestart reports whether a guest that runs stays as it is until its next
 // start.
-func (c Change) NeedsRestart() bool { return c.CPUs != nil || c.MemoryMiB != nil || c.Ports != nil }
+func (c Change) NeedsRestart() bool {
+	return c.CPUs != nil || c.MemoryMiB != nil || c.Ports != nil || c.Volumes != nil
+}
 
 // Apply returns v with the change made.
 func (c Change) Apply(v VM) (VM, error) {
 	set(&v.CPUs, c.CPUs)
 	set(&v.MemoryMiB, c.MemoryMiB)
 	set(&v.Ports, c.Ports)
+	set(&v.Volumes, c.Volumes)
 	set(&v.TTL, c.TTL)
 	set(&v.IdleTimeout, c.IdleTimeout)
 	if c.DiskBytes != nil && *c.DiskBytes < v.DiskBytes {
 		return v, fmt.Errorf("a disk of %d bytes: it has %d, and can only grow", *c.DiskBytes, v.DiskBytes)
 	}
 	set(&v.DiskBytes, c.DiskBytes)
-	if err := c.Labels.check(); err != nil {
+	if err := c.Labels.Check(); err != nil {
 		return v, err
 	}
-	labels := maps.Clone(v.Labels)
-	for key, value := range c.Labels {
-		if value == "" {
-			delete(labels, key)
-			continue
-		}
-		if labels == nil {
-			labels = Labels{}
-		}
-		labels[key] = value
-	}
-	v.Labels = labels
+	v.Labels = v.Labels.With(c.Labels)
 	return v, check(v)
 }
 

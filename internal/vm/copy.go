@@ -58,6 +58,9 @@ func (s *Store) ReplaceByCopy(ctx context.Context, v VM, o Origin) (VM, error) {
 		}
 	}
 	v = v.copyOf(o)
+	if !o.GoOn {
+		v.Volumes = old.Volumes // which no snapshot has
+	}
 	v.MachineID, v.MAC, v.CreatedAt, v.State = old.MachineID, old.MAC, old.CreatedAt, State{Phase: Created}
 	if err := check(v); err != nil {
 		return VM{}, err
@@ -69,7 +72,7 @@ func (s *Store) ReplaceByCopy(ctx context.Context, v VM, o Origin) (VM, error) {
 }
 
 func (v VM) copyOf(o Origin) VM {
-	v.Snapshot, v.Copied = o.Label, true
+	v.Snapshot, v.Copied, v.Volumes = o.Label, true, nil
 	return v
 }
 
@@ -113,6 +116,9 @@ func (s *Store) Snapshot(ctx context.Context, name, dir string) (Saved, error) {
 	}
 	switch v.State.Phase {
 	case Running, Paused:
+		if len(v.State.Volumes) > 0 {
+			return Saved{}, &VolumesError{name}
+		}
 		conn, reply, err := s.request(ctx, name, Request{Op: OpSnapshot, Dir: dir})
 		if err != nil {
 			return Saved{}, err
@@ -126,6 +132,14 @@ func (s *Store) Snapshot(ctx context.Context, name, dir string) (Saved, error) {
 		return Saved{}, &PhaseError{Name: name, Phase: v.State.Phase}
 	}
 	return Saved{}, s.snapshotStopped(ctx, name, dir)
+}
+
+// VolumesError says that a VM that runs has volumes, and so cannot be copied as it
+// is: its memory would go on with volumes that have changed since.
+type VolumesError struct{ Name string }
+
+func (e *VolumesError) Error() string {
+	return fmt.Sprintf("vm %q runs with volumes, which are not part of a snapshot", e.Name)
 }
 
 func (s *Store) snapshotStopped(ctx context.Context, name, dir string) error {

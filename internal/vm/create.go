@@ -116,7 +116,7 @@ func check(v VM) error {
 	case v.TTL < 0 || v.IdleTimeout < 0:
 		return errors.New("a vm's time cannot be negative")
 	}
-	return v.Labels.check()
+	return errors.Join(checkVolumes(v.Volumes), v.Labels.Check())
 }
 
 func makeDisk(path, rootfs string, plain int64) error {

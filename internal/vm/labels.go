@@ -2,6 +2,7 @@ package vm
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,7 +19,8 @@ const (
 
 var labelKey = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$`)
 
-func (l Labels) check() error {
+// Check says what of the labels cannot be.
+func (l Labels) Check() error {
 	if len(l) > maxLabels {
 		return fmt.Errorf("%d labels: a vm has %d at the most", len(l), maxLabels)
 	}
@@ -40,7 +42,7 @@ func (l *Labels) Set(text string) error {
 		*l = Labels{}
 	}
 	(*l)[key] = value
-	return Labels{key: value}.check()
+	return Labels{key: value}.Check()
 }
 
 // Type names the flag's kind in help texts.
@@ -64,4 +66,21 @@ func (l Labels) Have(wanted Labels) bool {
 		}
 	}
 	return true
+}
+
+// With returns the labels with more added, of which one without a value takes
+// that of its name away.
+func (l Labels) With(more Labels) Labels {
+	all := maps.Clone(l)
+	for key, value := range more {
+		if value == "" {
+			delete(all, key)
+			continue
+		}
+		if all == nil {
+			all = Labels{}
+		}
+		all[key] = value
+	}
+	return all
 }

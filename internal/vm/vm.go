@@ -38,6 +38,7 @@ type VM struct {
 	VMM            string          `json:"vmm,omitempty"`             // the backend that was asked for, "" for the configured one
 	Detached       bool            `json:"detached,omitempty"`        // it lives on without the run that made it
 	Main           *Main           `json:"main,omitempty"`            // runs at each start
+	Volumes        []Volume        `json:"volumes,omitempty"`
 	Labels         Labels          `json:"labels,omitempty"`
 	TTL            Duration        `json:"ttl,omitzero"`          // after which it is stopped
 	IdleTimeout    Duration        `json:"idle_timeout,omitzero"` // without any use, after which it is stopped
@@ -62,6 +63,7 @@ type State struct {
 	VMMPID    int          `json:"vmm_pid,omitempty"`
 	Guest     *Guest       `json:"guest,omitempty"`
 	Ports     []ports.Spec `json:"ports,omitempty"`     // that are open
+	Volumes   []Volume     `json:"volumes,omitempty"`   // that are attached
 	ExpiresAt time.Time    `json:"expires_at,omitzero"` // when its time to live is over
 	Main      *MainState   `json:"main,omitempty"`      // of the last start
 

@@ -60,6 +60,9 @@ func Run(args []string) error {
 	if err := mountSystem(init); err != nil {
 		return err
 	}
+	if err := b.mountVolumes(); err != nil {
+		return err
+	}
 	b.furnish(init)
 	if err := <-networkUp; err != nil {
 		return fmt.Errorf("set up the network: %w", err)
@@ -97,12 +100,20 @@ func (b *boot) findRoot() error {
 	if err := loadModules(b.settings.Modules); err != nil {
 		return err
 	}
-	if err := events.waitFor(b.settings.Root); err != nil {
+	if err := events.waitFor(devices(b.settings)); err != nil {
 		return err
 	}
 	console.Log("root's devices are there")
 	b.warn("seed the random pool", entropy.Credit(b.settings.Seed))
 	return nil
+}
+
+func devices(s agentapi.Settings) []string {
+	all := []string{s.Root.Image, s.Root.Disk, s.Root.Modules}
+	for _, v := range s.Volumes {
+		all = append(all, v.Device)
+	}
+	return all
 }
 
 // furnish does all that the guest can be reached without.

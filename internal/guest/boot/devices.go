@@ -6,8 +6,6 @@ import (
 	"os"
 	"time"
 
-	"banger/internal/agentapi"
-
 	"golang.org/x/sys/unix"
 )
 
@@ -33,10 +31,10 @@ func listenUevents() (uevents, error) {
 
 func (u uevents) close() { unix.Close(u.fd) }
 
-// waitFor returns when every device of root has its node.
-func (u uevents) waitFor(root agentapi.Root) error {
+// waitFor returns when every device has its node.
+func (u uevents) waitFor(devices []string) error {
 	deadline := time.Now().Add(deviceTimeout)
-	for _, device := range []string{root.Image, root.Disk, root.Modules} {
+	for _, device := range devices {
 		for device != "" && !exists(device) {
 			if err := u.next(deadline); err != nil {
 				return fmt.Errorf("wait for %s: %w", device, err)

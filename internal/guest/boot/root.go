@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"banger/internal/guest/console"
+	"banger/internal/guest/disks"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,19 +40,25 @@ func (b *boot) enterRoot() error {
 // mountRoot mounts the root. At the first boot it becomes as large as its
 // device, where the host could not do that.
 func (b *boot) mountRoot(device string) error {
-	small, err := isSmall(device)
+	small, err := disks.IsSmall(device)
 	if err != nil && !b.disk.lived {
 		return err // later on the kernel is to say what it makes of it
 	}
-	root := mount{device, rootDir, "ext4", 0, keepTables}
+	return b.mountGrown("the root", device, rootDir, small)
+}
+
+// mountGrown mounts a file system to be written to, and makes it as large as its
+// device where it is small.
+func (b *boot) mountGrown(what, device, dir string, small bool) error {
+	fs := mount{device, dir, "ext4", 0, disks.KeepTables}
 	if !small {
-		return root.do()
+		return fs.do()
 	}
-	root.data = "" // or the kernel would write all tables before the root is larger
-	if err := root.do(); err != nil {
+	fs.data = "" // or the kernel would write all tables before it is larger
+	if err := fs.do(); err != nil {
 		return err
 	}
-	b.warn("grow the root", grow(device, rootDir))
+	b.warn("grow "+what, disks.Grow(device, dir))
 	return nil
 }
 

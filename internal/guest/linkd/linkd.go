@@ -84,6 +84,9 @@ func (s *Server) run(ctx context.Context, header agentapi.Header, channel *link.
 	if listens, err := s.runListening(header, channel); listens {
 		return err
 	}
+	if header.Kind == agentapi.StreamSettle {
+		return settle(header, channel)
+	}
 	want, err := read(header)
 	if err != nil {
 		return err

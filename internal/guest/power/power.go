@@ -9,6 +9,7 @@ import (
 
 	"banger/internal/agentapi"
 	"banger/internal/guest/console"
+	"banger/internal/guest/disks"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,6 +40,7 @@ func Off() {
 
 func flush() {
 	unix.Sync()
+	disks.Unmount()
 	// The root goes read-only so that its journal is clean; while a file is
 	// open for writing it does not, and the sync has to do.
 	unix.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_RDONLY, "")

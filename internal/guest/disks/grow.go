@@ -1,4 +1,8 @@
-package boot
+// Package disks looks after the file systems that a guest has on its disks: it
+// mounts them, has them grow, and leaves them clean.
+//
+// What is on a disk may be anything; that is for the guest's kernel to bear.
+package disks
 
 import (
 	"fmt"
@@ -12,12 +16,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// keepTables has ext4 leave inode tables alone that it would write zeros to:
+// KeepTables has ext4 leave inode tables alone that it would write zeros to:
 // these they hold already, and in a sparse file.
-const keepTables = "noinit_itable"
+const KeepTables = "noinit_itable"
 
-// isSmall reports whether the file system on device leaves a part of it out.
-func isSmall(device string) (bool, error) {
+// IsSmall reports whether the file system on device leaves a part of it out.
+func IsSmall(device string) (bool, error) {
 	f, err := os.Open(device)
 	if err != nil {
 		return false, err
@@ -32,9 +36,9 @@ func isSmall(device string) (bool, error) {
 	return size-fs.Size > enough, err
 }
 
-// grow has the kernel make the file system that is mounted at dir as large as
+// Grow has the kernel make the file system that is mounted at dir as large as
 // its device.
-func grow(device, dir string) error {
+func Grow(device, dir string) error {
 	d, err := dm.Stat(device)
 	if err != nil {
 		return err
@@ -53,7 +57,7 @@ func grow(device, dir string) error {
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, root.Fd(), resize, uintptr(unsafe.Pointer(&blocks))); errno != 0 {
 		return errno
 	}
-	if err := unix.Mount("", dir, "", unix.MS_REMOUNT, keepTables); err != nil {
+	if err := unix.Mount("", dir, "", unix.MS_REMOUNT, KeepTables); err != nil {
 		return fmt.Errorf("leave the new tables alone: %w", err)
 	}
 	return nil

@@ -1,0 +1,22 @@
+package linkd
+
+import (
+	"encoding/json"
+
+	"banger/internal/agent/link"
+	"banger/internal/agentapi"
+	"banger/internal/guest/disks"
+)
+
+// settle leaves the file systems of disks clean.
+func settle(header agentapi.Header, channel *link.Channel) error {
+	var want agentapi.SettleStream
+	if err := json.Unmarshal(header.Payload, &want); err != nil {
+		return err
+	}
+	go channel.Serve(func(agentapi.Message) {})
+	if err := disks.Settle(want.Devices); err != nil {
+		return err
+	}
+	return channel.Send(agentapi.Message{Exit: new(int)})
+}

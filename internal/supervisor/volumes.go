@@ -1,0 +1,96 @@
+package supervisor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"banger/internal/agent/link"
+	"banger/internal/agentapi"
+	"banger/internal/vm"
+	"banger/internal/volume"
+)
+
+// attachVolumes takes the VM's volumes for as long as this process lives. They
+// are in the order of their paths: what is mounted below another comes later.
+func (s *supervisor) attachVolumes(ctx context.Context) error {
+	volumes := slices.SortedFunc(slices.Values(s.spec().Volumes), func(a, b vm.Volume) int { return cmp.Compare(a.Path, b.Path) })
+	for _, v := range volumes {
+		attached, err := s.Volumes.Attach(ctx, v)
+		if err != nil {
+			s.releaseVolumes()
+			return s.whoHas(err)
+		}
+		s.volumes = append(s.volumes, attached)
+	}
+	s.save(func(st *vm.State) { st.Volumes = volumes })
+	return nil
+}
+
+func (s *supervisor) releaseVolumes() {
+	for _, v := range s.volumes {
+		v.Release()
+	}
+	s.volumes = nil
+}
+
+// whoHas adds to an error of a volume that others have who they are.
+func (s *supervisor) whoHas(err error) error {
+	if attached, ok := errors.AsType[*volume.AttachedError](err); ok {
+		all, _ := s.VMs.List()
+		others := slices.DeleteFunc(all, func(v vm.VM) bool { return v.Name == s.Name })
+		attached.By = volume.Holders(others, attached.Name)
+	}
+	return err
+}
+
+// settleTimeout is how long a guest may take to write what its volumes lack.
+const settleTimeout = 20 * time.Second
+
+// settle has what was written to the VM's volumes on them, as the machine goes down
+// without a word to its init.
+func (s *supervisor) settle(b *boot) {
+	var want agentapi.SettleStream
+	for i, v := range s.volumes {
+		if !v.ReadOnly {
+			want.Devices = append(want.Devices, device(s.firstVolume()+i))
+		}
+	}
+	if len(want.Devices) == 0 {
+		return
+	}
+	s.resume()
+	if err := b.agent.settle(want); err != nil {
+		fmt.Fprintln(s.Log, "write what the volumes lack:", err)
+	}
+}
+
+func (a *agent) settle(want agentapi.SettleStream) error {
+	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
+	defer cancel()
+	stream, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer stream.Reset()
+	stream.SetDeadline(time.Now().Add(settleTimeout))
+	if err := link.WriteHeader(stream, agentapi.StreamSettle, want); err != nil {
+		return err
+	}
+	channel := link.NewChannel(stream)
+	var answer *agentapi.Message
+	err = channel.Serve(func(m agentapi.Message) {
+		answer = &m
+		channel.Close()
+	})
+	switch {
+	case answer == nil:
+		return err
+	case answer.Exit == nil:
+		return errors.New(clip(answer.Refused, maxReason))
+	}
+	return nil
+}
