@@ -55,7 +55,7 @@ func (v Volume) check() error {
 	printable := func(r rune) bool { return r < ' ' || r == 0x7f }
 	switch {
 	case !path.IsAbs(v.Path) || path.Clean(v.Path) != v.Path && path.Clean(v.Path)+"/" != v.Path:
-		return fmt.Errorf("volume %q: its place in the guest %q is no absolute path without . and ..", v.Name, v.Path)
+		return fmt.Errorf("volume %q: its place in the guest %q is no absolute and plain path", v.Name, v.Path)
 	case len(v.Path) > maxVolumePath || strings.ContainsFunc(v.Path, printable):
 		return fmt.Errorf("volume %q: its place in the guest is too long, or has control characters", v.Name)
 	}
