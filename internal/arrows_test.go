@@ -20,7 +20,7 @@ var allowed = map[string][]string{
 	"cmd/banger-agent": {"internal/guest"},
 
 	"internal/cli": {
-		"internal/agent", "internal/agentapi", "internal/catalog", "internal/config", "internal/doctor", "internal/engine", "internal/imagebuild",
+		"internal/agent", "internal/agentapi", "internal/catalog", "internal/config", "internal/devfile", "internal/doctor", "internal/engine", "internal/imagebuild",
 		"internal/imagemgr", "internal/jail", "internal/kernel", "internal/ports", "internal/process", "internal/ref",
 		"internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/vmm/firecracker", "internal/volume",
 	},
@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 		"internal/statedir", "internal/vm",
 	},
 	"internal/engine": {
-		"internal/agent", "internal/agentapi", "internal/catalog", "internal/config", "internal/doctor", "internal/fetch",
+		"internal/agent", "internal/agentapi", "internal/catalog", "internal/config", "internal/devfile", "internal/doctor", "internal/fetch",
 		"internal/imagebuild", "internal/imagecat", "internal/imagemgr", "internal/kernel", "internal/kernelcat",
 		"internal/logfile", "internal/ports", "internal/project", "internal/ref", "internal/size", "internal/snapshot", "internal/statedir", "internal/supervisor",
 		"internal/usernet/policy", "internal/vm",
@@ -74,6 +74,7 @@ var allowed = map[string][]string{
 	"internal/imagecat":          {"internal/catalog", "internal/ref"},
 	"internal/catalog":           {"internal/fetch", "internal/ref", "internal/statedir"},
 	"internal/project":           {"internal/process"},
+	"internal/devfile":           {"internal/ports", "internal/ref", "internal/size", "internal/usernet/policy"},
 	"internal/config":            {"internal/catalog", "internal/size", "internal/statedir", "internal/usernet/policy"},
 	"internal/format/modules":    {"internal/format/xz"},
 

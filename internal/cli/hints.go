@@ -9,6 +9,7 @@ import (
 
 	"banger/internal/catalog"
 	"banger/internal/config"
+	"banger/internal/devfile"
 	"banger/internal/engine"
 	"banger/internal/imagebuild"
 	"banger/internal/imagemgr"
@@ -23,7 +24,7 @@ import (
 // hint says what to do about err, or "".
 func (a *app) hint(err error) string {
 	for _, of := range []func(error) string{
-		givenHint, engineHint, notFoundHint, snapshotHint, volumeHint, conflictHint, programHint, vmmHint, a.hostHint,
+		givenHint, engineHint, projectHint, notFoundHint, snapshotHint, volumeHint, conflictHint, programHint, vmmHint, a.hostHint,
 	} {
 		if text := of(err); text != "" {
 			return text
@@ -180,6 +181,21 @@ func engineHint(err error) string {
 		return "such as generic-6.12 or apt:linux-image-cloud-amd64"
 	case errors.Is(err, engine.ErrFixedName):
 		return "--name is for packages"
+	}
+	return ""
+}
+
+// projectHint says what to do where a project's VM is not brought up.
+func projectHint(err error) string {
+	switch {
+	case errors.As(err, new(*devfile.NotFoundError)):
+		return "banger init writes one"
+	case errors.As(err, new(*engine.AsksError)):
+		return "--agree agrees to it"
+	case errors.As(err, new(*engine.NotTheirsError)):
+		return "name in " + devfile.FileName + " gives this one's another"
+	case errors.As(err, new(*engine.CommandError)):
+		return "banger vm exec looks into the VM; the next banger up runs it again"
 	}
 	return ""
 }

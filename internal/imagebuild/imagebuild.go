@@ -64,7 +64,7 @@ func (e *StepError) Error() string {
 // Existing returns the image of o.Name where it was built of the same inputs
 // before. The error is a *OtherInputsError where it was not.
 func (b *Builder) Existing(o Options) (*imagemgr.Image, error) {
-	inputs, err := o.inputs()
+	inputs, err := o.Inputs()
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (e *OtherInputsError) Error() string {
 func (b *Builder) FromImage(ctx context.Context, vm VM, o Options) (imagemgr.Image, error) {
 	build := &imagemgr.Build{Base: o.Base.Name, BaseDigest: o.Base.Digest}
 	var err error
-	if build.Inputs, err = o.inputs(); err != nil {
+	if build.Inputs, err = o.Inputs(); err != nil {
 		return imagemgr.Image{}, err
 	}
 	if build.Packages, err = b.change(ctx, vm, o); err != nil {

@@ -60,9 +60,9 @@ func (c Copy) names() ([]string, error) {
 	return names, err
 }
 
-// inputs is a digest of all that decides what a build makes, as far as the
+// Inputs is a digest of all that decides what a build makes, as far as the
 // host knows: the same inputs at another time can give newer packages.
-func (o Options) inputs() (string, error) {
+func (o Options) Inputs() (string, error) {
 	sum := sha256.New()
 	text := json.NewEncoder(sum)
 	text.Encode([]any{1, o.Base.Digest, wanted(o), o.KernelRef})

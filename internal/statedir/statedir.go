@@ -110,6 +110,9 @@ func (d Dirs) BinDir() string { return filepath.Join(d.Data, "bin") }
 // BuildTree holds what is being made of a Dockerfile, and nothing else for long.
 func (d Dirs) BuildTree() Tree { return Tree{Kind: "build", Dir: filepath.Join(d.Cache, "builds")} }
 
+// AgreedDir holds a file for each agreement to what a project's file asks for.
+func (d Dirs) AgreedDir() string { return filepath.Join(d.State, "agreed") }
+
 // AptDir is the cache for apt's lists and downloads.
 func (d Dirs) AptDir() string { return filepath.Join(d.Cache, "apt") }
 

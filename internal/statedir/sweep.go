@@ -12,7 +12,7 @@ import (
 func (d Dirs) Sweep() {
 	for _, t := range []Tree{
 		d.KernelTree(), d.ImageTree(), d.VMTree(), d.SnapshotTree(), d.VolumeTree(), d.BlobTree(), d.CatalogTree(), d.BuildTree(),
-		{Dir: d.AptDir()}, {Dir: d.Config},
+		{Dir: d.AptDir()}, {Dir: d.Config}, {Dir: d.AgreedDir()},
 	} {
 		t.Sweep()
 	}

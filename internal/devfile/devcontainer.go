@@ -1,0 +1,239 @@
+package devfile
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/tailscale/hujson"
+
+	"banger/internal/ports"
+	"banger/internal/ref"
+	"banger/internal/size"
+)
+
+// container is what is read of a devcontainer.json, see
+// https://containers.dev/implementors/json_reference/.
+type container struct {
+	Image      string `json:"image"`
+	DockerFile string `json:"dockerFile"`
+	Context    string `json:"context"`
+	Build      struct {
+		Dockerfile string            `json:"dockerfile"`
+		Context    string            `json:"context"`
+		Args       map[string]string `json:"args"`
+		Target     string            `json:"target"`
+	} `json:"build"`
+	Features         map[string]json.RawMessage `json:"features"`
+	ForwardPorts     []portNumber               `json:"forwardPorts"`
+	AppPort          oneOrMore[portNumber]      `json:"appPort"`
+	ContainerEnv     map[string]string          `json:"containerEnv"`
+	RemoteEnv        map[string]*string         `json:"remoteEnv"`
+	ContainerUser    string                     `json:"containerUser"`
+	RemoteUser       string                     `json:"remoteUser"`
+	WorkspaceFolder  string                     `json:"workspaceFolder"`
+	HostRequirements struct {
+		CPUs    int    `json:"cpus"`
+		Memory  string `json:"memory"`
+		Storage string `json:"storage"`
+	} `json:"hostRequirements"`
+	OnCreate      command `json:"onCreateCommand"`
+	UpdateContent command `json:"updateContentCommand"`
+	PostCreate    command `json:"postCreateCommand"`
+	PostStart     command `json:"postStartCommand"`
+	PostAttach    command `json:"postAttachCommand"`
+	Compose       any     `json:"dockerComposeFile"`
+}
+
+// meaningless are keys that ask for nothing that a machine of its own has not got,
+// or are for editors.
+var meaningless = []string{
+	"$schema", "capAdd", "customizations", "extensions", "forwardPorts", "init", "name", "otherPortsAttributes", "overrideCommand", "overrideFeatureInstallOrder",
+	"portsAttributes", "privileged", "securityOpt", "settings", "shutdownAction", "updateRemoteUserUID", "userEnvProbe", "waitFor",
+}
+
+// read lists the keys of container.
+var readKeys = []string{
+	"image", "dockerFile", "context", "build", "features", "appPort", "containerEnv", "remoteEnv", "containerUser", "remoteUser",
+	"workspaceFolder", "hostRequirements", "onCreateCommand", "updateContentCommand", "postCreateCommand", "postStartCommand", "postAttachCommand",
+}
+
+func parseDevcontainer(s *Spec, text []byte, env func(string) string) error {
+	plain, err := hujson.Standardize(text)
+	if err != nil {
+		return err // which names line and column
+	}
+	values := newVariables(s.Dir, env)
+	plain = values.replaceAll(plain)
+	var c container
+	if err := json.Unmarshal(plain, &c); err != nil {
+		return atOffset(plain, err)
+	}
+	if c.Compose != nil {
+		return errors.New("it describes several containers (dockerComposeFile), and banger runs one VM")
+	}
+	s.Unsupported, s.hostEnv = append(unsupported(plain), values.unknown...), values.taken
+	s.Workspace = Copy
+	return s.takeContainer(c)
+}
+
+// unsupported lists the keys that say something which banger does not do.
+func unsupported(text []byte) (keys []string) {
+	var all map[string]json.RawMessage
+	json.Unmarshal(text, &all) // has been read once
+	for key, value := range all {
+		if !slices.Contains(meaningless, key) && !slices.Contains(readKeys, key) && !bytes.Equal(value, []byte("null")) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// atOffset gives an error of the JSON reader's its line.
+func atOffset(text []byte, err error) error {
+	var offset int64
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		offset = syntax.Offset
+	case errors.As(err, &kind):
+		offset = kind.Offset
+		err = fmt.Errorf("%s is not of the kind %s", kind.Field, kind.Value)
+	default:
+		return err
+	}
+	offset = min(offset, int64(len(text)))
+	return &Error{Line: 1 + bytes.Count(text[:offset], []byte("\n")), Err: err}
+}
+
+func (s *Spec) takeContainer(c container) (err error) {
+	if err := s.takeContainerImage(c); err != nil {
+		return err
+	}
+	if err := s.takeFeatures(c.Features); err != nil {
+		return err
+	}
+	for _, port := range slices.Concat(c.ForwardPorts, c.AppPort) {
+		if err := s.takePort(port); err != nil {
+			return err
+		}
+	}
+	s.takeContainerEnv(c)
+	if s.User = c.RemoteUser; s.User == "" {
+		s.User = c.ContainerUser
+	}
+	s.Workdir = c.WorkspaceFolder
+	s.Setup = slices.Concat(c.OnCreate, c.UpdateContent, c.PostCreate)
+	s.Start, s.Attach = c.PostStart, c.PostAttach
+	return s.takeRequirements(c)
+}
+
+func (s *Spec) takeContainerImage(c container) error {
+	file, context := c.Build.Dockerfile, c.Build.Context
+	if file == "" {
+		file, context = c.DockerFile, c.Context
+	}
+	if file == "" {
+		s.Image = c.Image
+		if s.Image != "" && !strings.Contains(s.Image, "://") {
+			s.Image = "docker://" + s.Image
+		}
+		return s.checkContainerImage()
+	}
+	base := filepath.Dir(s.Path) // both are relative to the file
+	path, err := s.within(filepath.Join(base, file))
+	if err != nil {
+		return fmt.Errorf("build.dockerfile: %w", err)
+	}
+	if context, err = s.within(filepath.Join(base, context)); err != nil {
+		return fmt.Errorf("build.context: %w", err)
+	}
+	s.Build = &Build{Dockerfile: path, Context: context}
+	for _, name := range slices.Sorted(maps.Keys(c.Build.Args)) {
+		s.Build.Args = append(s.Build.Args, name+"="+c.Build.Args[name])
+	}
+	if c.Build.Target != "" {
+		s.Unsupported = append(s.Unsupported, "build.target")
+	}
+	return nil
+}
+
+// checkContainerImage lets a file name images of registries, and no more.
+func (s *Spec) checkContainerImage() error {
+	if s.Image == "" {
+		return nil
+	}
+	source, err := ref.ParseSource(s.Image)
+	if err == nil && source.Transport != ref.Registry {
+		err = errors.New("it is not a registry's")
+	}
+	if err != nil {
+		return fmt.Errorf("image %q: %w", s.Image, err)
+	}
+	return nil
+}
+
+// takePort opens a port of the host for one of the guest.
+func (s *Spec) takePort(port portNumber) error {
+	text := string(port)
+	host, rest, found := strings.Cut(text, ":")
+	switch _, err := netip.ParseAddr(host); {
+	case !found:
+	case host == "localhost":
+		text = rest
+	case err != nil && strings.Trim(host, "0123456789") != "":
+		s.Unsupported = append(s.Unsupported, "port "+text) // another container's
+		return nil
+	}
+	specs, err := ports.Parse(text)
+	s.Ports = append(s.Ports, specs...)
+	return err
+}
+
+func (s *Spec) takeContainerEnv(c container) {
+	s.Env = map[string]string{}
+	maps.Copy(s.Env, c.ContainerEnv)
+	for name, value := range c.RemoteEnv {
+		if value == nil {
+			delete(s.Env, name)
+			continue
+		}
+		s.Env[name] = *value
+	}
+	for name, value := range s.Env {
+		if checkEnv(map[string]string{name: value}) != nil || strings.Contains(value, "${containerEnv:") {
+			delete(s.Env, name)
+			s.Unsupported = append(s.Unsupported, "variable "+name)
+		}
+	}
+}
+
+// takeRequirements has the VM be as large as the file wants its host to be.
+func (s *Spec) takeRequirements(c container) error {
+	h := c.HostRequirements
+	if err := notNegative(h.CPUs); err != nil {
+		return fmt.Errorf("hostRequirements.cpus: %w", err)
+	}
+	s.CPUs = h.CPUs
+	for _, amount := range []struct {
+		text string
+		to   *size.Size
+	}{{h.Memory, &s.Memory}, {h.Storage, &s.Disk}} {
+		if amount.text == "" {
+			continue
+		}
+		// They are written 4gb.
+		if err := amount.to.Set(strings.TrimSuffix(strings.ToUpper(amount.text), "B")); err != nil {
+			return fmt.Errorf("hostRequirements: %w", err)
+		}
+	}
+	return nil
+}

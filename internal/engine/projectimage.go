@@ -1,0 +1,242 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"banger/internal/devfile"
+	"banger/internal/imagebuild"
+	"banger/internal/imagemgr"
+	"banger/internal/project"
+	"banger/internal/ref"
+)
+
+// maxProjectID is how much of a directory's path a label holds, in bytes.
+const maxProjectID = 200
+
+// projectID is a project's directory as a label has it.
+func projectID(dir string) string {
+	if len(dir) <= maxProjectID {
+		return dir
+	}
+	return dir[:maxProjectID-20] + "…" + digestOf(dir)
+}
+
+// projectVM is the name of a project's VM.
+func projectVM(s devfile.Spec) string { return cmp.Or(s.Name, projectStem(s)+"-"+digestOf(s.Dir)[:4]) }
+
+func projectStem(s devfile.Spec) string {
+	stem := plainName(filepath.Base(s.Dir))
+	return cmp.Or(stem[:min(len(stem), 40)], "project")
+}
+
+// digestOf is short, for names and labels.
+func digestOf(v any) string {
+	sum := sha256.New()
+	json.NewEncoder(sum).Encode(v)
+	return digest(sum)
+}
+
+func digest(sum hash.Hash) string { return hex.EncodeToString(sum.Sum(nil))[:12] }
+
+// madeOf is a digest of what only a new VM can follow. What else of a Dockerfile's
+// context has changed does not count: it changes with each line that is written.
+func madeOf(s devfile.Spec) (string, error) {
+	sum := sha256.New()
+	text := json.NewEncoder(sum)
+	text.Encode([]any{1, s.Image, s.Build, s.Packages, s.Kernel, s.Setup, s.User, s.Workdir, s.Workspace, s.Features})
+	files := []string{s.Script}
+	if s.Build != nil {
+		files = append(files, s.Build.Dockerfile)
+	}
+	for _, f := range s.Features {
+		files = append(files, filepath.Join(f.Dir, "install.sh"))
+	}
+	for _, file := range files {
+		if file == "" {
+			continue
+		}
+		if err := addFile(sum, file); err != nil {
+			return "", err
+		}
+	}
+	return digest(sum), nil
+}
+
+// addFile adds a file's name and content.
+func addFile(sum hash.Hash, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a file", path)
+	}
+	fmt.Fprintf(sum, "%q %d %o\n", path, info.Size(), info.Mode().Perm())
+	_, err = io.Copy(sum, f)
+	return err
+}
+
+// projectImage returns the name of the image of a project's VM, which is there
+// then. One that is built is built once of the same inputs.
+func (e *Engine) projectImage(ctx context.Context, o UpOptions) (string, error) {
+	base, err := e.projectBase(ctx, o)
+	if err != nil {
+		return "", err
+	}
+	s := o.Spec
+	if len(s.Packages) == 0 && s.Script == "" && len(s.Features) == 0 {
+		return base, nil
+	}
+	build := BuildOptions{From: base, VM: e.VMDefaults(), Packages: s.Packages, Script: s.Script, Events: o.Events}
+	if len(s.Features) > 0 {
+		stage, err := e.Dirs.BuildTree().Stage()
+		if err != nil {
+			return "", err
+		}
+		defer stage.Discard()
+		build.Copies = featureCopies(s)
+		build.Script = stage.Path("features.sh")
+		if err := os.WriteFile(build.Script, []byte(featuresScript(s)), 0o700); err != nil {
+			return "", err
+		}
+	}
+	key, err := e.buildKey(base, build)
+	if err != nil {
+		return "", err
+	}
+	build.Name = projectStem(s) + "-" + key
+	_, err = e.BuildImage(ctx, build)
+	return build.Name, err
+}
+
+// buildKey is a digest of what a build is made of.
+func (e *Engine) buildKey(base string, o BuildOptions) (string, error) {
+	image, err := e.images.Get(base)
+	if err != nil {
+		return "", err
+	}
+	inputs, err := imagebuild.Options{Base: image, KernelRef: image.KernelRef, Packages: o.Packages, Copies: o.Copies, Script: o.Script}.Inputs()
+	return digestOf(inputs), err
+}
+
+// Where features and the script of a project are during a build.
+const featureDir = "/var/lib/banger-features"
+
+func featureCopies(s devfile.Spec) (copies []imagebuild.Copy) {
+	for i, f := range s.Features {
+		copies = append(copies, imagebuild.Copy{Source: f.Dir, Target: fmt.Sprintf("%s/%d", featureDir, i)})
+	}
+	if s.Script != "" {
+		copies = append(copies, imagebuild.Copy{Source: s.Script, Target: featureDir + "/script"})
+	}
+	return copies
+}
+
+// featuresScript runs features, and the project's own script after them. See
+// https://containers.dev/implementors/features/ for the variables.
+func featuresScript(s devfile.Spec) string {
+	user := cmp.Or(s.User, guestRoot)
+	var b strings.Builder
+	fmt.Fprintf(&b, "#!/bin/sh\nset -e\nexport _REMOTE_USER=%s _CONTAINER_USER=%[1]s\n", quote(user))
+	fmt.Fprintf(&b, "export _REMOTE_USER_HOME=$(eval echo ~%s)\nexport _CONTAINER_USER_HOME=$_REMOTE_USER_HOME\n", quote(user))
+	for i, f := range s.Features {
+		fmt.Fprintf(&b, "(cd %s/%d && chmod +x install.sh && env", featureDir, i)
+		for _, entry := range f.Env {
+			b.WriteString(" " + quote(entry))
+		}
+		b.WriteString(" ./install.sh)\n")
+	}
+	if s.Script != "" {
+		fmt.Fprintf(&b, "chmod +x %s/script && %[1]s/script\n", featureDir)
+	}
+	fmt.Fprintf(&b, "rm -rf %s\n", featureDir)
+	return b.String()
+}
+
+// quote makes a word of the shell's.
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// projectBase returns the image that the file names, got or built where it is not
+// there.
+func (e *Engine) projectBase(ctx context.Context, o UpOptions) (string, error) {
+	s := o.Spec
+	if s.Build != nil {
+		return e.projectDockerfile(ctx, o)
+	}
+	if s.Image == "" {
+		return e.Config.Image, e.provideImage(ctx, o.Agree, o.Events)
+	}
+	source, err := ref.ParseSource(s.Image)
+	if err != nil {
+		return "", err
+	}
+	name := source.Rest
+	if source.Transport != ref.Catalog {
+		if name, err = imageName(source); err != nil {
+			return "", err
+		}
+		name += "-" + digestOf(source.String())
+	}
+	_, err = e.images.Get(name)
+	if !errors.As(err, new(*imagemgr.NotFoundError)) {
+		return name, err
+	}
+	o.Events.stage("getting " + s.Image)
+	pull := PullImageOptions{Reference: s.Image, Name: name, KernelRef: s.Kernel, Events: o.Events}
+	if source.Transport == ref.Catalog {
+		pull.Name = ""
+	}
+	_, err = e.PullImage(ctx, pull)
+	return name, err
+}
+
+func (e *Engine) projectDockerfile(ctx context.Context, o UpOptions) (string, error) {
+	b := o.Spec.Build
+	sum := sha256.New()
+	json.NewEncoder(sum).Encode([]any{1, b.Args})
+	if err := addFile(sum, b.Dockerfile); err != nil {
+		return "", err
+	}
+	files, err := project.Files(ctx, b.Context)
+	if err != nil {
+		return "", err
+	}
+	for _, f := range files {
+		path := cmp.Or(f.From, filepath.Join(b.Context, f.Name))
+		info, err := os.Lstat(path)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(sum, "%q %o\n", f.Name, info.Mode())
+		if info.Mode().IsRegular() {
+			if err := addFile(sum, path); err != nil {
+				return "", err
+			}
+		}
+	}
+	name := projectStem(o.Spec) + "-" + digest(sum)
+	if _, err := e.images.Get(name); !errors.As(err, new(*imagemgr.NotFoundError)) {
+		return name, err
+	}
+	o.Events.stage("building " + b.Dockerfile)
+	_, err = e.BuildDockerfile(ctx, imagebuild.Dockerfile{
+		Name: name, KernelRef: o.Spec.Kernel, File: b.Dockerfile, Context: b.Context, Args: b.Args,
+	}, o.Events)
+	return name, err
+}
