@@ -12,8 +12,9 @@ import (
 )
 
 // worthwhile is how much a file's holes must be for them to be left out: what
-// only unpacks plain files is better off with plain ones.
-const worthwhile = 64 << 10
+// only unpacks plain files is better off with plain ones, and programs, whose
+// sections are far apart, are files for everybody.
+const worthwhile = 1 << 20
 
 // maxRanges is how many ranges are written of a file: archive/tar takes no more
 // than 1 MiB of digits. What is behind is written with its holes.
