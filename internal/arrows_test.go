@@ -80,7 +80,7 @@ var allowed = map[string][]string{
 
 	// The guest's side, which knows of the host's only what both agreed on.
 	"internal/guest": {
-		"internal/guest/boot", "internal/guest/power", "internal/guest/service", "internal/guest/session", "internal/guest/sshd",
+		"internal/guest/boot", "internal/guest/login", "internal/guest/power", "internal/guest/service", "internal/guest/session", "internal/guest/sshd",
 	},
 	"internal/guest/boot": {
 		"internal/agentapi", "internal/format/ext4", "internal/format/vmdisk", "internal/guest/console", "internal/guest/disks", "internal/guest/dm", "internal/guest/entropy", "internal/guest/identity", "internal/guest/initsys",
@@ -88,11 +88,11 @@ var allowed = map[string][]string{
 	},
 	"internal/guest/service": {
 		"internal/agent/link", "internal/agentapi", "internal/guest/console", "internal/guest/entropy", "internal/guest/identity",
-		"internal/guest/initsys", "internal/guest/linkd", "internal/guest/network", "internal/guest/power", "internal/guest/reach",
+		"internal/guest/initsys", "internal/guest/linkd", "internal/guest/login", "internal/guest/network", "internal/guest/power", "internal/guest/reach",
 		"internal/guest/restored", "internal/guest/roottar", "internal/guest/session", "internal/guest/sshd", "internal/guest/tcpend",
 	},
 	"internal/guest/roottar":    {"internal/agentapi", "internal/format/tarfile", "internal/guest/dm", "internal/guest/identity"},
-	"internal/guest/session":    {"internal/agentapi", "internal/guest/account", "internal/guest/terminal", "internal/guest/untar"},
+	"internal/guest/session":    {"internal/agentapi", "internal/guest/account", "internal/guest/login", "internal/guest/terminal", "internal/guest/untar"},
 	"internal/guest/sshd":       {"internal/agentapi", "internal/guest/account", "internal/guest/session", "internal/guest/usersocket"},
 	"internal/guest/disks":      {"internal/format/ext4", "internal/guest/dm"},
 	"internal/guest/linkd":      {"internal/agent/link", "internal/agentapi", "internal/guest/disks", "internal/guest/session", "internal/guest/sockets", "internal/guest/usersocket"},
@@ -106,6 +106,7 @@ var allowed = map[string][]string{
 	"internal/guest/reach":      {"internal/agentapi"},
 	"internal/guest/dm":         {},
 	"internal/guest/account":    {},
+	"internal/guest/login":      {},
 	"internal/guest/terminal":   {},
 	"internal/guest/untar":      {"internal/format/tarfile"},
 	"internal/guest/entropy":    {},

@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"banger/internal/guest/boot"
+	"banger/internal/guest/login"
 	"banger/internal/guest/power"
 	"banger/internal/guest/service"
 	"banger/internal/guest/session"
@@ -22,6 +23,9 @@ import (
 func Main(args []string) int {
 	if len(args) == 3 && args[1] == session.FirstArgument {
 		return session.BecomeFirst(args[2]) // PID 1 too, but not the machine's
+	}
+	if len(args) == 3 && args[1] == login.Argument {
+		return login.Lead(args[2])
 	}
 	if os.Getpid() == 1 {
 		power.Fatal(boot.Run(args[1:]))

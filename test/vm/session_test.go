@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestFrozenGuest interrupts what waits for a guest that has stopped to answer:
@@ -44,12 +46,33 @@ func TestFrozenGuest(t *testing.T) {
 	h.wantNothingLeft()
 }
 
-// TestOpenFiles asks for as many open files as sshd and container engines allow.
-func TestOpenFiles(t *testing.T) {
+// TestLogin runs programs as a user, who gets what a login gives: a session with a
+// control group, a systemd and a directory of its own, as many open files as sshd
+// and container engines allow; and what keeps Docker's containers from running is
+// out of the way. What the superuser runs does not wait for that.
+func TestLogin(t *testing.T) {
 	h := newHost(t)
 	h.boot("box")
-	if got := strings.Fields(h.ok("vm", "exec", "-u", "65534", "box", "--", "sh", "-c", "ulimit -Sn; ulimit -Hn; ulimit -n 65536; ulimit -Sn")); strings.Join(got, " ") != "1024 1048576 65536" {
-		t.Errorf("got %v", got)
+	if got := h.ok("vm", "exec", "box", "--", "cat", "/proc/self/cgroup"); strings.Contains(got, "user.slice") {
+		t.Errorf("the superuser's program is in %s", got)
 	}
-	h.ok("vm", "rm", "--force", "box")
+	got := strings.Fields(h.ok("vm", "exec", "-u", "65534", "box", "--", "sh", "-c", `sed s/[0-9]*.scope// /proc/self/cgroup
+		echo $XDG_RUNTIME_DIR; stat -c %U:%a $XDG_RUNTIME_DIR; systemctl --user is-system-running --wait
+		ulimit -Sn; ulimit -Hn; ulimit -n 65536; ulimit -Sn; cat /sys/module/apparmor/parameters/enabled`))
+	want := []string{"0::/user.slice/user-65534.slice/session-c", "/run/user/65534", "nobody:700", "running", "1024", "1048576", "65536", "N"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	const show = "systemctl show -p TimeoutStopUSec session-c1.scope; loginctl terminate-user nobody; systemctl --failed --no-legend"
+	if got := h.ok("vm", "exec", "box", "--", "sh", "-c", show); got != "TimeoutStopUSec=5s\n" {
+		t.Errorf("got %q", got)
+	}
+	// One that was ended is followed by another.
+	awaited := h.ok("vm", "exec", "-u", "nobody", "box", "--", "sh", "-c", "echo $XDG_RUNTIME_DIR")
+	if awaited != "/run/user/65534\n" {
+		t.Errorf("got %q", awaited)
+	}
+	h.ok("vm", "exec", "--wait-init", "box", "--", "systemctl", "--user", "is-system-running")
+	h.ok("vm", "stop", "box")
+	h.ok("vm", "rm", "box")
 }

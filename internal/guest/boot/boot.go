@@ -64,6 +64,7 @@ func Run(args []string) error {
 		return err
 	}
 	b.furnish(init)
+	b.warn("leave AppArmor out", hideAppArmor("/"))
 	if err := <-networkUp; err != nil {
 		return fmt.Errorf("set up the network: %w", err)
 	}

@@ -34,6 +34,8 @@ var runtimeFiles = []struct{ path, text string }{
 	// supervisor knows what was meant.
 	{"systemd/system/systemd-poweroff.service.d/banger.conf", powerOff},
 	{"systemd/system/systemd-halt.service.d/banger.conf", powerOff},
+	// Users' own systemd wants it also where the image has no pam_systemd.
+	{"systemd/system/user@.service.d/banger.conf", "[Service]\nEnvironment=XDG_RUNTIME_DIR=/run/user/%i\n"},
 	// The card is set up already; whoever took it over would drop its address.
 	{"systemd/network/00-banger.network", "[Match]\nName=eth*\n\n[Link]\nUnmanaged=yes\n"},
 	{"NetworkManager/conf.d/banger.conf", "[keyfile]\nunmanaged-devices=interface-name:eth*\n"},
@@ -112,6 +114,23 @@ func (i Init) Wait(ctx context.Context) error {
 	}
 	return nil
 }
+
+// AwaitSystemd returns when systemd takes calls, or that it is not the init.
+func (i Init) AwaitSystemd(ctx context.Context) error {
+	if i.Name != "systemd" && i.now().Name != "systemd" {
+		return ErrNotSystemd
+	}
+	if err := i.waitForSystemd(ctx); err != nil {
+		return err
+	}
+	if i.now().Name != "systemd" {
+		return ErrNotSystemd
+	}
+	return nil
+}
+
+// ErrNotSystemd says that the init is another one.
+var ErrNotSystemd = errors.New("the init is not systemd")
 
 // scriptTime is how long a script may take to become systemd, if it ever does.
 const scriptTime = 30 * time.Second

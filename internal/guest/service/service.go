@@ -17,6 +17,7 @@ import (
 	"banger/internal/agentapi"
 	"banger/internal/guest/console"
 	"banger/internal/guest/initsys"
+	"banger/internal/guest/login"
 	"banger/internal/guest/reach"
 	"banger/internal/guest/restored"
 	"banger/internal/guest/roottar"
@@ -103,6 +104,7 @@ func Run() error {
 	sessions := session.New(session.Config{
 		WaitInit:  c.Init.Wait,
 		WriteRoot: func(w io.Writer) error { return roottar.Write(w, self.settings()) },
+		Logins:    &login.Logins{Await: c.Init.AwaitSystemd},
 	})
 	listener, err := listen(agentapi.SSHPort)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"banger/internal/agentapi"
 	"banger/internal/guest/account"
+	"banger/internal/guest/login"
 )
 
 // fallbackShell is for users whose own shell is not there.
@@ -26,6 +27,7 @@ func (s *Session) Exec(request agentapi.Exec) Program {
 				return
 			}
 		}
+		s.within = s.all.config.Logins.Join(s.ctx, s.login.UID, s.waitsForLogin(request))
 		cmd, err := s.commandOf(request)
 		if err != nil {
 			s.failExec(err)
@@ -44,6 +46,18 @@ func (s *Session) Agent(argument string) Program {
 		cmd.Path = "/proc/self/exe"
 		s.run(cmd)
 	})
+}
+
+// waitsForLogin tells what a program waits for to run in a session of its user's.
+// The superuser needs one least, and is not to wait to mend what does not boot.
+func (s *Session) waitsForLogin(request agentapi.Exec) login.Wait {
+	switch {
+	case s.login.UID != 0:
+		return login.ForBoot
+	case s.window != nil || request.WaitInit:
+		return login.WhenUp
+	}
+	return login.NotAtAll
 }
 
 func (s *Session) commandOf(request agentapi.Exec) (cmd *exec.Cmd, err error) {
@@ -81,7 +95,7 @@ func shellOf(user account.Account) (string, error) {
 // command is argv as run by user. Its Path is for the caller to set.
 func (s *Session) command(user account.Account, argv []string, dir string, env []string) *exec.Cmd {
 	cmd := &exec.Cmd{Args: argv, Dir: dir, SysProcAttr: &syscall.SysProcAttr{}}
-	cmd.Env = slices.Concat(loginEnv(user), s.termEnv(), s.env, env)
+	cmd.Env = slices.Concat(loginEnv(user), s.within.Env(), s.termEnv(), s.env, env)
 	if os.Geteuid() == 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: user.UID, Gid: user.GID, Groups: user.Groups}
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"banger/internal/guest/account"
+	"banger/internal/guest/login"
 	"banger/internal/guest/terminal"
 )
 
@@ -24,6 +25,8 @@ type Config struct {
 	WaitInit func(context.Context) error
 	// WriteRoot writes the guest's root filesystem as a tar.
 	WriteRoot func(io.Writer) error
+	// Logins are the users' sessions where the guest's init has such.
+	Logins *login.Logins
 }
 
 // Sessions are all the sessions of a guest.
@@ -58,7 +61,8 @@ type Session struct {
 	login  account.Account
 	client Client
 	env    []string
-	first  bool // its program is to be PID 1
+	first  bool           // its program is to be PID 1
+	within *login.Session // what its program runs in, or nil
 
 	end    func()          // once
 	ctx    context.Context // ends with the client's interest
@@ -136,7 +140,8 @@ func (s *Session) start(cmd *exec.Cmd) (*process, error) {
 			return nil, err
 		}
 	}
-	if err := cmd.Start(); err != nil {
+	cmd, err := s.within.Start(cmd)
+	if err != nil {
 		return nil, err
 	}
 	s.process = &process{cmd: cmd, first: s.first}
