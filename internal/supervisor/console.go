@@ -21,6 +21,8 @@ type console struct {
 	log     logFile
 	partial []byte
 	last    []string
+	ooms    int           // of this boot
+	oom     func(string)  // told of a process that the kernel killed; may be nil
 	ending  string        // what the kernel or the agent said first of the guest's end
 	halted  chan struct{} // closed when the guest's kernel has shut down
 
@@ -35,13 +37,12 @@ func newConsole(path string) *console {
 func (c *console) begin() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.last, c.ending, c.halted, c.isHalted = nil, "", make(chan struct{}), false
+	c.last, c.ending, c.halted, c.isHalted, c.ooms = nil, "", make(chan struct{}), false, 0
 	return c.log.begin()
 }
 
 // Write never fails: a full disk must not stall the guest.
 func (c *console) Write(p []byte) (int, error) {
-	c.log.Write(p)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.log.Write(p)
@@ -74,6 +75,10 @@ func (c *console) line(text string) {
 	c.last = append(c.last, text)
 	if len(c.last) > tailLines {
 		c.last = c.last[1:]
+	}
+	if victim := oomOf(text); victim != "" && c.oom != nil && c.ooms < maxOOMs {
+		c.ooms++
+		c.oom(victim)
 	}
 	ending := endingOf(text)
 	if c.ending == "" { // what comes later is how the machine got there
@@ -109,6 +114,18 @@ func endingOf(line string) string {
 		return rebooted
 	}
 	return ""
+}
+
+// oomOf tells which process a console line says was killed for want of memory, see
+// Linux's mm/oom_kill.c.
+func oomOf(line string) string {
+	_, killed, ok := strings.Cut(line, "ut of memory: Killed process ")
+	if !ok {
+		return ""
+	}
+	victim, _, _ := strings.Cut(killed, ", ")
+	victim, _, _ = strings.Cut(victim, " total-vm:")
+	return victim
 }
 
 func (c *console) tail() []string {
