@@ -21,7 +21,7 @@ var allowed = map[string][]string{
 
 	"internal/cli": {
 		"internal/agent", "internal/agentapi", "internal/catalog", "internal/config", "internal/devfile", "internal/doctor", "internal/engine", "internal/imagebuild",
-		"internal/imagemgr", "internal/jail", "internal/kernel", "internal/ports", "internal/process", "internal/ref",
+		"internal/imagemgr", "internal/jail", "internal/journal", "internal/kernel", "internal/ports", "internal/process", "internal/ref",
 		"internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/vmm/firecracker", "internal/volume",
 	},
 	"internal/mcp": {"internal/engine", "internal/ports", "internal/statedir", "internal/usernet/policy", "internal/vm"},
@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	},
 	"internal/engine": {
 		"internal/agent", "internal/agentapi", "internal/catalog", "internal/config", "internal/devfile", "internal/doctor", "internal/fetch",
-		"internal/imagebuild", "internal/imagecat", "internal/imagemgr", "internal/kernel", "internal/kernelcat",
+		"internal/imagebuild", "internal/imagecat", "internal/imagemgr", "internal/journal", "internal/kernel", "internal/kernelcat",
 		"internal/logfile", "internal/ports", "internal/project", "internal/ref", "internal/size", "internal/snapshot", "internal/statedir", "internal/supervisor",
 		"internal/usernet/policy", "internal/vm",
 		"internal/vmm", "internal/vmm/firecracker", "internal/vmm/pick", "internal/vmm/qemu", "internal/volume",
@@ -40,12 +40,12 @@ var allowed = map[string][]string{
 		"internal/agentapi", "internal/agent", "internal/imagemgr", "internal/process", "internal/ref",
 	},
 	"internal/supervisor": {
-		"internal/agent/link", "internal/agentapi", "internal/initramfs", "internal/kernel", "internal/logfile", "internal/ports", "internal/process", "internal/statedir",
+		"internal/agent/link", "internal/agentapi", "internal/initramfs", "internal/journal", "internal/kernel", "internal/logfile", "internal/ports", "internal/process", "internal/statedir",
 		"internal/usernet", "internal/usernet/policy", "internal/vm", "internal/vmm", "internal/volume",
 	},
 	"internal/agent":      {"internal/agent/link", "internal/agentapi", "internal/format/tarfile"},
 	"internal/agent/link": {"internal/agentapi"},
-	"internal/vm":         {"internal/format/vmdisk", "internal/ports", "internal/process", "internal/ref", "internal/statedir", "internal/usernet/policy", "internal/vmm"},
+	"internal/vm":         {"internal/format/vmdisk", "internal/journal", "internal/ports", "internal/process", "internal/ref", "internal/statedir", "internal/usernet/policy", "internal/vmm"},
 	"internal/snapshot":   {"internal/ref", "internal/statedir", "internal/vm", "internal/vmm"},
 	"internal/volume":     {"internal/format/ext4", "internal/ref", "internal/statedir", "internal/vm"},
 	"internal/vmm":        {},
@@ -128,6 +128,7 @@ var allowed = map[string][]string{
 	"internal/ports":                    {},
 	"internal/agentapi":                 {},
 	"internal/logfile":                  {},
+	"internal/journal":                  {"internal/statedir"},
 	"internal/format/ext4/ext4test":     {"internal/format/ext4"},
 	"internal/format/vmdisk":            {"internal/format/ext4"},
 	"internal/format/vmdisk/vmdisktest": {},

@@ -39,7 +39,7 @@ func (a *app) vmLogsCommand() *cobra.Command {
 		case console:
 			o.Source = engine.ConsoleLog
 		}
-		if o.Since, err = parseSince(since, time.Now()); err != nil {
+		if o.Since, err = parseTime("since", since, time.Now()); err != nil {
 			return err
 		}
 		to := a.Out
@@ -68,8 +68,8 @@ func (a *app) followTraffic(ctx context.Context, name string, to io.Writer) erro
 	return err
 }
 
-// parseSince reads a time, or how long ago it was.
-func parseSince(text string, now time.Time) (time.Time, error) {
+// parseTime reads what a flag has: a time, or how long ago it was.
+func parseTime(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
@@ -81,5 +81,5 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("--since %s: neither a time such as 2026-01-31T15:04:05Z nor how long ago, such as 10m", text)
+	return time.Time{}, fmt.Errorf("--%s %s: neither a time such as 2026-01-31T15:04:05Z nor how long ago, such as 10m", flag, text)
 }

@@ -11,6 +11,7 @@ package engine
 import (
 	"banger/internal/config"
 	"banger/internal/imagemgr"
+	"banger/internal/journal"
 	"banger/internal/kernel"
 	"banger/internal/ports"
 	"banger/internal/size"
@@ -58,6 +59,7 @@ func New(o Options) *Engine {
 		volumes:   volume.NewStore(o.Dirs.VolumeTree(), o.Version),
 	}
 	e.images.Version = o.Version
+	e.vms.Journal = journal.New(o.Dirs.Journal())
 	e.images.Limits = imagemgr.Limits{Size: int64(o.Config.MaxImageSize), Entries: o.Config.MaxImageEntries}
 	return e
 }

@@ -31,6 +31,8 @@ type Program struct {
 	makeDir bool // Dir is the image's own
 	first   bool // it is the image's own, which may have to be PID 1
 
+	note func(Program) (end func(status int, err error)) // records a run; nil does not
+
 	// Attach opens the program's streams when it is about to start. What it
 	// returns is closed when the program has ended. nil is for programs that
 	// nobody talks to.
@@ -55,6 +57,7 @@ func (e *Engine) ExecVM(ctx context.Context, name string, p Program) (status int
 		return 0, err
 	}
 	p = p.in(image)
+	p.note = e.noteExec(name)
 	return p.forwardAndRun(ctx, e.agent(name, p.User))
 }
 
@@ -115,8 +118,14 @@ func (p Program) run(ctx context.Context, in guest) (int, error) {
 	if to.Detach != nil {
 		defer to.Detach()
 	}
-	return in.Run(ctx, agent.Program{
+	end := func(int, error) {}
+	if p.note != nil {
+		end = p.note(p)
+	}
+	status, err := in.Run(ctx, agent.Program{
 		Exec:     agentapi.Exec{Argv: p.Argv, Line: p.Line, Dir: p.Dir, Env: p.Env, First: p.first, MakeDir: p.makeDir, WaitInit: p.WaitInit},
 		Terminal: to.Terminal, Signals: to.Signals, Patient: to.Patient,
 	}, agent.Streams{Stdin: to.Stdin, Stdout: to.Stdout, Stderr: to.Stderr})
+	end(status, err)
+	return status, err
 }

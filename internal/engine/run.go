@@ -130,6 +130,7 @@ func (e *Engine) prepare(ctx context.Context, name string, copied copiedDir, p P
 	}
 	p.Dir = cmp.Or(p.Dir, copied.target)
 	p = p.in(image).orEntrypoint(image)
+	p.note = e.noteExec(name)
 	client := e.agent(name, p.User)
 	if copied.dir != "" {
 		if err := client.CopyFiles(ctx, copied.dir, copied.files, copied.target); err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"banger/internal/agentapi"
+	"banger/internal/journal"
 	"banger/internal/snapshot"
 	"banger/internal/vm"
 )
@@ -37,7 +38,11 @@ func (e *Engine) CreateSnapshot(ctx context.Context, o SnapshotOptions, events E
 		return snap, err
 	}
 	snap.Name, snap.Description = name, o.Description
-	return draft.Publish(ctx, snap)
+	if snap, err = draft.Publish(ctx, snap); err != nil {
+		return snap, err
+	}
+	e.vms.Note(journal.Entry{VM: o.VM, Event: journal.Snapshot, Detail: name})
+	return snap, nil
 }
 
 // save has a VM written down in a draft.

@@ -98,6 +98,9 @@ func (d Dirs) SnapshotTree() Tree {
 // VolumeTree holds a directory for each volume.
 func (d Dirs) VolumeTree() Tree { return Tree{Kind: "volume", Dir: filepath.Join(d.State, "volumes")} }
 
+// Journal is the file that holds what happened to VMs.
+func (d Dirs) Journal() string { return filepath.Join(d.State, "events.jsonl") }
+
 // BlobTree holds a directory for each blob of an OCI registry that is cached,
 // named by the hex digits of its SHA-256.
 func (d Dirs) BlobTree() Tree {

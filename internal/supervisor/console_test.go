@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -136,4 +137,32 @@ func FuzzConsole(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The log has what the guest wrote, once.
+func TestConsoleLog(t *testing.T) {
+	c := testConsole(t)
+	c.Write([]byte("one\n"))
+	c.Write([]byte("two\n"))
+	got, err := os.ReadFile(c.log.path)
+	if err != nil || string(got) != "one\ntwo\n" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestConsoleOOM(t *testing.T) {
+	c := testConsole(t)
+	var victims []string
+	c.oom = func(victim string) { victims = append(victims, victim) }
+	c.Write([]byte("[ 3.1] Out of memory: Killed process 12 (a b) total-vm:3kB, anon-rss:1kB\n" +
+		"[ 3.2] Memory cgroup out of memory: Killed process 13 (c), UID 0, total-vm:1kB\nmemory: Killed\n"))
+	if want := []string{"12 (a b)", "13 (c)"}; !slices.Equal(victims, want) {
+		t.Errorf("got %q, want %q", victims, want)
+	}
+	for range 2 * maxOOMs {
+		c.Write([]byte("Out of memory: Killed process 1 (x)\n"))
+	}
+	if len(victims) != maxOOMs {
+		t.Errorf("a guest had %d recorded", len(victims))
+	}
 }

@@ -132,6 +132,7 @@ func open(o Options) (*supervisor, error) {
 		main:    newMainRun(o.VMs.Path(o.Name, statedir.OutputLog)),
 		use:     use{poked: make(chan struct{}, 1)},
 	}
+	s.console.oom = s.noteOOM
 	s.spare = statedir.NewSpare(o.VMs.Path(o.Name, ""), spareSpace)
 	go func() {
 		if o.Starter.Gone() {
@@ -248,7 +249,9 @@ func (s *supervisor) awaitDown(ctx context.Context, b *boot) {
 func (s *supervisor) save(change func(*vm.State)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	before := s.vm.State
 	change(&s.vm.State)
+	defer s.note(before)
 	if err := s.spare.Use(func() error { return s.VMs.Save(s.vm) }); err != nil {
 		fmt.Fprintln(s.Log, err)
 	}

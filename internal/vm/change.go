@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 
+	"banger/internal/journal"
 	"banger/internal/ports"
 	"banger/internal/ref"
 	"banger/internal/statedir"
@@ -81,7 +82,11 @@ func (s *Store) Set(ctx context.Context, name string, c Change) (restart bool, e
 	if err := s.growDisk(name, changed.DiskBytes-v.DiskBytes); err != nil {
 		return false, err
 	}
-	return false, s.Save(changed)
+	if err := s.Save(changed); err != nil {
+		return false, err
+	}
+	s.Note(journal.Entry{VM: name, Event: journal.Changed})
+	return false, nil
 }
 
 func (s *Store) setRunning(ctx context.Context, name string, c Change) error {
@@ -93,6 +98,7 @@ func (s *Store) setRunning(ctx context.Context, name string, c Change) error {
 	if err != nil {
 		return err
 	}
+	s.Note(journal.Entry{VM: name, Event: journal.Changed})
 	return conn.Close()
 }
 
@@ -137,5 +143,6 @@ func (s *Store) Rename(ctx context.Context, from, to string) error {
 	if err != nil {
 		return errors.Join(err, s.know(from, keys, from))
 	}
+	s.Note(journal.Entry{VM: from, Event: journal.Renamed, Detail: to})
 	return s.know(to, keys, to)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"banger/internal/journal"
 	"banger/internal/statedir"
 )
 
@@ -68,7 +69,11 @@ func (s *Store) ReplaceByCopy(ctx context.Context, v VM, o Origin) (VM, error) {
 	if err := statedir.WriteJSON(stage.Path(statedir.VMState), v); err != nil {
 		return VM{}, err
 	}
-	return v, stage.Replace(v.Name)
+	if err := stage.Replace(v.Name); err != nil {
+		return v, err
+	}
+	s.Note(journal.Entry{VM: v.Name, Event: journal.Restored, Detail: v.origin()})
+	return v, nil
 }
 
 func (v VM) copyOf(o Origin) VM {

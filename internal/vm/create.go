@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"banger/internal/format/vmdisk"
+	"banger/internal/journal"
 	"banger/internal/ref"
 	"banger/internal/statedir"
 	"banger/internal/usernet/policy"
@@ -87,7 +88,19 @@ func (s *Store) create(ctx context.Context, v VM, fill filler) (VM, error) {
 	if err := ctx.Err(); err != nil {
 		return VM{}, err
 	}
-	return v, stage.Publish(v.Name)
+	if err := stage.Publish(v.Name); err != nil {
+		return v, err
+	}
+	s.Note(journal.Entry{VM: v.Name, Event: journal.Created, Detail: v.origin()})
+	return v, nil
+}
+
+// origin says what a VM was made of.
+func (v VM) origin() string {
+	if v.Snapshot != "" {
+		return "snapshot " + v.Snapshot
+	}
+	return "image " + v.Image
 }
 
 // blankDisk makes the disk of a VM that has written nothing yet.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"time"
 
+	"banger/internal/journal"
 	"banger/internal/ref"
 	"banger/internal/statedir"
 )
@@ -100,6 +101,9 @@ func (s *Store) RemoveLocked(name string) error {
 	err := s.tree.Remove(name)
 	if errors.Is(err, statedir.ErrAbsent) {
 		err = s.notFound(name)
+	}
+	if err == nil {
+		s.Note(journal.Entry{VM: name, Event: journal.Removed})
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package vm
 import (
 	"fmt"
 
+	"banger/internal/journal"
 	"banger/internal/statedir"
 )
 
@@ -75,4 +76,5 @@ func (s *Store) tidy(v VM) {
 	statedir.Tree{Dir: s.Path(v.Name, "")}.Sweep()
 	v.State.Phase, v.State.Reason, v.State.VMMPID = Stopped, supervisorDied, 0
 	s.Save(v) // which did not change what anybody sees
+	s.Note(journal.Entry{VM: v.Name, Event: journal.Died, Detail: supervisorDied})
 }

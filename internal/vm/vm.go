@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"time"
 
+	"banger/internal/journal"
 	"banger/internal/ports"
 	"banger/internal/ref"
 	"banger/internal/statedir"
@@ -130,11 +131,19 @@ func (e *PhaseError) Error() string { return fmt.Sprintf("vm %q is %s", e.Name, 
 
 // Store is the VMs of one state tree.
 type Store struct {
-	tree statedir.Tree
+	Journal *journal.Journal // of what is done to VMs; nil is none
+	tree    statedir.Tree
 }
 
 // NewStore returns the store of the VMs in tree.
-func NewStore(tree statedir.Tree) *Store { return &Store{tree} }
+func NewStore(tree statedir.Tree) *Store { return &Store{tree: tree} }
+
+// Note records what happened to a VM. Nothing depends on it.
+func (s *Store) Note(e journal.Entry) {
+	if s.Journal != nil {
+		_ = s.Journal.Append(e)
+	}
+}
 
 // Path returns the path of a file of the named VM.
 func (s *Store) Path(name, file string) string { return s.tree.Path(name, file) }
