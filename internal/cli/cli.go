@@ -103,6 +103,7 @@ func (a *app) rootCommand() *cobra.Command {
 		short(a.vmRunCommand()), short(a.psCommand()), short(a.vmSSHCommand()), short(a.vmExecCommand()),
 		short(a.vmLogsCommand()), short(a.vmStartCommand()), short(a.vmStopCommand()), short(a.vmRemoveCommand()),
 		a.imagesCommand(),
+		a.sshConfigCommand(), a.codeCommand(),
 		a.initCommand(), a.upCommand(), a.shellCommand(), a.statusCommand(), a.downCommand(),
 		a.doctorCommand(), a.versionCommand(), a.superviseCommand(), a.internalCommand(),
 	)

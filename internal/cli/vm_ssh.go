@@ -3,9 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -80,52 +78,4 @@ func (a *app) proxy(ctx context.Context, name string) error {
 	// every session and says itself where a connection was lost.
 	io.Copy(a.raw.Out, conn)
 	return nil
-}
-
-func (a *app) vmSSHConfigCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "ssh-config [NAME...]",
-		Short: "Print OpenSSH configuration for VMs, for ssh, scp, rsync and editors",
-		Example: "  banger vm ssh-config dev > /tmp/dev.conf\n" +
-			"  scp -F /tmp/dev.conf file dev.banger:",
-		RunE: a.run(func(_ context.Context, args []string) error { return a.sshConfig(args) }),
-	}
-}
-
-func (a *app) sshConfig(names []string) error {
-	if len(names) == 0 {
-		vms, err := a.engine.ListVMs()
-		if err != nil {
-			return err
-		}
-		for _, v := range vms {
-			names = append(names, v.Name)
-		}
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		access, err := a.engine.SSHAccess(name)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(a.Out, "Host %s\n  User %s\n  IdentityFile %s\n  IdentitiesOnly yes\n  UserKnownHostsFile %s\n"+
-			"  StrictHostKeyChecking yes\n  ProxyCommand %s vm ssh --proxy %s\n",
-			access.Host, access.User, sshPath(access.IdentityFile), sshPath(access.KnownHostsFile), sshProgram(self), name)
-	}
-	return nil
-}
-
-// sshPath writes a path as ssh_config(5) wants it: within double quotes, where a
-// backslash takes their meaning from it and from quotes, and with each % twice.
-func sshPath(path string) string {
-	return `"` + strings.NewReplacer("%", "%%", `\`, `\\`, `"`, `\"`).Replace(path) + `"`
-}
-
-// sshProgram writes a program's path for ProxyCommand, which the user's shell
-// runs: within single quotes, and with each % twice for ssh itself.
-func sshProgram(path string) string {
-	return "'" + strings.NewReplacer("%", "%%", "'", `'\''`).Replace(path) + "'"
 }

@@ -64,6 +64,9 @@ func (e *Engine) Supervise(ctx context.Context, o SuperviseOptions, starter *vm.
 		supervisor.Refuse(with, err)
 		return err
 	}
+	if err := e.writeSSHConfig(o.Name); err != nil {
+		fmt.Fprintf(lines, "%v\n", err) // the VM is as good without
+	}
 	return supervisor.Run(ctx, with)
 }
 

@@ -168,23 +168,3 @@ func (e *Engine) ReverseVM(ctx context.Context, name string, spec ports.Spec, op
 	}
 	return err
 }
-
-// SSHAccess is what OpenSSH needs to know of a VM, beside a way to it.
-type SSHAccess struct {
-	Host           string // the VM's name in known_hosts
-	User           string
-	IdentityFile   string
-	KnownHostsFile string
-}
-
-// SSHAccess returns how OpenSSH logs in to a VM.
-func (e *Engine) SSHAccess(name string) (SSHAccess, error) {
-	if _, err := e.vms.Get(name); err != nil {
-		return SSHAccess{}, err
-	}
-	return SSHAccess{
-		Host: vm.HostAlias(name), User: guestRoot,
-		IdentityFile:   e.vms.Path(name, statedir.ClientKey),
-		KnownHostsFile: e.vms.Path(name, statedir.KnownHosts),
-	}, nil
-}

@@ -37,6 +37,7 @@ const (
 	ClientKey     = "id_ed25519"   // logs in to the guest
 	HostKey       = "host_ed25519" // the guest's own, private
 	KnownHosts    = "known_hosts"  // the same, public, for OpenSSH
+	SSHConfig     = "ssh_config"   // how OpenSSH logs in, for a user's own configuration to include
 
 	Memory     = "memory"  // a saved guest's
 	SavedState = "state"   // its devices'

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -141,10 +142,14 @@ func testTerminal(t *testing.T, h *host) {
 	}
 }
 
-// testOpenSSH uses the real clients by the configuration that banger prints.
+// testOpenSSH uses the real clients by a configuration that includes the VMs.
 func testOpenSSH(t *testing.T, h *host) {
 	config := filepath.Join(t.TempDir(), "config")
-	h.must(os.WriteFile(config, []byte(h.ok("vm", "ssh-config", "box")), 0o600))
+	if h.user == "" {
+		h.ok("ssh-config", "install", "--file", config)
+	} else { // whose files this test's own ssh would not include
+		h.must(os.WriteFile(config, []byte(h.ok("vm", "ssh-config", "box")), 0o600))
+	}
 	run := func(program string, args ...string) string {
 		t.Helper()
 		cmd := exec.Command(program, append([]string{"-F", config}, args...)...)
@@ -165,4 +170,38 @@ func testOpenSSH(t *testing.T, h *host) {
 	if back, _ := os.ReadFile(file + ".back"); string(back) != "by scp" {
 		t.Errorf("scp brought back %q", back)
 	}
+	testLikeAnEditor(t, h, config)
+}
+
+// testLikeAnEditor does what editors do that work on another machine: one
+// connection for all, an installer by standard input, a server of its own there
+// that a port leads to.
+func testLikeAnEditor(t *testing.T, h *host, config string) {
+	control := filepath.Join(t.TempDir(), "control")
+	ssh := func(stdin string, args ...string) string {
+		t.Helper()
+		cmd := exec.Command("ssh", append([]string{"-F", config, "-o", "ControlPath=" + control}, args...)...)
+		cmd.Env = append(os.Environ(), "HOME="+h.home)
+		cmd.Stdin = strings.NewReader(stdin)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("ssh %q: %v", args, err)
+		}
+		return string(out)
+	}
+	ssh("", "-o", "ControlPersist=yes", "-M", "-f", "-N", "box.banger")
+	defer ssh("", "-O", "exit", "box.banger")
+	const installer = "mkdir -p /root/.server && echo up > /root/.server/word && echo installed\n"
+	if got := ssh(installer, "-T", "box.banger", "bash -s"); got != "installed\n" {
+		t.Errorf("an installer by standard input: %q", got)
+	}
+	socket := filepath.Join(t.TempDir(), "socket")
+	// The supervisor's own listener is the one that answers everywhere.
+	ssh("", "-O", "forward", "-L", socket+":192.168.127.1:53", "box.banger")
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Errorf("a forwarded port: %v", err)
+		return
+	}
+	conn.Close()
 }

@@ -1,0 +1,76 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"banger/internal/sshconfig"
+	"banger/internal/statedir"
+	"banger/internal/vm"
+)
+
+// SSHAccess returns how OpenSSH logs in to a VM.
+func (e *Engine) SSHAccess(name string) (sshconfig.Entry, error) {
+	if _, err := e.vms.Get(name); err != nil {
+		return sshconfig.Entry{}, err
+	}
+	return sshconfig.Entry{
+		Host: vm.HostAlias(name), User: guestRoot, Program: e.Supervisor[0], VM: name,
+		IdentityFile:   e.vms.Path(name, statedir.ClientKey),
+		KnownHostsFile: e.vms.Path(name, statedir.KnownHosts),
+	}, nil
+}
+
+// writeSSHConfig writes the file that a user's own configuration may include. It
+// is written anew at each start, so nothing rests on its being whole.
+func (e *Engine) writeSSHConfig(name string) error {
+	entry, err := e.SSHAccess(name)
+	if err != nil {
+		return err
+	}
+	path := e.vms.Path(name, statedir.SSHConfig)
+	if had, err := os.ReadFile(path); err == nil && string(had) == entry.String() {
+		return nil
+	}
+	return os.WriteFile(path, []byte(entry.String()), 0o600)
+}
+
+// InstallSSHConfig has a configuration of OpenSSH's, such as ~/.ssh/config, include
+// the VMs. changed says that it did not before. A file that is a link stays one.
+func (e *Engine) InstallSSHConfig(file string) (changed bool, err error) {
+	return editSSHConfig(file, func(config []byte) ([]byte, error) {
+		return sshconfig.Install(config, e.Dirs.VMTree().Dir, statedir.SSHConfig)
+	})
+}
+
+// UninstallSSHConfig takes out what InstallSSHConfig put in.
+func (e *Engine) UninstallSSHConfig(file string) (changed bool, err error) {
+	return editSSHConfig(file, func(config []byte) ([]byte, error) { return sshconfig.Uninstall(config), nil })
+}
+
+// SSHConfigInstalled reports whether a configuration includes the VMs.
+func (e *Engine) SSHConfigInstalled(file string) bool {
+	config, err := os.ReadFile(file)
+	return err == nil && sshconfig.Installed(config, e.Dirs.VMTree().Dir, statedir.SSHConfig)
+}
+
+func editSSHConfig(file string, change func([]byte) ([]byte, error)) (changed bool, err error) {
+	if target, err := filepath.EvalSymlinks(file); err == nil {
+		file = target
+	}
+	config, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("read OpenSSH's configuration: %w", err)
+	}
+	wanted, err := change(config)
+	if err != nil || string(wanted) == string(config) {
+		return false, err
+	}
+	if err := statedir.MakeDir(filepath.Dir(file)); err != nil {
+		return false, err
+	}
+	return true, statedir.WriteFile(file, wanted)
+}
