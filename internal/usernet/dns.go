@@ -29,7 +29,7 @@ func (n *Network) serveDNS() error {
 	if err != nil {
 		return err
 	}
-	listener, err := gonet.ListenTCP(n.stack, address, ipv4.ProtocolNumber)
+	listener, err := n.listen(dnsPort)
 	if err != nil {
 		packets.Close()
 		return err

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -28,6 +29,7 @@ type fakeGuest struct {
 	t     *testing.T
 	stack *stack.Stack
 	icmp  chan header.ICMPv4 // the ICMP messages that it gets
+	deaf  atomic.Bool        // it gets nothing
 }
 
 // note keeps ICMP messages.
@@ -38,7 +40,7 @@ func (g *fakeGuest) note(frame []byte) bool {
 	if isICMP {
 		g.icmp <- bytes.Clone(packet.Payload())
 	}
-	return true
+	return !g.deaf.Load()
 }
 
 // frames is how a guest's frames go over a connection.
@@ -86,7 +88,7 @@ func newNetwork(t *testing.T, o Options, f frames) (*Network, *fakeGuest) {
 	ours, theirs := socketPair(t, f.kind)
 	served := make(chan error, 1)
 	go func() { served <- f.serve(n, context.Background(), ours) }()
-	g := &fakeGuest{t, newStack(), make(chan header.ICMPv4, 16)}
+	g := &fakeGuest{t: t, stack: newStack(), icmp: make(chan header.ICMPv4, 16)}
 	l := newLink(guestMAC, g.note)
 	if err := g.setUp(l); err != nil {
 		t.Fatal(err)

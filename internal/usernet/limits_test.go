@@ -3,6 +3,7 @@ package usernet
 import (
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -172,18 +173,21 @@ func TestHalfOpenConnections(t *testing.T) {
 }
 
 // synFrame starts a connection of the guest's to a port of the host's loopback.
-func synFrame(port uint16) []byte {
+func synFrame(port uint16) []byte { return synTo(host, 4242, port) }
+
+// synTo starts a connection of the guest's.
+func synTo(address netip.Addr, from, to uint16) []byte {
 	frame := make([]byte, header.EthernetMinimumSize+header.IPv4MinimumSize+header.TCPMinimumSize)
 	header.Ethernet(frame).Encode(&header.EthernetFields{SrcAddr: guestMAC, DstAddr: gatewayMAC, Type: header.IPv4ProtocolNumber})
 	ip := header.IPv4(frame[header.EthernetMinimumSize:])
 	ip.Encode(&header.IPv4Fields{
 		TotalLength: header.IPv4MinimumSize + header.TCPMinimumSize, TTL: 64, Protocol: uint8(header.TCPProtocolNumber),
-		SrcAddr: tcpip.AddrFrom4(guest.As4()), DstAddr: tcpip.AddrFrom4(host.As4()),
+		SrcAddr: tcpip.AddrFrom4(guest.As4()), DstAddr: tcpip.AddrFrom4(address.As4()),
 	})
 	ip.SetChecksum(^ip.CalculateChecksum())
 	segment := header.TCP(ip.Payload())
 	segment.Encode(&header.TCPFields{
-		SrcPort: 4242, DstPort: port, SeqNum: 1, DataOffset: header.TCPMinimumSize, Flags: header.TCPFlagSyn, WindowSize: 1 << 15,
+		SrcPort: from, DstPort: to, SeqNum: 1, DataOffset: header.TCPMinimumSize, Flags: header.TCPFlagSyn, WindowSize: 1 << 15,
 	})
 	sum := header.PseudoHeaderChecksum(header.TCPProtocolNumber, ip.SourceAddress(), ip.DestinationAddress(), header.TCPMinimumSize)
 	segment.SetChecksum(^segment.CalculateChecksum(sum))

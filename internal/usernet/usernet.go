@@ -108,15 +108,6 @@ func (n *Network) setUp() error {
 	return n.serveDNS()
 }
 
-// Listen accepts the guest's connections to a port of the gateway.
-func (n *Network) Listen(port uint16) (net.Listener, error) {
-	l, err := gonet.ListenTCP(n.stack, fullAddress(gateway, port), ipv4.ProtocolNumber)
-	if err != nil {
-		return nil, fmt.Errorf("listen for the guest: %w", err)
-	}
-	return l, nil
-}
-
 // Dial connects to a port of the guest.
 func (n *Network) Dial(ctx context.Context, port uint16) (net.Conn, error) {
 	c, err := gonet.DialContextTCP(ctx, n.stack, fullAddress(guest, port), ipv4.ProtocolNumber)
