@@ -12,6 +12,9 @@ const maxLine = 4096
 
 // Log passes on what a VMM says of itself and keeps the last line.
 type Log struct {
+	// Heard is told of each whole line; may be nil, and must not wait.
+	Heard func(line string)
+
 	out    io.Writer
 	prefix string // what the VMM writes before its lines
 
@@ -39,6 +42,9 @@ func (l *Log) Write(p []byte) (int, error) {
 		}
 		if bytes.HasSuffix(part, []byte("\n")) {
 			l.last, l.line = l.line, nil
+			if l.Heard != nil {
+				l.Heard(strings.TrimSpace(string(l.last)))
+			}
 		}
 	}
 	return len(p), nil

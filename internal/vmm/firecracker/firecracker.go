@@ -149,7 +149,13 @@ func (b *backend) Start(ctx context.Context, cfg vmm.Config, network vmm.Network
 }
 
 func newMachine(cfg vmm.Config) *machine {
-	return &machine{log: vmm.NewLog(cfg.Log, "] "), dir: cfg.Dir, disks: len(cfg.Disks)}
+	log := vmm.NewLog(cfg.Log, "] ")
+	log.Heard = func(line string) {
+		if why, ok := diskError(line); ok && cfg.DiskError != nil {
+			cfg.DiskError(why)
+		}
+	}
+	return &machine{log: log, dir: cfg.Dir, disks: len(cfg.Disks)}
 }
 
 // jailed says what Firecracker may write to in its jail, and how it is called

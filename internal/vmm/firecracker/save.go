@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"banger/internal/statedir"
 	"banger/internal/vmm"
 )
 
@@ -99,17 +100,17 @@ func (b *backend) Restore(ctx context.Context, cfg vmm.Config, dir string, netwo
 		m.removeFiles()
 		return nil, err
 	}
-	listening, err := awaitFile(cfg.Dir, socketName)
+	changes, err := statedir.Watch(cfg.Dir, statedir.Entries)
 	if err != nil {
 		m.removeFiles()
 		return nil, fmt.Errorf("start firecracker: %w", err)
 	}
-	defer listening.close()
+	defer changes.Close()
 	if err := m.start(ctx, b.Jail, jailed(path, cfg), cfg, network); err != nil {
 		m.removeFiles()
 		return nil, err
 	}
-	if err := m.load(ctx, dir, listening); err != nil {
+	if err := m.load(ctx, dir, changes); err != nil {
 		m.Kill()
 		m.Wait()
 		return nil, fmt.Errorf("restore the guest: %w", err)
@@ -130,20 +131,25 @@ func checkMemory(dir string, memoryMiB int) error {
 	return nil
 }
 
-// load has Firecracker go on with a guest, once it listens.
-func (m *machine) load(ctx context.Context, dir string, listening *fileWatch) error {
+// load has Firecracker go on with a guest, once it listens; changes are those of
+// the VM's directory since before it was started.
+func (m *machine) load(ctx context.Context, dir string, changes *statedir.Watcher) error {
+	alive, cancel := context.WithCancel(ctx)
+	defer cancel()
 	ended := make(chan struct{})
 	go func() {
 		m.child.Wait()
-		listening.close()
 		close(ended)
+		cancel()
 	}()
-	if err := listening.wait(ctx); err != nil {
-		select {
-		case <-ended:
-			return m.verdict(m.child.Wait())
-		default:
-			return err
+	for !isThere(m.path(socketName)) {
+		if err := changes.Wait(alive); err != nil {
+			select {
+			case <-ended:
+				return m.verdict(m.child.Wait())
+			default:
+				return err
+			}
 		}
 	}
 	err := m.api().send(ctx, http.MethodPut, "/snapshot/load", loadFrom(dir))
@@ -158,4 +164,9 @@ func (m *machine) load(ctx context.Context, dir string, listening *fileWatch) er
 		err = m.api().send(ctx, http.MethodPut, "/snapshot/load", loadFrom(dir))
 	}
 	return err
+}
+
+func isThere(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }

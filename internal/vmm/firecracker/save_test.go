@@ -1,7 +1,6 @@
 package firecracker
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -39,29 +38,5 @@ func TestCheckMemory(t *testing.T) {
 	}
 	if err := checkMemory(dir, 2); err == nil {
 		t.Error("half of a memory is believed")
-	}
-}
-
-func TestFileWatch(t *testing.T) {
-	dir := t.TempDir()
-	w, err := awaitFile(dir, "wanted")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"other", "wanted-not", "wanted"} {
-		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.wait(t.Context()); err != nil {
-		t.Error(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := w.wait(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: %v", err)
-	}
-	if _, err := awaitFile(filepath.Join(dir, "none"), "x"); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("no directory: %v", err)
 	}
 }
