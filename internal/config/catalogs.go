@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -78,11 +79,19 @@ func span(text []byte, index int) (from, to int) {
 	return len(text), len(text)
 }
 
-// edit replaces the file by what change makes of it, if that says what change
+// edit replaces the file, which is nobody else's meanwhile, by what change makes of it, if that says what change
 // says it does and nothing else: a text that is laid out in a way that this
 // package does not know is left alone.
 func edit(dir string, change func([]byte, []catalog.Source) ([]byte, []catalog.Source, error)) error {
+	lock, err := statedir.Tree{Kind: "configuration", Dir: dir}.Lock(context.Background(), FileName)
+	if err != nil {
+		return err
+	}
+	defer lock.Remove()
 	path := filepath.Join(dir, FileName)
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target // a link into a user's own repository stays one
+	}
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -101,9 +110,6 @@ func edit(dir string, change func([]byte, []catalog.Source) ([]byte, []catalog.S
 	before.Catalogs = wanted
 	if after, err := parse(text); err != nil || !same(before, after) {
 		return fmt.Errorf("%s is written in a way that banger does not know how to change: edit it by hand", path)
-	}
-	if err := statedir.MakeDir(dir); err != nil {
-		return err
 	}
 	return statedir.WriteFile(path, text)
 }

@@ -2,10 +2,12 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"banger/internal/catalog"
@@ -106,5 +108,33 @@ func TestLoadChecksCatalogs(t *testing.T) {
 	}
 	if _, err := Load(dir, none); err == nil || !strings.Contains(err.Error(), "neither kernels nor images") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Those who change the configuration at once lose nothing of each other's, and a
+// link to it stays one.
+func TestCatalogsAtOnce(t *testing.T) {
+	dir, elsewhere := t.TempDir(), filepath.Join(t.TempDir(), "dotfiles.toml")
+	if err := os.WriteFile(elsewhere, []byte("cpus = 3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(elsewhere, filepath.Join(dir, FileName)); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			if err := AddCatalog(dir, catalog.Source{Name: fmt.Sprintf("c%d", i), Kernels: "/k"}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	text, err := os.ReadFile(elsewhere)
+	if err != nil || strings.Count(string(text), "[[catalog]]") != 20 || !strings.HasPrefix(string(text), "cpus = 3\n") {
+		t.Errorf("got %q, %v", text, err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("there are %v, %v", entries, err)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"banger/internal/format/ext4"
@@ -81,29 +80,14 @@ func (o ExportOptions) stream(ctx context.Context, w io.Writer, src *os.File) er
 	return err
 }
 
-func (o ExportOptions) file(ctx context.Context, src *os.File, _ Image) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(o.Path), ".export-")
-	if err != nil {
-		return plain(err)
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
+func (o ExportOptions) file(ctx context.Context, src *os.File, _ Image) error {
+	err := statedir.CreateOutside(o.Path, func(f *os.File) error {
+		if o.Format == FormatExt4 {
+			return statedir.CopySparse(ctx, f, src)
 		}
-	}()
-	defer f.Close()
-	if o.Format == FormatExt4 {
-		err = statedir.CopySparse(ctx, f, src)
-	} else {
-		err = o.stream(ctx, f, src)
-	}
-	if err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return writeError(o.Path, err)
-	}
-	return os.Rename(f.Name(), o.Path)
+		return o.stream(ctx, f, src)
+	})
+	return plain(err)
 }
 
 // writeTar writes the files of a file system as a tar.

@@ -13,16 +13,18 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/stream"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"banger/internal/statedir"
 )
 
 // layout writes an image as an OCI layout, in a directory that gets its name
 // when it is complete.
 func (o ExportOptions) layout(ctx context.Context, src *os.File, i Image) error {
-	dir, err := os.MkdirTemp(filepath.Dir(o.Path), ".export-")
+	stage, err := statedir.StageOutside(o.Path)
 	if err != nil {
 		return plain(err)
 	}
-	defer os.RemoveAll(dir) // after a rename there is none
+	defer stage.Discard()
 	r, w := io.Pipe()
 	written := make(chan struct{})
 	go func() {
@@ -37,17 +39,17 @@ func (o ExportOptions) layout(ctx context.Context, src *os.File, i Image) error 
 	if err != nil {
 		return err
 	}
-	at, err := layout.Write(dir, empty.Index)
+	at, err := layout.Write(stage.Dir, empty.Index)
 	if err != nil {
 		return err
 	}
 	if err := at.AppendImage(image, layout.WithAnnotations(map[string]string{refName: i.Name})); err != nil {
 		return err
 	}
-	if err := os.Chmod(dir, 0o755); err != nil {
+	if err := os.Chmod(stage.Dir, 0o755); err != nil {
 		return err
 	}
-	return os.Rename(dir, o.Path)
+	return stage.Publish(filepath.Base(o.Path))
 }
 
 // layered is an image of one layer, with what the manifest knows of how to run

@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -83,6 +84,13 @@ func (c change) apply(out io.Writer) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // a link into a user's own repository stays one
 	}
+	if c.yes {
+		unlock, err := lockClients()
+		if err != nil {
+			return err
+		}
+		defer unlock()
+	}
 	before, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -101,6 +109,19 @@ func (c change) apply(out io.Writer) error {
 		return nil
 	}
 	return write(path, before, after)
+}
+
+// lockClients waits until no other banger changes a client's configuration.
+func lockClients() (unlock func(), err error) {
+	dirs, err := statedir.Default()
+	if err != nil {
+		return nil, err
+	}
+	lock, err := statedir.Tree{Kind: "configuration", Dir: dirs.Config}.Lock(context.Background(), "mcp-clients")
+	if err != nil {
+		return nil, err
+	}
+	return lock.Remove, nil
 }
 
 // show says what will be different.

@@ -30,7 +30,11 @@ func (t Tree) Stage() (*Stage, error) {
 		return nil, fmt.Errorf("stage %s: %w", t.Kind, err)
 	}
 	t.Sweep()
-	lockFile, err := os.CreateTemp(t.Dir, stagePrefix+"*"+lockSuffix)
+	return t.stage(stagePrefix)
+}
+
+func (t Tree) stage(prefix string) (*Stage, error) {
+	lockFile, err := os.CreateTemp(t.Dir, prefix+"*"+lockSuffix)
 	if err != nil {
 		return nil, fmt.Errorf("stage %s: %w", t.Kind, err)
 	}
