@@ -109,8 +109,17 @@ func (a *app) printVMs(vms []vm.VM) error {
 		return printByTemplate(a.Out, "{{.Name}}", rows)
 	}
 	return list(a, rows, "NAME STATUS UPTIME TTL IMAGE KERNEL CPUS MEMORY DISK PORTS CREATED", func(r vmRow) []string {
-		return []string{r.Name, r.Status, r.Uptime, r.TTL, r.Image, r.Kernel, strconv.Itoa(r.CPUs), r.Memory, r.Disk, r.Ports, r.CreatedAgo}
+		return []string{r.Name, statusCell(r.VM), r.Uptime, r.TTL, r.Image, r.Kernel, strconv.Itoa(r.CPUs), r.Memory, r.Disk, r.Ports, r.CreatedAgo}
 	})
+}
+
+// statusCell is a VM's status, and that its guest has lost its disk, which no status
+// says.
+func statusCell(v vm.VM) string {
+	if v.State.Phase.Alive() && v.State.DiskError != "" {
+		return string(v.State.Phase) + " (disk error)"
+	}
+	return string(v.State.Phase)
 }
 
 // parseFilters reads filters as docker does: of several of one kind one has to

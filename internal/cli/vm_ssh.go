@@ -57,7 +57,18 @@ func (a *app) runIn(ctx context.Context, name string, p programOptions) error {
 	if err != nil {
 		return err
 	}
-	return ended(a.engine.ExecVM(ctx, name, program))
+	status, err := a.engine.ExecVM(ctx, name, program)
+	if status != 0 || err != nil {
+		a.sayDiskError(name)
+	}
+	return ended(status, err)
+}
+
+// sayDiskError says why commands in a VM may fail, whose guest has lost its disk.
+func (a *app) sayDiskError(name string) {
+	if v, err := a.engine.VM(name); err == nil && v.State.DiskError != "" {
+		a.say("vm %s: %s; once there is room, banger vm restart %s", name, v.State.DiskError, name)
+	}
 }
 
 // proxy is the ProxyCommand of vm ssh-config.

@@ -99,9 +99,17 @@ func TestHostDiskFull(t *testing.T) {
 	if r.code == 0 {
 		t.Error("the guest wrote more than there was room for")
 	}
+	// What the image has is written to the store, which the kernel then gives up.
+	h.banger("vm", "exec", "box", "--", "sh", "-c", "dd if=/dev/urandom of=/usr/bin/perl bs=1M count=3 conv=notrunc,fsync")
 	v := h.show("box")
 	if v.State.Phase != "running" || !strings.Contains(v.State.DiskError, "no space left on device") {
 		t.Errorf("got %+v", v.State)
+	}
+	if list := h.ok("vm", "list"); !strings.Contains(list, "running (disk error)") {
+		t.Errorf("the list has %q", list)
+	}
+	if r := h.banger("vm", "exec", "box", "--", "cat", "/usr/bin/perl"); r.code == 0 || !strings.Contains(r.stderr, "vm restart box") {
+		t.Errorf("a command then: exit %d, %s", r.code, r.stderr)
 	}
 	if log := h.ok("vm", "logs", "--supervisor", "box"); !strings.Contains(log, "no space left on device") {
 		t.Errorf("the log has %q", log)
@@ -114,5 +122,7 @@ func TestHostDiskFull(t *testing.T) {
 	if got := h.ok("vm", "exec", "box", "--", "sh", "-c", "rm -f /root/big; echo new > /root/new && sync && cat /root/kept /root/new"); got != "kept\nnew\n" {
 		t.Errorf("the guest has %q", got)
 	}
+	h.ok("vm", "stop", "box")
+	h.wantWhole("debian") // nothing but what was not flushed is lost
 	h.ok("vm", "rm", "--force", "box")
 }

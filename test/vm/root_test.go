@@ -54,7 +54,7 @@ func TestRootIsADisk(t *testing.T) {
 		guest("cp -a /etc /root/etc; sync; rm -rf /usr/share/doc; (while :; do cp -a /usr/share/zoneinfo /root/z; rm -rf /root/z; done) >/dev/null 2>&1 & sleep 2")
 		h.must(exec.Command("kill", "-9", fmt.Sprint(h.show("box").State.VMMPID)).Run())
 		h.awaitPhase("box", "stopped")
-		h.wantWhole("box", "debian")
+		h.wantWhole("debian")
 	})
 	t.Run("given up by the kernel", func(t *testing.T) {
 		disk, err := os.OpenFile(filepath.Join(h.home, ".local/state/banger/vms/box/disk.img"), os.O_RDWR, 0)
@@ -67,7 +67,7 @@ func TestRootIsADisk(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 		h.ok("vm", "stop", "box")
-		h.wantWhole("box", "debian")
+		h.wantWhole("debian")
 	})
 }
 
@@ -81,16 +81,16 @@ func (h *host) awaitPhase(name, phase string) {
 	}
 }
 
-// wantWhole fails where the root of a stopped VM needs more than its journal to
-// be whole, or its image was written to.
-func (h *host) wantWhole(name, image string) {
+// wantWhole fails where the root of the stopped VM box needs more than its journal
+// to be whole, or its image was written to.
+func (h *host) wantWhole(image string) {
 	h.t.Helper()
 	state := filepath.Join(h.home, ".local/state/banger")
 	rootfs := filepath.Join(state, "images", image, "rootfs.ext4")
 	info, err := os.Stat(rootfs)
 	h.must(err)
 	plain := int64(vmdisk.PlainSector(uint64(info.Size())/vmdisk.SectorSize)) * vmdisk.SectorSize
-	root := vmdisktest.Join(h.t, rootfs, filepath.Join(state, "vms", name, "disk.img"), plain)
+	root := vmdisktest.Join(h.t, rootfs, filepath.Join(state, "vms", "box", "disk.img"), plain)
 	exec.Command("e2fsck", "-E", "journal_only", "-fy", root).Run()
 	for _, file := range []string{root, rootfs} {
 		if out, err := exec.Command("e2fsck", "-fn", file).CombinedOutput(); err != nil {
@@ -128,7 +128,7 @@ func TestForeignImages(t *testing.T) {
 			t.Errorf("%s: %q", name, warnings)
 		}
 		h.ok("vm", "stop", "box")
-		h.wantWhole("box", name)
+		h.wantWhole(name)
 		h.ok("vm", "start", "box")
 		if got := h.ok("vm", "exec", "box", "busybox", "stat", "-c", "%s", "/f"); got != "314572800\n" {
 			t.Errorf("%s: the file has %s bytes", name, got)
