@@ -66,7 +66,11 @@ func StartDetached(c Cmd) (ended <-chan struct{}, err error) {
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Stderr = c.Stderr
-	if err := cmd.Start(); err != nil {
+	start := cmd.Start
+	if c.Idle {
+		start = func() error { return idly(cmd.Start) }
+	}
+	if err := start(); err != nil {
 		return nil, err
 	}
 	done := make(chan struct{})

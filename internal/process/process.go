@@ -34,6 +34,10 @@ type Cmd struct {
 	// for that. It outlives this process where it takes longer.
 	CleansUp bool
 
+	// Idle is for StartDetached, and a program that is to have of processors and
+	// disks only what nobody else wants.
+	Idle bool
+
 	// OwnNetwork is for a program that is to have a user and a network
 	// namespace of its own, with this user in it and the capabilities to set the
 	// network up. See NamespaceError.
