@@ -101,6 +101,7 @@ const (
 	StreamExec    = "exec"    // payload: ExecStream
 	StreamUntar   = "untar"   // payload: UntarStream; a tar follows as input
 	StreamTar     = "tar"     // no payload; the root filesystem follows as a tar
+	StreamRest    = "rest"    // no payload; the guest boots to its end and frees memory; how systemd says it is follows as output
 	StreamPorts   = "ports"   // no payload; Ports follow as output, in JSON
 	StreamSettle  = "settle"  // payload: SettleStream
 	StreamListen  = "listen"  // payload: ListenStream; the guest listens while it is open

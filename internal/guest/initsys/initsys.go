@@ -14,6 +14,8 @@ type Init struct {
 	Name string // the program's: systemd, busybox, sysvinit, openrc, script or another
 
 	Script bool // it begins as a script, and Name is a guess
+
+	Booted *Booted `json:"-"` // whether Wait has seen that; nil keeps it to itself
 }
 
 // paths is where inits live, in the order in which they are tried.

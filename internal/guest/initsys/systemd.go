@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"banger/internal/agentapi"
@@ -92,9 +94,35 @@ func (i Init) Furnish(run string) error {
 // that it handles signals too.
 const privateSocket = "/run/systemd/private"
 
+// Booted says that an init has finished booting, which it does once.
+type Booted struct{ atomic.Bool }
+
 // Wait returns when the init has finished booting, however well that went. It
 // knows only of systemd when that is; others it does not wait for.
 func (i Init) Wait(ctx context.Context) error {
+	if i.Booted == nil {
+		return i.wait(ctx)
+	}
+	if i.Booted.Load() {
+		return nil
+	}
+	err := i.wait(ctx)
+	if err == nil {
+		i.Booted.Store(true)
+	}
+	return err
+}
+
+// State is what systemd says of itself, in a word, and "" for any other init.
+func (i Init) State(ctx context.Context) string {
+	if i.now().Name != "systemd" {
+		return ""
+	}
+	said, _ := exec.CommandContext(ctx, "systemctl", "is-system-running").Output() // any but running has a status
+	return strings.TrimSpace(string(said))
+}
+
+func (i Init) wait(ctx context.Context) error {
 	if i.Name != "systemd" && i.now().Name != "systemd" {
 		return nil
 	}

@@ -146,6 +146,8 @@ func read(h agentapi.Header) (w wanted, err error) {
 		return wanted{untar.User, nil, func(s *session.Session) session.Program { return s.Untar(untar.Untar) }}, err
 	case agentapi.StreamTar:
 		return wanted{"root", nil, (*session.Session).Tar}, nil
+	case agentapi.StreamRest:
+		return wanted{"root", nil, (*session.Session).Rest}, nil
 	}
 	return w, fmt.Errorf("the agent knows no streams of the kind %q", h.Kind)
 }

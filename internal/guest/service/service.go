@@ -101,8 +101,10 @@ func Run() error {
 	// The name that ps shows would be exe, after the path it was run by.
 	os.WriteFile("/proc/self/comm", []byte("banger-agent"), 0)
 	self := newSelf(c.Settings)
+	c.Init.Booted = &initsys.Booted{}
 	sessions := session.New(session.Config{
 		WaitInit:  c.Init.Wait,
+		Rest:      c.rest,
 		WriteRoot: func(w io.Writer) error { return roottar.Write(w, self.settings()) },
 		Logins:    &login.Logins{Await: c.Init.AwaitSystemd},
 	})

@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"io"
 	"os"
 
 	"banger/internal/agentapi"
@@ -12,6 +13,22 @@ import (
 func (s *Session) Tar() Program {
 	return s.program(func() {
 		if err := s.all.config.WriteRoot(s.client.Stdout); err != nil {
+			s.fail(1, err)
+			return
+		}
+		s.exit(0)
+	})
+}
+
+// Rest has the guest boot to its end and free memory, and writes what its init
+// says of it to stdout.
+func (s *Session) Rest() Program {
+	return s.program(func() {
+		state, err := s.all.config.Rest(s.ctx)
+		if err == nil {
+			_, err = io.WriteString(s.client.Stdout, state)
+		}
+		if err != nil {
 			s.fail(1, err)
 			return
 		}
