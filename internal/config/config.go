@@ -43,6 +43,8 @@ type Config struct {
 	Allow  []string `toml:"allow"`
 	Deny   []string `toml:"deny"`
 
+	Warm Warm `toml:"warm"`
+
 	QEMU        string `toml:"qemu_bin"`        // "" is the one on PATH
 	Firecracker string `toml:"firecracker_bin"` // the same
 
@@ -51,12 +53,19 @@ type Config struct {
 	ImageCatalog  string           `toml:"-"` // the same
 }
 
+// Warm says how much is kept to start VMs by that have booted already.
+type Warm struct {
+	Enabled bool      `toml:"enabled"`  // templates are made and used
+	MaxDisk size.Size `toml:"max_disk"` // what all of them may take
+}
+
 // Default is the configuration of a user who has none.
 func Default() Config {
 	return Config{
 		Image: "debian-bookworm", CPUs: 2, Memory: 1 << 30, Disk: 8 << 30,
 		MaxConnections: 4096,
 		MaxImageSize:   64 << 30, MaxImageEntries: 1_000_000,
+		Warm: Warm{Enabled: true, MaxDisk: 4 << 30},
 	}
 }
 
@@ -111,6 +120,8 @@ func (c *Config) fromEnvironment(getenv func(string) string) error {
 		},
 		"BANGER_CPUS":            setInt(&c.CPUs),
 		"BANGER_MAX_CONNECTIONS": setInt(&c.MaxConnections),
+		"BANGER_WARM":            setBool(&c.Warm.Enabled),
+		"BANGER_WARM_MAX_DISK":   c.Warm.MaxDisk.Set,
 	}
 	for name, assign := range set {
 		if text := getenv(name); text != "" {
@@ -139,6 +150,13 @@ func setString(to *string) func(string) error {
 func setInt(to *int) func(string) error {
 	return func(text string) (err error) {
 		*to, err = strconv.Atoi(text)
+		return err
+	}
+}
+
+func setBool(to *bool) func(string) error {
+	return func(text string) (err error) {
+		*to, err = strconv.ParseBool(text)
 		return err
 	}
 }

@@ -1,8 +1,11 @@
 package initramfs
 
 import (
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"errors"
+	"io"
 	"io/fs"
 )
 
@@ -26,4 +29,18 @@ func agent() (fs.File, int64, error) {
 		return nil, 0, err
 	}
 	return program, info.Size(), nil
+}
+
+// AgentDigest is the SHA-256 of the agent's program.
+func AgentDigest() (string, error) {
+	program, _, err := agent()
+	if err != nil {
+		return "", err
+	}
+	defer program.Close()
+	digest := sha256.New()
+	if _, err := io.Copy(digest, program); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(digest.Sum(nil)), nil
 }

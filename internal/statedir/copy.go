@@ -24,6 +24,19 @@ func CopyFile(ctx context.Context, dst, src string) error {
 	return errors.Join(CopySparse(ctx, to, from), to.Close())
 }
 
+// ReplaceFile has fill make the content of the file at path, which is the old one
+// until then.
+func ReplaceFile(path string, fill func(draft string) error) error {
+	dir, base := filepath.Split(path)
+	draft := filepath.Join(dir, newPrefix+base)
+	os.Remove(draft)
+	if err := fill(draft); err != nil {
+		os.Remove(draft)
+		return err
+	}
+	return os.Rename(draft, path)
+}
+
 // CopySparse makes dst a copy of src: of the same blocks where that can be
 // had, else with the same holes.
 func CopySparse(ctx context.Context, dst, src *os.File) error {

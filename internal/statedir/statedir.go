@@ -43,7 +43,9 @@ const (
 	SavedState = "state"   // its devices'
 	RestoreDir = "restore" // directory: what a new VM's guest goes on from, once
 
-	Volume = "volume.ext4" // what a volume's guests see
+	Volume    = "volume.ext4" // what a volume's guests see
+	WarmNotes = "notes.json"  // beside the templates
+	WarmLog   = "maker.log"   // of what made them
 
 	Catalog          = "catalog.json" // a remote one, cached
 	CatalogSignature = "catalog.json.minisig"
@@ -101,6 +103,13 @@ func (d Dirs) VolumeTree() Tree { return Tree{Kind: "volume", Dir: filepath.Join
 
 // Journal is the file that holds what happened to VMs.
 func (d Dirs) Journal() string { return filepath.Join(d.State, "events.jsonl") }
+
+// WarmTree holds a directory for each template that VMs are started by.
+func (d Dirs) WarmTree() Tree { return Tree{Kind: "template", Dir: filepath.Join(d.State, "warm")} }
+
+// MakingTree holds the throw-away VMs that templates are made of, and nothing
+// else for long.
+func (d Dirs) MakingTree() Tree { return Tree{Kind: "vm", Dir: filepath.Join(d.State, "making")} }
 
 // BlobTree holds a directory for each blob of an OCI registry that is cached,
 // named by the hex digits of its SHA-256.

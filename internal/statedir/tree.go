@@ -105,6 +105,15 @@ func (t Tree) Lock(ctx context.Context, name string) (*Lock, error) {
 	return WaitLock(ctx, t.Path(lockPrefix+name))
 }
 
+// TryLock is Lock for who has something else to do: the error is ErrLocked where
+// another has the right.
+func (t Tree) TryLock(name string) (*Lock, error) {
+	if err := MakeDir(t.Dir); err != nil {
+		return nil, fmt.Errorf("lock %s %q: %w", t.Kind, name, err)
+	}
+	return TryLock(t.Path(lockPrefix + name))
+}
+
 // Watch calls look, which reads the named entry, until what look found is true of
 // one entry: what another process removes or replaces meanwhile is neither whole
 // nor damaged. The error is ErrAbsent where there is none.

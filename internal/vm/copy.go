@@ -90,11 +90,16 @@ func (o Origin) fill(ctx context.Context, stage *statedir.Stage) error {
 	if !o.GoOn {
 		return nil
 	}
-	if err := os.Mkdir(stage.Path(statedir.RestoreDir), 0o700); err != nil {
+	return o.link(ctx, stage.Path(statedir.RestoreDir))
+}
+
+// link makes dir, with what the guest goes on from.
+func (o Origin) link(ctx context.Context, dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
 	for _, name := range []string{statedir.Memory, statedir.SavedState, statedir.HostKey} {
-		from, to := filepath.Join(o.Dir, name), stage.Path(statedir.RestoreDir, name)
+		from, to := filepath.Join(o.Dir, name), filepath.Join(dir, name)
 		if os.Link(from, to) == nil {
 			continue
 		}

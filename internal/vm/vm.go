@@ -44,6 +44,7 @@ type VM struct {
 	TTL            Duration        `json:"ttl,omitzero"`          // after which it is stopped
 	IdleTimeout    Duration        `json:"idle_timeout,omitzero"` // without any use, after which it is stopped
 	Snapshot       string          `json:"snapshot,omitempty"`    // that it was made of
+	Cold           bool            `json:"cold,omitempty"`        // its first start is a boot, in any case
 	Copied         bool            `json:"copied,omitempty"`      // its guest has yet to become another than the one that was copied
 	MachineID      string          `json:"machine_id"`
 	MAC            string          `json:"mac"`
@@ -63,6 +64,7 @@ type State struct {
 	VMM       *vmm.Info    `json:"vmm,omitempty"`
 	VMMPID    int          `json:"vmm_pid,omitempty"`
 	Guest     *Guest       `json:"guest,omitempty"`
+	Start     Start        `json:"start,omitempty"`     // how the guest came up
 	Ports     []ports.Spec `json:"ports,omitempty"`     // that are open
 	Volumes   []Volume     `json:"volumes,omitempty"`   // that are attached
 	ExpiresAt time.Time    `json:"expires_at,omitzero"` // when its time to live is over
@@ -106,6 +108,16 @@ const (
 	Paused   Phase = "paused"
 	Stopping Phase = "stopping"
 	Stopped  Phase = "stopped"
+)
+
+// Start is how a guest came up.
+type Start string
+
+// The ways.
+const (
+	Cold     Start = "cold"     // it booted
+	Warm     Start = "warm"     // it goes on from a template that had booted
+	Restored Start = "restored" // it goes on from a snapshot
 )
 
 // Alive tells whether a supervisor is at work.
