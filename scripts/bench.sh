@@ -10,6 +10,7 @@ bench=$root/build/bin/bench
 cd "$root"
 scripts/go.sh build -o "$bench" ./test/bench
 user=$HOME
+export BANGER_WARM=false # but where it is what is measured
 export HOME=$root/build/test/home PATH=$PATH:/usr/sbin:/sbin
 banger=$(realpath "${1:?which banger is to be used?}")
 status=0 # what cannot be measured does not end the rest

@@ -13,6 +13,9 @@ export BANGER_TEST_MODULES=$BANGER_TEST_HOME/.local/state/banger/kernels/debian/
 # QEMU before 8.1 emulates several processors with a race that now and then stops
 # a guest, see the README: the tests that do not ask for more have one.
 export BANGER_CPUS=1
+# Templates are made in the background, where their makers would take time from
+# other tests and outlive them: the tests that are about them switch them on.
+export BANGER_WARM=false
 log=build/test/go-test.log
 mkdir -p build/test
 

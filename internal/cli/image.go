@@ -17,7 +17,7 @@ func (a *app) imageCommand() *cobra.Command {
 	return group("image", "Get and manage images",
 		a.imageListCommand(), a.imageShowCommand(), a.imagePullCommand(),
 		a.imageRegisterCommand(), a.imageBuildCommand(), a.imageVerifyCommand(), a.imageRenameCommand(),
-		a.imageExportCommand(), a.imageRemoveCommand(), a.imagePruneCommand(),
+		a.imageExportCommand(), a.imageWarmCommand(), a.imageRemoveCommand(), a.imagePruneCommand(),
 	)
 }
 
@@ -44,9 +44,9 @@ func (a *app) listImages() error {
 	if err != nil {
 		return err
 	}
-	return list(a, images, "NAME DISTRO ARCH KERNEL SIZE ON-DISK SOURCE CREATED VMS", func(i engine.ImageInfo) []string {
+	return list(a, images, "NAME DISTRO ARCH KERNEL SIZE ON-DISK SOURCE CREATED VMS WARM", func(i engine.ImageInfo) []string {
 		return []string{i.Name, i.Distro, i.Arch, i.KernelRef, size.Size(i.Size).String(), size.Size(i.OnDisk).String(),
-			i.Source, age(i.CreatedAt), strconv.Itoa(len(i.VMs))}
+			i.Source, age(i.CreatedAt), strconv.Itoa(len(i.VMs)), warmWord(i)}
 	})
 }
 
@@ -77,7 +77,7 @@ func (a *app) imageShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return show(a, i.Image, []field{
+			return show(a, i, []field{
 				{"Name", i.Name},
 				{"Distro", i.Distro},
 				{"Arch", i.Arch},
@@ -88,6 +88,7 @@ func (a *app) imageShowCommand() *cobra.Command {
 				{"Source", i.Source},
 				{"Created", age(i.CreatedAt)},
 				{"VMs", strings.Join(i.VMs, " ")},
+				{"Warm", warmWords(i)},
 			})
 		}),
 	}

@@ -24,6 +24,7 @@ func (a *app) superviseCommand() *cobra.Command {
 	c.Flags().BoolVar(&o.NoInit, engine.NoInitFlag, false, "do not run the image's init")
 	c.Flags().BoolVar(&o.KeepStopped, engine.KeepStoppedFlag, false, "do not remove an ephemeral VM that stops while its starter lives")
 	c.Flags().BoolVar(&o.Foreground, engine.ForegroundFlag, false, "stop the VM when its starter lets go")
+	c.Flags().BoolVar(&o.Making, engine.MakingFlag, false, "it is the VM that a template is made of")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		o.Name = args[0]
 		starter, err := vm.NewReporter(os.NewFile(starterFD, "starter"))
@@ -33,6 +34,18 @@ func (a *app) superviseCommand() *cobra.Command {
 		return a.engine.Supervise(ctx, o, starter, os.Stderr, a.hint)
 	})
 	return c
+}
+
+// makerCommand makes a template in the background.
+func (a *app) makerCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   engine.MakerCommand + " ORDER",
+		Short: "Make a template, of what processors and disks have to spare",
+		Args:  cobra.ExactArgs(1),
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			return a.engine.MakeTemplateApart(ctx, args[0], os.Stderr)
+		}),
+	}
 }
 
 // jailCommand becomes Firecracker.

@@ -51,6 +51,7 @@ func vmFields(v vm.VM) []field {
 		{"Memory", memory(v).String()},
 		{"Disk", size.Size(v.DiskBytes).String()},
 		{"Snapshot", v.Snapshot},
+		{"Start", string(v.State.Start)},
 		{"Created", age(v.CreatedAt)},
 		{"Started", age(v.State.StartedAt)},
 		{"TTL", ttl(v)},

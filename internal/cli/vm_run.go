@@ -36,7 +36,7 @@ func (a *app) vmRunCommand() *cobra.Command {
 	flags.BoolVar(&o.Foreground, "foreground", false, "keep the VM a part of this process: SIGTERM shuts it down, and it goes down with its command")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "make the default image, where it is not there yet, without a question")
 	o.program.addFlags(flags)
-	for _, shaped := range []string{"image", "kernel", "cpus", "memory", "disk", "vmm", "host-loopback", "publish", "volume", "detach", "foreground"} {
+	for _, shaped := range []string{"image", "kernel", "cpus", "memory", "disk", "vmm", "cold", "host-loopback", "publish", "volume", "detach", "foreground"} {
 		c.MarkFlagsMutuallyExclusive("snapshot", shaped)
 	}
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
@@ -56,6 +56,7 @@ func (a *app) addVMFlags(flags *pflag.FlagSet, o *engine.VMOptions) {
 	flags.IntVar(&o.CPUs, "cpus", o.CPUs, "number of CPUs")
 	flags.Var(&o.Memory, "memory", "memory, such as 512M or 4G")
 	flags.Var(&o.Disk, "disk", "size of the VM's own disk, such as 8G")
+	flags.BoolVar(&o.Cold, "cold", false, "boot it, also where it could go on from one like it that has booted")
 	flags.BoolVar(&o.HostLoopback, "host-loopback", false, "let the guest reach the host's loopback as host.banger.internal")
 	addPolicyFlags(flags, &o.Policy)
 	flags.IntVar(&o.Connections, "max-connections", o.Connections, "connections that the guest may have with the outside at a time")

@@ -5,10 +5,12 @@ const (
 	SuperviseCommand = "supervise"
 	InternalCommand  = "internal"
 	JailCommand      = "jail" // below internal
+	MakerCommand     = "warm" // below internal
 )
 
 // RunBy has supervisors and jails run by a banger binary.
 func (o *Options) RunBy(binary string) {
 	o.Supervisor = []string{binary, SuperviseCommand}
+	o.Maker = []string{binary, InternalCommand, MakerCommand}
 	o.Jail = []string{binary, InternalCommand, JailCommand}
 }

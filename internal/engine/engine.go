@@ -20,6 +20,7 @@ import (
 	"banger/internal/usernet/policy"
 	"banger/internal/vm"
 	"banger/internal/volume"
+	"banger/internal/warm"
 )
 
 // Options say whose state an Engine works on, and with what.
@@ -31,6 +32,9 @@ type Options struct {
 	// Supervisor is the command, with its first arguments, that calls Supervise
 	// for the VM whose name follows the flags of SuperviseOptions.
 	Supervisor []string
+	// Maker is the command that calls MakeTemplateApart with the argument that
+	// follows.
+	Maker []string
 	// Jail is the command that calls jail.Main with the arguments that follow.
 	Jail []string
 }
@@ -45,6 +49,8 @@ type Engine struct {
 
 	snapshots *snapshot.Store
 	volumes   *volume.Store
+	templates *warm.Store
+	makings   *vm.Store // the throw-away VMs that templates are made of
 }
 
 // New returns an engine. It touches nothing.
@@ -57,6 +63,8 @@ func New(o Options) *Engine {
 
 		snapshots: snapshot.NewStore(o.Dirs.SnapshotTree(), o.Version),
 		volumes:   volume.NewStore(o.Dirs.VolumeTree(), o.Version),
+		templates: warm.NewStore(o.Dirs.WarmTree(), o.Version),
+		makings:   vm.NewStore(o.Dirs.MakingTree()),
 	}
 	e.images.Version = o.Version
 	e.vms.Journal = journal.New(o.Dirs.Journal())
@@ -73,6 +81,7 @@ type VMOptions struct {
 	Memory       size.Size
 	Disk         size.Size       // room for what the guest writes
 	VMM          string          // "" is the configured one at each start
+	Cold         bool            // its first start is a boot, also where it could go on from a template
 	Ephemeral    bool            // removed when it stops
 	HostLoopback bool            // the guest reaches the host's loopback
 	Ports        []ports.Spec    // of the host, that lead to the guest

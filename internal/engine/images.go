@@ -7,6 +7,7 @@ import (
 
 	"banger/internal/imagecat"
 	"banger/internal/imagemgr"
+	"banger/internal/warm"
 )
 
 // ImageInfo is an image and what is to be known of it here.
@@ -14,6 +15,9 @@ type ImageInfo struct {
 	imagemgr.Image
 	OnDisk int64    `json:"on_disk"` // bytes
 	VMs    []string `json:"vms"`     // those that use it
+
+	Warm    []warm.Template `json:"warm"`     // what its VMs go on from in place of booting
+	WarmOff bool            `json:"warm_off"` // there is to be none
 }
 
 // ListImages returns all images, sorted by name.
@@ -30,11 +34,19 @@ func (e *Engine) ListImages() ([]ImageInfo, error) {
 	for _, v := range vms {
 		users[v.Image] = append(users[v.Image], v.Name)
 	}
+	warmth, err := e.warmImages()
+	if err != nil {
+		return nil, err
+	}
 	var all []ImageInfo
 	for _, i := range images {
-		all = append(all, ImageInfo{i, e.images.OnDisk(i.Name), append([]string{}, users[i.Name]...)})
+		all = append(all, e.imageInfo(i, users[i.Name], warmth(i)))
 	}
 	return all, nil
+}
+
+func (e *Engine) imageInfo(i imagemgr.Image, users []string, w ImageWarmth) ImageInfo {
+	return ImageInfo{i, e.images.OnDisk(i.Name), append([]string{}, users...), append([]warm.Template{}, w.Templates...), w.Off}
 }
 
 // Image returns the named image.
@@ -44,7 +56,14 @@ func (e *Engine) Image(name string) (ImageInfo, error) {
 		return ImageInfo{}, err
 	}
 	users, err := e.imageUsers(name)
-	return ImageInfo{i, e.images.OnDisk(name), users}, err
+	if err != nil {
+		return ImageInfo{}, err
+	}
+	warmth, err := e.warmImages()
+	if err != nil {
+		return ImageInfo{}, err
+	}
+	return e.imageInfo(i, users, warmth(i)), nil
 }
 
 // AvailableImage is an image of a catalog's.
@@ -124,7 +143,10 @@ func (e *Engine) RemoveImage(name string, force bool) error {
 			return err
 		}
 	}
-	return e.images.Remove(name)
+	if err := e.images.Remove(name); err != nil {
+		return err
+	}
+	return errors.Join(e.templates.SetOff(name, false), e.removeStaleTemplates())
 }
 
 // Pruned is what a prune removed.

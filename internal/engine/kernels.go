@@ -88,5 +88,8 @@ func (e *Engine) RemoveKernel(name string, force bool) error {
 			return err
 		}
 	}
-	return e.kernels.Remove(name)
+	if err := e.kernels.Remove(name); err != nil {
+		return err
+	}
+	return e.removeStaleTemplates()
 }

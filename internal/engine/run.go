@@ -55,6 +55,8 @@ func (e *Engine) RunVM(ctx context.Context, o RunOptions) (Run, error) {
 	if o.Detach {
 		o.VM.Detached, o.VM.Main = true, o.Program.main(copied.target)
 	}
+	// Who sees the console is to see it boot.
+	o.VM.Cold = o.VM.Cold || o.Foreground && len(o.Program.Argv) == 0 && o.Program.Line == ""
 	v, claim, err := e.createRunVM(ctx, o)
 	if err != nil {
 		return Run{}, err
@@ -228,8 +230,8 @@ func (e *Engine) specify(ctx context.Context, o VMOptions, agree Agree, events E
 		Name: o.Name, Image: o.Image, ImageDigest: image.Digest, Kernel: kernel, CPUs: o.CPUs,
 		MemoryMiB: int(o.Memory >> 20), DiskBytes: int64(o.Disk),
 		HostLoopback: o.HostLoopback, Ports: o.Ports, Policy: o.Policy, VMM: o.VMM,
-		MaxConnections: o.Connections,
-		Detached:       o.Detached, Main: o.Main, Volumes: o.Volumes, Labels: o.Labels, TTL: o.TTL, IdleTimeout: o.IdleTimeout,
+		MaxConnections: o.Connections, Cold: o.Cold,
+		Detached: o.Detached, Main: o.Main, Volumes: o.Volumes, Labels: o.Labels, TTL: o.TTL, IdleTimeout: o.IdleTimeout,
 	}, err
 }
 

@@ -25,6 +25,7 @@ type SuperviseOptions struct {
 	NoInit      bool // the image's init does not run
 	KeepStopped bool // an ephemeral VM is not removed where it stops while its starter lives
 	Foreground  bool // the VM stops when its starter lets go
+	Making      bool // it is the VM that a template is made of
 }
 
 // The flags of a supervisor's command line; the VM's name follows them.
@@ -32,6 +33,7 @@ const (
 	NoInitFlag      = "no-init"
 	KeepStoppedFlag = "keep-stopped"
 	ForegroundFlag  = "foreground"
+	MakingFlag      = "making"
 )
 
 // command is the supervisor's, but for the VM's name.
@@ -45,6 +47,9 @@ func (o SuperviseOptions) command(supervisor []string) []string {
 	}
 	if o.Foreground {
 		command = append(command, "--"+ForegroundFlag)
+	}
+	if o.Making {
+		command = append(command, "--"+MakingFlag)
 	}
 	return command
 }
@@ -60,7 +65,10 @@ func (e *Engine) Supervise(ctx context.Context, o SuperviseOptions, starter *vm.
 		Name: o.Name, NoInit: o.NoInit, KeepStopped: o.KeepStopped, Foreground: o.Foreground,
 		VMs: e.vms, Volumes: e.volumes, BootTimeout: bootTimeout, Starter: starter, Log: lines, Hint: hint,
 	}
-	if err := e.equip(&with); err != nil {
+	if o.Making {
+		with.VMs, with.BootTimeout = e.makings, settleTime
+	}
+	if err := e.equip(&with, o); err != nil {
 		supervisor.Refuse(with, err)
 		return err
 	}
@@ -71,8 +79,8 @@ func (e *Engine) Supervise(ctx context.Context, o SuperviseOptions, starter *vm.
 }
 
 // equip finds what the VM is made of.
-func (e *Engine) equip(o *supervisor.Options) error {
-	v, err := e.vms.Get(o.Name)
+func (e *Engine) equip(o *supervisor.Options, asked SuperviseOptions) error {
+	v, err := o.VMs.Get(o.Name)
 	if err != nil {
 		return err
 	}
@@ -86,7 +94,7 @@ func (e *Engine) equip(o *supervisor.Options) error {
 	if i, err = e.imageOf(v); err != nil {
 		return err
 	}
-	o.Rootfs, o.Main = e.images.Rootfs(v.Image), e.mainOf(v)
+	o.Rootfs, o.Main, o.Warm = e.images.Rootfs(v.Image), e.mainOf(v), e.warmOf(asked, i)
 	if i.Config != nil {
 		o.StopSignal = i.Config.StopSignal
 	}

@@ -27,6 +27,7 @@ func (e *Engine) VM(name string) (vm.VM, error) { return e.vms.Get(name) }
 // ones whose run or build is gone.
 func (e *Engine) Sweep() (removed []string) {
 	removed = e.vms.Sweep()
+	e.makings.Sweep()
 	e.Dirs.Sweep()
 	return removed
 }

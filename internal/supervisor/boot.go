@@ -47,15 +47,14 @@ func (s *supervisor) bootReady(ctx context.Context, first bool) (*boot, *vm.Gues
 		if err := s.console.begin(); err != nil {
 			return nil, nil, err
 		}
-		b, err := s.start(first && attempt == 1)
-		if err != nil {
-			return nil, nil, err
-		}
-		guest, err := s.awaitGuest(ctx, b, first)
+		b, guest, err := s.tryBoot(ctx, first, attempt)
 		if err == nil {
 			return b, guest, nil
 		}
-		b.cleanup()
+		if !s.givenUp(ctx, first) && s.fallBack(err) {
+			attempt-- // it was none
+			continue
+		}
 		var failed *guestError
 		if !errors.As(err, &failed) || !failed.again || attempt == bootAttempts {
 			return nil, nil, err
@@ -67,9 +66,28 @@ func (s *supervisor) bootReady(ctx context.Context, first bool) (*boot, *vm.Gues
 	}
 }
 
+// tryBoot is one attempt of bootReady's.
+func (s *supervisor) tryBoot(ctx context.Context, first bool, attempt int) (*boot, *vm.Guest, error) {
+	b, err := s.start(first && attempt == 1)
+	if err != nil {
+		return nil, nil, err
+	}
+	guest, err := s.awaitGuest(ctx, b, first)
+	if err != nil {
+		b.cleanup()
+		return nil, nil, err
+	}
+	return b, guest, nil
+}
+
 // awaitGuest returns when the guest can serve, see awaitReady. A restored one has
 // to become this VM's first.
 func (s *supervisor) awaitGuest(ctx context.Context, b *boot, first bool) (*vm.Guest, error) {
+	if s.startOf(b) == vm.Warm {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeoutCause(ctx, warmTimeout, errSlow)
+		defer stop()
+	}
 	if b.saved != nil {
 		err := s.makeOwn(ctx, b)
 		select {
@@ -120,6 +138,9 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 	if b.saved, err = s.takeSaved(); err != nil {
 		return err
 	}
+	if b.saved == nil {
+		b.saved = s.takeWarm(info)
+	}
 	b.network, err = usernet.New(usernet.Options{
 		HostLoopback: s.spec().HostLoopback, Policy: rules, Conns: s.spec().MaxConnections, Traffic: s.traffic, Log: s.Log, Held: b.saved != nil,
 	})
@@ -131,7 +152,7 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 		return err
 	}
 	if first {
-		s.Starter.Send(vm.Report{Stage: b.doing() + " " + s.Name + " (" + describe(info) + ")"})
+		s.Starter.Send(vm.Report{Stage: s.doing(b) + " " + s.Name + " (" + describe(info) + ")"})
 	}
 	b.machine, err = s.launch(b)
 	if err != nil {
@@ -145,8 +166,12 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 	return nil
 }
 
-func (b *boot) doing() string {
-	if b.saved != nil {
+// doing says what is done with the guest of a boot.
+func (s *supervisor) doing(b *boot) string {
+	switch s.startOf(b) {
+	case vm.Warm:
+		return "waking"
+	case vm.Restored:
 		return "restoring"
 	}
 	return "booting"
@@ -200,6 +225,9 @@ func (s *supervisor) awaitReady(ctx context.Context, b *boot, first bool) (*vm.G
 	case <-givenUp:
 		return nil, errors.New("the start was given up")
 	case <-ctx.Done():
+		if errors.Is(context.Cause(ctx), errSlow) {
+			return nil, errSlow
+		}
 		return nil, errors.New("the supervisor was asked to end")
 	}
 }

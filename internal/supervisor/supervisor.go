@@ -37,6 +37,7 @@ type Options struct {
 	StopSignal  string             // of the image, "" for the usual
 	KeepStopped bool               // an ephemeral VM is not removed where it stops before its starter lets go
 	Foreground  bool               // the VM stops when its starter lets go
+	Warm        Warm               // nil where VMs always boot
 	Main        Main               // runs the VM's own program; nil where it has none
 }
 
@@ -57,6 +58,9 @@ type supervisor struct {
 	letGo   chan struct{}        // closed when the starter has let go
 
 	handedOver chan struct{} // closed before, where the starter has done all that it wanted
+
+	warmth warmth    // of the start under way
+	making sync.Once // a template
 
 	turns sync.Mutex // one who pauses or resumes at a time
 
@@ -133,6 +137,7 @@ func open(o Options) (*supervisor, error) {
 		use:     use{poked: make(chan struct{}, 1)},
 	}
 	s.console.oom = s.noteOOM
+	s.warmth = warmthOf(o, v)
 	s.spare = statedir.NewSpare(o.VMs.Path(o.Name, ""), spareSpace)
 	go func() {
 		if o.Starter.Gone() {
@@ -156,6 +161,7 @@ func (s *supervisor) close() {
 			fmt.Fprintln(s.Log, err)
 		}
 	}
+	s.makeWarm()
 }
 
 // wanted tells whether the starter has a use for the VM although it is down.
@@ -203,7 +209,7 @@ func (s *supervisor) bootAndWait(ctx context.Context, first bool) (reason string
 		if s.asked == "" {
 			st.Phase = vm.Running
 		}
-		st.ReadyAt, st.Guest = time.Now().UTC(), guest
+		st.ReadyAt, st.Guest, st.Start = time.Now().UTC(), guest, s.startOf(b)
 		s.vm.Copied = false
 	})
 	if first {
@@ -211,6 +217,7 @@ func (s *supervisor) bootAndWait(ctx context.Context, first bool) (reason string
 	}
 	releaseBoot()
 	s.runMain(b)
+	go s.makeWhenQuiet(b)
 	s.awaitDown(ctx, b)
 	return s.reason(b.err), nil
 }

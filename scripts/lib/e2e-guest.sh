@@ -7,7 +7,7 @@ trap 'echo "e2e: line $LINENO: status $? of: $BASH_COMMAND" >&2' ERR # it is alo
 
 dir=${E2E:-/e2e}
 tests=$1
-export BANGER_VMM=firecracker BANGER_FIRECRACKER_BIN=$dir/firecracker FIRECRACKER_BIN=$dir/firecracker
+export BANGER_WARM=false BANGER_VMM=firecracker BANGER_FIRECRACKER_BIN=$dir/firecracker FIRECRACKER_BIN=$dir/firecracker
 export BANGER_TEST_BIN=$dir/banger BANGER_TEST_HOME=$dir/home BANGER_TEST_GUEST=$dir/guest
 export BANGER_TEST_KERNEL=$dir/home/.local/state/banger/kernels/debian/vmlinux
 modules=$dir/home/.local/state/banger/kernels/debian/modules

@@ -59,7 +59,7 @@ func (h *home) state(elem ...string) string {
 func (h *home) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, h.banger, args...)
 	cmd.Dir = h.inputs
-	cmd.Env = []string{"HOME=" + h.dir, "PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin", "LANG=C.UTF-8", "BANGER_CPUS=1"}
+	cmd.Env = []string{"HOME=" + h.dir, "PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin", "LANG=C.UTF-8", "BANGER_CPUS=1", "BANGER_WARM=false"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = time.Second
 	return cmd

@@ -99,7 +99,7 @@ func (h *host) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir = "/"
 	cmd.Env = []string{"HOME=" + h.home, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8"}
-	for _, name := range []string{"BANGER_VMM", "BANGER_FIRECRACKER_BIN", "BANGER_CPUS"} { // what the whole run is on
+	for _, name := range []string{"BANGER_VMM", "BANGER_FIRECRACKER_BIN", "BANGER_CPUS", "BANGER_WARM"} { // what the whole run is on
 		if value, given := os.LookupEnv(name); given {
 			cmd.Env = append(cmd.Env, name+"="+value)
 		}
