@@ -1,0 +1,79 @@
+package secret
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// Given is a secret as a user gives it.
+type Given struct {
+	Secret
+	Value Value // with FromUser
+}
+
+// Parse reads NAME[=VALUE|=@FILE]@HOST[,HOST]. No error has the value.
+func Parse(text string) (Given, error) {
+	// A value may have an @, a host may not.
+	at := strings.LastIndex(text, "@")
+	if at < 0 {
+		return Given{}, errors.New("write NAME@HOST, NAME=VALUE@HOST or NAME=@FILE@HOST, with several hosts as HOST,HOST")
+	}
+	name, value, has := strings.Cut(text[:at], "=")
+	if !validName(name) {
+		return Given{}, errors.New("what is before the first = or @ is no variable's name")
+	}
+	g := Given{Secret: Secret{Name: name}}
+	err := g.parseSource(value, has)
+	if err == nil {
+		err = g.parseHosts(text[at+1:])
+	}
+	if err == nil {
+		err = g.check()
+	}
+	if err != nil {
+		return Given{}, fmt.Errorf("secret %s: %w", name, err)
+	}
+	return g, nil
+}
+
+func (g *Given) parseSource(value string, has bool) (err error) {
+	file, isFile := strings.CutPrefix(value, "@")
+	switch {
+	case !has:
+		g.From = FromEnvironment
+	case isFile && file == "":
+		err = errors.New("no file is named after =@")
+	case isFile:
+		g.From = FromFile
+		g.File, err = filepath.Abs(file)
+	default:
+		g.From = FromUser
+		g.Value, err = NewValue(value)
+	}
+	return err
+}
+
+func (g *Given) parseHosts(text string) error {
+	for part := range strings.SplitSeq(text, ",") {
+		if strings.ContainsFunc(part, notOfHosts) {
+			return errNoHosts
+		}
+		host, err := parseHost(part)
+		if err != nil && g.From == FromUser {
+			return errNoHosts // the text may be the end of a value
+		}
+		if err != nil {
+			return err
+		}
+		g.Hosts = append(g.Hosts, host)
+	}
+	return nil
+}
+
+var errNoHosts = errors.New("what follows the last @ is no list of hosts")
+
+func notOfHosts(r rune) bool {
+	return r > 0x7e || r <= ' ' || strings.ContainsRune(`/=+$&?!"'#%()<>[]{}\|^~;`+"`", r)
+}
