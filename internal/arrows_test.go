@@ -86,7 +86,8 @@ var allowed = map[string][]string{
 	"internal/jail":           {"internal/process"},
 	"internal/vmm/qemu":       {"internal/agentapi", "internal/process", "internal/vmm", "internal/vmm/kvm"},
 	"internal/vmm/vmmtest":    {"internal/format/cpio", "internal/format/modules", "internal/process", "internal/vmm"},
-	"internal/usernet":        {"internal/agentapi", "internal/usernet/policy"},
+	"internal/usernet/edge":   {"internal/secret"},
+	"internal/usernet":        {"internal/agentapi", "internal/usernet/edge", "internal/usernet/policy"},
 	"internal/usernet/policy": {},
 	"internal/initramfs":      {"internal/agentapi", "internal/format/cpio", "internal/format/modules"},
 	"internal/imagemgr": {
@@ -152,6 +153,7 @@ var allowed = map[string][]string{
 	"internal/format/xz":                {},
 	"internal/statedir":                 {},
 	"internal/ref":                      {},
+	"internal/secret":                   {},
 	"internal/size":                     {},
 	"internal/process":                  {},
 	"internal/ports":                    {},
@@ -164,7 +166,7 @@ var allowed = map[string][]string{
 }
 
 // pure packages know neither processes nor HTTP, in any of their imports.
-var pure = []string{"internal/ref", "internal/format/bundle", "internal/format/cpio", "internal/format/modules", "internal/format/xz", "internal/format/rootfs", "internal/format/tarfile", "internal/format/ext4", "internal/format/vmdisk", "internal/agentapi", "internal/size", "internal/usernet/policy"}
+var pure = []string{"internal/ref", "internal/format/bundle", "internal/format/cpio", "internal/format/modules", "internal/format/xz", "internal/format/rootfs", "internal/format/tarfile", "internal/format/ext4", "internal/format/vmdisk", "internal/agentapi", "internal/size", "internal/usernet/policy", "internal/secret"}
 
 // faces are what users see of banger. They alone know of the modules in facesOnly.
 var (

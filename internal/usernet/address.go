@@ -56,6 +56,9 @@ func (n *Network) allowed(protocol string, dst netip.AddrPort) (_ netip.Addr, ok
 		// Of QUIC nobody sees which host is meant; clients fall back to TLS.
 		v = rules.Connection(dst, nil)
 	}
+	if secrets := n.secrets.of(dst.Addr()); v.Allowed && protocol == "udp" && dst.Port() == httpsPort && len(secrets) > 0 {
+		v, names = policy.Verdict{Rule: "its secrets"}, secrets // which go by TLS alone
+	}
 	if !v.Allowed {
 		n.denied(protocol, dst, names, v.Rule)
 	}

@@ -117,12 +117,12 @@ func TestKnownNames(t *testing.T) {
 	var k knownNames
 	a := netip.MustParseAddr("198.51.100.7")
 	now := time.Now()
-	k.learn("past.test", withRecord(query("past.test", typeA), a.AsSlice()), now.Add(-2*time.Minute))
-	k.learn("b.test", withRecord(query("b.test", typeA), a.AsSlice()), now)
-	k.learn("a.test", withRecord(query("a.test", typeA), a.AsSlice()), now)
-	k.learn("text.test", withRecord(query("text.test", 16), a.AsSlice()), now)
-	k.learn("short.test", withRecord(query("short.test", typeA), []byte{1, 2}), now)
-	k.learn("nothing.test", nil, now)
+	k.learn("past.test", withRecord(query("past.test", typeA), a.AsSlice()), minNameLife, now.Add(-2*time.Minute))
+	k.learn("b.test", withRecord(query("b.test", typeA), a.AsSlice()), minNameLife, now)
+	k.learn("a.test", withRecord(query("a.test", typeA), a.AsSlice()), minNameLife, now)
+	k.learn("text.test", withRecord(query("text.test", 16), a.AsSlice()), minNameLife, now)
+	k.learn("short.test", withRecord(query("short.test", typeA), []byte{1, 2}), minNameLife, now)
+	k.learn("nothing.test", nil, minNameLife, now)
 	if got := strings.Join(k.of(a), " "); got != "a.test b.test" {
 		t.Errorf("got %q", got)
 	}

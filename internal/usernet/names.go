@@ -31,8 +31,8 @@ type knownName struct {
 }
 
 // learn keeps a name's addresses in an answer to the guest, also those that it
-// has by other names.
-func (k *knownNames) learn(name string, reply []byte, now time.Time) {
+// has by other names, for as long as that says, or for least.
+func (k *knownNames) learn(name string, reply []byte, least time.Duration, now time.Time) {
 	var p dnsmessage.Parser
 	if _, err := p.Start(reply); err != nil || p.SkipAllQuestions() != nil {
 		return
@@ -52,7 +52,7 @@ func (k *knownNames) learn(name string, reply []byte, now time.Time) {
 		if err != nil {
 			return
 		}
-		life := min(max(time.Duration(h.TTL)*time.Second, minNameLife), maxNameLife)
+		life := min(max(time.Duration(h.TTL)*time.Second, least), maxNameLife)
 		k.add(knownName{netip.AddrFrom4(a.A), name}, now.Add(life), now)
 	}
 }

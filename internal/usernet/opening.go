@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
+
+	"banger/internal/usernet/policy"
 )
 
 // openingTime is how long a client may take over its first message, once begun.
@@ -16,6 +18,7 @@ const openingTime = 30 * time.Second
 type opening struct {
 	judge func(name string, err error) error // "" is TLS that names no host
 	data  []byte
+	plain *plain // looks at what is no TLS; nil is not at all
 }
 
 // errDenied says that the policy ends a connection.
@@ -23,10 +26,18 @@ var errDenied = errors.New("denied")
 
 // opening returns what has to be seen of a connection before it goes on, or nil.
 func (n *Network) opening(to netip.AddrPort) *opening {
-	if to.Addr() == host || !n.policy().Names() {
+	judges := to.Addr() != host && n.policy().Names()
+	if !judges && n.options.Edge == nil {
 		return nil
 	}
-	return &opening{judge: func(name string, err error) error { return n.judgeTLS(to, name, err) }}
+	return &opening{plain: n.plain(to), judge: func(name string, err error) error {
+		if judges {
+			if err := n.judgeTLS(to, name, err); err != nil {
+				return err
+			}
+		}
+		return n.divert(to, policy.Canonical(name))
+	}}
 }
 
 // judgeTLS decides on a connection by the host that its TLS names, or by what is
@@ -53,7 +64,7 @@ func (o *opening) add(data []byte) (pass []byte, err error) {
 	if o.data == nil && !isTLS(data) {
 		return data, nil
 	}
-	o.data = append(o.data, data...)
+	o.data, o.plain = append(o.data, data...), nil
 	whole, err := wholeHello(o.data)
 	var name string
 	switch {
@@ -63,5 +74,9 @@ func (o *opening) add(data []byte) (pass []byte, err error) {
 	default:
 		name, err = helloName(o.data)
 	}
-	return o.data, o.judge(name, err)
+	err = o.judge(name, err)
+	if to, ok := errors.AsType[*divertedError](err); ok {
+		to.data = o.data
+	}
+	return o.data, err
 }

@@ -124,7 +124,7 @@ func TestNamesDoNotOpenQUIC(t *testing.T) {
 	n.SetPolicy(rules(t, policy.Settings{Allow: []string{"a.test", "198.51.100.8"}}))
 	for _, address := range []string{"198.51.100.7", "198.51.100.8"} {
 		a := netip.MustParseAddr(address)
-		n.known.learn("a.test", withRecord(query("a.test", typeA), a.AsSlice()), time.Now())
+		n.known.learn("a.test", withRecord(query("a.test", typeA), a.AsSlice()), minNameLife, time.Now())
 		if _, ok := n.allowed("udp", netip.AddrPortFrom(a, 443)); ok != (address == "198.51.100.8") {
 			t.Errorf("QUIC to %s: %v", a, ok)
 		}
@@ -180,7 +180,7 @@ func TestTLSForAnotherHost(t *testing.T) {
 		return conn.(*net.TCPConn), nil
 	}
 	at := netip.MustParseAddrPort("198.51.100.7:443")
-	n.known.learn("a.test", withRecord(query("a.test", typeA), at.Addr().AsSlice()), time.Now())
+	n.known.learn("a.test", withRecord(query("a.test", typeA), at.Addr().AsSlice()), minNameLife, time.Now())
 	for _, name := range []string{"b.test", "a.test"} {
 		conn := g.mustDial("tcp", at.String())
 		message := hello(t, name)

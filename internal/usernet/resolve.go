@@ -26,14 +26,18 @@ func (n *Network) resolve(query []byte, ask exchange) []byte {
 		n.note("denied name %q by %s", q.name, v.Rule)
 		return answer(query, q, nameError) // which no resolver asks again for
 	}
-	if q.kind == typeHTTPS && rules.Names() {
+	if q.kind == typeHTTPS && (rules.Names() || n.options.Edge.Knows(policy.Canonical(q.name))) {
 		// Which has keys to hide the host's name from judgeTLS, and addresses.
 		return answer(query, q, noError)
 	}
 	reply := n.askServers(query, ask)
 	n.note("allowed name %q by %s", q.name, rules.Name(q.name).Rule)
 	if rules.Names() {
-		n.known.learn(policy.Canonical(q.name), reply, time.Now())
+		n.known.learn(policy.Canonical(q.name), reply, minNameLife, time.Now())
+	}
+	if name := policy.Canonical(q.name); n.options.Edge.Knows(name) {
+		// Whose certificates show who they are: this is for clients that ask once.
+		n.secrets.learn(name, reply, maxNameLife, time.Now())
 	}
 	switch {
 	case reply == nil && n.ctx.Err() == nil:

@@ -30,6 +30,7 @@ type stream struct {
 
 	opening *opening // what the guest sends is held by; nil once it is not
 	held    int      // bytes, that are counted for it
+	plain   *plain   // looks at what the guest sends; nil is not at all
 	late    *time.Timer
 
 	window  sync.Mutex  // guards grant's
@@ -37,6 +38,8 @@ type stream struct {
 	last    int         // bytes that it carried at once
 	outward chan struct{}
 	abort   func()
+
+	diverted atomic.Pointer[divertedError] // where it is to go, in place of outside
 }
 
 // join carries bytes both ways until both sides have ended, or one has broken:
@@ -56,13 +59,18 @@ func (n *Network) join(endpoint tcpip.Endpoint, queue *waiter.Queue, outside *ne
 	entry := waiter.NewFunctionEntry(waiter.ReadableEvents|waiter.EventHUp|waiter.EventErr, func(waiter.EventMask) { s.wake() })
 	queue.EventRegister(&entry)
 	s.wake() // for what came before
-	if err := s.copyFromHost(); err != nil {
+	switch err := s.copyFromHost(); {
+	case s.diverted.Load() != nil:
+	case err != nil:
 		s.abort()
-	} else {
+	default:
 		s.inside.(*gonet.TCPConn).CloseWrite()
 	}
 	<-s.outward
 	queue.EventUnregister(&entry)
+	if to := s.diverted.Load(); to != nil {
+		n.serveEdge(s, to)
+	}
 	n.bury(endpoint, queue)
 }
 
@@ -78,11 +86,7 @@ func (s *stream) carry() {
 	for {
 		err := s.copyFromGuest()
 		if !errors.Is(err, errBlocked) {
-			if err != nil && !errors.Is(err, io.EOF) {
-				s.abort()
-			} else {
-				s.outside.CloseWrite()
-			}
+			s.ended(err)
 			s.releaseOpening()
 			close(s.outward) // busy stays, nobody comes again
 			return
@@ -91,6 +95,19 @@ func (s *stream) carry() {
 		if s.endpoint.Readiness(waiter.ReadableEvents|waiter.EventHUp|waiter.EventErr) == 0 || !s.busy.CompareAndSwap(false, true) {
 			return
 		}
+	}
+}
+
+// ended does what the end of what the guest sends means for the host's side.
+func (s *stream) ended(err error) {
+	switch to, ok := errors.AsType[*divertedError](err); {
+	case ok:
+		s.diverted.Store(to)
+		s.outside.SetReadDeadline(time.Unix(1, 0)) // ends copyFromHost
+	case err != nil && !errors.Is(err, io.EOF):
+		s.abort()
+	default:
+		s.outside.CloseWrite()
 	}
 }
 
@@ -132,7 +149,11 @@ func (s *stream) pass(data []byte) (err error) {
 		if data == nil {
 			return s.holdOpening()
 		}
+		s.plain = s.opening.plain
 		s.releaseOpening()
+	}
+	if err := s.plain.look(data); err != nil {
+		return err
 	}
 	_, err = s.outside.Write(data)
 	return err

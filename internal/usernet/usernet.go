@@ -28,6 +28,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 
+	"banger/internal/usernet/edge"
 	"banger/internal/usernet/policy"
 )
 
@@ -40,6 +41,8 @@ type Options struct {
 	Policy policy.Policy
 	// Held keeps everything from the guest but its restore port, until Release.
 	Held bool
+	// Edge gives secrets to hosts; nil is for a guest that has none.
+	Edge *edge.Edge
 	// Traffic takes a line for each connection and name that is allowed or
 	// denied; nil discards them.
 	Traffic io.Writer
@@ -62,6 +65,7 @@ type Network struct {
 	rules   atomic.Pointer[policy.Policy]
 	held    atomic.Bool
 	known   knownNames
+	secrets knownNames // the same, of hosts that Edge knows
 	own     ownAddresses
 	stack   *stack.Stack
 	link    *link

@@ -1,0 +1,175 @@
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// setProxy makes what carries the session's requests.
+func (s *session) setProxy() {
+	s.hosts = &http.Transport{
+		DialTLSContext: s.dial, DisableCompression: true, Protocols: new(http.Protocols),
+		MaxConnsPerHost: maxDials, MaxIdleConnsPerHost: maxDials, IdleConnTimeout: idleHostTime,
+		MaxResponseHeaderBytes: maxAnswerHeader, ExpectContinueTimeout: continueTime,
+		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerConnection: maxDownload, MaxReceiveBufferPerStream: maxDownload / 2},
+	}
+	s.hosts.Protocols.SetHTTP1(true)
+	s.hosts.Protocols.SetHTTP2(true)
+	s.proxy = &httputil.ReverseProxy{
+		Rewrite: s.rewrite, Transport: s.hosts, FlushInterval: -1, BufferPool: s.edge,
+		ModifyResponse: func(r *http.Response) error {
+			s.swaps.hide(r.Header)
+			return nil
+		},
+		ErrorHandler: s.failed, ErrorLog: log.New(io.Discard, "", 0),
+	}
+}
+
+func (e *Edge) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	s, ok := r.Context().Value(sessionKey{}).(*session)
+	if !ok || !take(r.Context(), e.requests) {
+		return
+	}
+	defer func() { <-e.requests }()
+	s.serve(w, r)
+}
+
+func (s *session) serve(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case s.fault != nil:
+		refuse(w, http.StatusBadGateway, "the host %s cannot be reached by TLS: %v", s.to.Host, s.fault)
+		return
+	case r.Method == http.MethodConnect:
+		refuse(w, http.StatusMethodNotAllowed, "%s is no proxy", s.to.Host)
+		return
+	case !s.means(r.Host):
+		s.to.Note("denied https %q by its secrets: a request for another host, %.200q", s.to.Host, r.Host)
+		refuse(w, http.StatusMisdirectedRequest, "the request is for another host than its TLS is for")
+		return
+	}
+	used, err := s.swaps.request(r)
+	if foreign, ok := errors.AsType[*foreignError](err); ok {
+		s.to.Note("denied https %q by secret %s: it is not for this host", s.to.Host, foreign.name)
+		refuse(w, http.StatusForbidden, "%v", err)
+		return
+	}
+	s.noteUsed(used)
+	http.NewResponseController(w).EnableFullDuplex()
+	h := w.Header()
+	h["Date"], h["Content-Type"] = nil, nil // which would be added where the host has none
+	// What comes after the body is there when all is copied.
+	defer s.swaps.hide(h)
+	s.proxy.ServeHTTP(&answer{w, s}, r)
+}
+
+// means reports whether a request's host is the session's.
+func (s *session) means(host string) bool {
+	name, port, err := net.SplitHostPort(host)
+	if err != nil {
+		name, port = host, strconv.Itoa(int(s.to.Port))
+	}
+	return strings.EqualFold(strings.TrimSuffix(name, "."), s.to.Host) && port == strconv.Itoa(int(s.to.Port))
+}
+
+// rewrite makes the request for the host, which is the guest's own but for where
+// it goes.
+func (s *session) rewrite(r *httputil.ProxyRequest) {
+	r.Out.URL.Scheme = "https"
+	r.Out.URL.Host = net.JoinHostPort(s.to.Host, strconv.Itoa(int(s.to.Port)))
+	r.Out.URL.RawQuery = r.In.URL.RawQuery // as it was written
+	r.Out.Host = r.In.Host
+	if path, _, _ := strings.Cut(r.In.RequestURI, "?"); strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") {
+		r.Out.URL.Opaque = path // also
+	}
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
+		if values, ok := r.In.Header[name]; ok {
+			r.Out.Header[name] = values
+		}
+	}
+	if len(r.In.Trailer) > 0 && r.Out.Body != nil {
+		r.Out.Body = &trailed{r.Out.Body, r.In, r.Out, s}
+	}
+}
+
+// trailed is a body that trailers follow: they are known at its end.
+type trailed struct {
+	io.ReadCloser
+	in, out *http.Request
+	session *session
+}
+
+func (t *trailed) Read(p []byte) (int, error) {
+	n, err := t.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		if foreign := t.session.swaps.checkHeader(t.in.Trailer); foreign != nil {
+			return n, foreign
+		}
+		for name, values := range t.in.Trailer {
+			t.out.Trailer[name] = slices.Clone(values)
+		}
+		t.session.swaps.header(t.out.Trailer)
+	}
+	return n, err
+}
+
+// answer is where the host's answer goes, of which there may be some before the
+// last.
+type answer struct {
+	http.ResponseWriter
+	session *session
+}
+
+func (a *answer) WriteHeader(status int) {
+	if status == http.StatusContinue {
+		return // the server says that when the body is first read
+	}
+	a.session.swaps.hide(a.Header())
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// failed answers where the host does not.
+func (s *session) failed(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		return // nobody is there to hear it
+	}
+	if foreign, ok := errors.AsType[*foreignError](err); ok {
+		s.to.Note("denied https %q by secret %s: it is not for this host", s.to.Host, foreign.name)
+		refuse(w, http.StatusForbidden, "%v", foreign)
+		return
+	}
+	s.to.Note("ended https %q: the host: %s", s.to.Host, plain(err))
+	refuse(w, http.StatusBadGateway, "the host %s does not answer: %s", s.to.Host, plain(err))
+}
+
+// refuse answers in the host's place.
+func refuse(w http.ResponseWriter, status int, format string, args ...any) {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Connection", "close")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, "banger: "+format+"\n", args...)
+}
+
+// noteUsed notes the first use of each secret in a connection.
+func (s *session) noteUsed(names []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range names {
+		if !slices.Contains(s.used, name) {
+			s.used = append(s.used, name)
+			s.to.Note("allowed https %q with secret %s", s.to.Host, name)
+		}
+	}
+}
