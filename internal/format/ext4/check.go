@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 )
@@ -19,6 +20,7 @@ type Info struct {
 	UUID          string // 32 hex digits
 	NeedsRecovery bool   // its journal holds what is not in place yet
 	HasErrors     bool   // its kernel found it damaged
+	ReadOnly      string // a feature with which Linux mounts it for reading alone, or ""
 }
 
 // Check reads the superblock of an ext2, ext3 or ext4 file system. The error is
@@ -43,7 +45,21 @@ func Check(r io.ReaderAt) (Info, error) {
 		UUID:          hex.EncodeToString(s.UUID[:]),
 		NeedsRecovery: s.Incompat&incompatRecover != 0,
 		HasErrors:     s.State&stateErrors != 0,
+		ReadOnly:      s.readOnly(),
 	}, nil
+}
+
+// readOnly names what keeps Linux from writing to a file system, or returns "".
+func (s *superblock) readOnly() string {
+	unknown := s.ROCompat &^ roCompatWritable
+	if unknown == 0 {
+		return ""
+	}
+	feature := unknown & -unknown // the lowest
+	if name := unwritable[feature]; name != "" {
+		return name
+	}
+	return fmt.Sprintf("%#x", feature)
 }
 
 func (s *superblock) blockBits() uint32 { return 10 + s.LogBlockSize }

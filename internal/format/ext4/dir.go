@@ -26,6 +26,9 @@ func (w *Writer) writeDirectories() error {
 			return err
 		}
 		n.first, n.blocks = first, w.out.taken-taken
+		if n.xattrs != nil {
+			n.blocks += n.xattrs.values
+		}
 		entries = entries[n.children:]
 	}
 	return nil

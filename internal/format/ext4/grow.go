@@ -93,7 +93,7 @@ func openGrowth(f Device, size int64) (*growth, error) {
 // isOurs reports whether a file system has the geometry that Writer gives, and
 // nothing that was added to it.
 func (s *superblock) isOurs() bool {
-	return s.Compat == ourCompat && s.Incompat == ourIncompat && s.ROCompat == ourROCompat &&
+	return s.Compat == ourCompat && s.Incompat&^incompatEAInode == ourIncompat && s.ROCompat == ourROCompat &&
 		s.State == stateClean && s.JournalInode == 0 && s.LogBlockSize == 2 && s.FirstDataBlock == 0 &&
 		s.BlocksPerGroup == blocksPerGroup && s.InodeSize == inodeSize && s.FirstInode == firstInode &&
 		s.InodesPerGroup%inodesPerBlock == 0 && s.InodesPerGroup <= 8*blockSize && s.Blocks <= maxBlocks

@@ -29,7 +29,7 @@ const (
 // inode is a file of any kind, as small as it can be: there may be millions.
 type inode struct {
 	size     int64
-	sec      int64 // modification, since 1970
+	sec      int64 // modification, since 1970; of an attribute's value, its hash
 	nsec     uint32
 	uid, gid uint32
 	links    uint32 // 0 is an unused inode
@@ -115,6 +115,9 @@ func (n *inode) encode(to []byte) {
 	le.PutUint32(to[140:], extra) // access
 	le.PutUint32(to[144:], sec)   // creation
 	le.PutUint32(to[148:], extra)
+	if n.flags&flagEAInode != 0 {
+		n.encodeLarge(to)
+	}
 	if n.xattrs != nil {
 		le.PutUint32(to[104:], n.xattrs.number)
 		copy(to[128+extraSize:inodeSize], n.xattrs.inline)

@@ -34,7 +34,15 @@ const (
 	roCompatGroupSums   = 0x10 // uninit_bg, gdt_csum
 	roCompatDirNlink    = 0x20
 	roCompatExtraIsize  = 0x40
+
+	// Those with which Linux mounts a file system for writing; the others are quota,
+	// bigalloc, metadata_csum, project, verity and orphan_file's.
+	roCompatWritable = roCompatSparseSuper | roCompatLargeFile | 0x4 | roCompatHugeFile | roCompatGroupSums | roCompatDirNlink |
+		roCompatExtraIsize | 0x100 | 0x200 | 0x400 | 0x2000 | 0x8000 | 0x10000
 )
+
+// unwritable are the names of others.
+var unwritable = map[uint32]string{0x80: "has_snapshot", 0x800: "replica", 0x1000: "read-only", 0x4000: "shared_blocks"}
 
 // The features of what Writer writes.
 const (
@@ -145,12 +153,20 @@ func (w *Writer) superblock(l *layout) superblock {
 		s.FreeBlocks += g.freeBlocks
 		s.FreeInodes += g.freeInodes
 	}
+	if w.hasLarge {
+		s.Incompat |= incompatEAInode
+	}
 	copy(s.Label[:], w.label)
-	copy(s.UUID[:], w.seed[:16])
-	s.UUID[6] = s.UUID[6]&0x0f | 0x80 // version 8: made as the maker likes
-	s.UUID[8] = s.UUID[8]&0x3f | 0x80
+	s.UUID = w.uuid()
 	copy(s.HashSeed[:], w.seed[16:])
 	return s
+}
+
+func (w *Writer) uuid() (uuid [16]byte) {
+	copy(uuid[:], w.seed[:])
+	uuid[6] = uuid[6]&0x0f | 0x80 // version 8: made as the maker likes
+	uuid[8] = uuid[8]&0x3f | 0x80
+	return uuid
 }
 
 // writeSuperblocks writes the superblock and the group descriptors, the copies

@@ -20,7 +20,10 @@ type Writer struct {
 	freed   []run             // blocks that replaced files had
 	copies  map[uint32]uint32 // of files with as many names as there can be, the newest
 	buf     []byte
-	err     error // the first one; nothing is done after it
+
+	hasLarge bool // extended attributes with inodes of their own
+
+	err error // the first one; nothing is done after it
 }
 
 var errClosed = errors.New("the file system is closed")
@@ -157,6 +160,9 @@ func (w *Writer) Close() error {
 		return w.err
 	}
 	w.err = errClosed
+	if err := w.writeLarge(); err != nil {
+		return err
+	}
 	if err := w.writeDirectories(); err != nil {
 		return err
 	}

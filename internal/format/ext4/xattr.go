@@ -25,6 +25,10 @@ type xattr struct {
 	index byte // stands for the name's prefix
 	name  string
 	value []byte
+
+	large bool   // it has an inode of its own
+	inode uint32 // that one's number, and
+	sum   uint32 // the value's hash, once it is written
 }
 
 // The namespaces, and the two names that have a number of their own.
@@ -50,6 +54,9 @@ type xattrs struct {
 	head   []byte // the beginning of a block with the rest, until it is written
 	tail   []byte // and its end; zeros are between
 	number uint32 // where that was written, or 0
+
+	pending []xattr // all of them, until large ones are written
+	values  uint32  // how many blocks those of a directory have
 }
 
 // setXattrs takes h's extended attributes.
@@ -108,7 +115,7 @@ func parseXattr(name string, value []byte) (x xattr, known bool, err error) {
 		if !ok {
 			continue
 		}
-		x := xattr{p.index, rest, value}
+		x := xattr{index: p.index, name: rest, value: value}
 		switch {
 		case p.index == xattrACL || p.index == xattrDefaultACL:
 			if rest != "" {
@@ -119,6 +126,8 @@ func parseXattr(name string, value []byte) (x xattr, known bool, err error) {
 			err = errors.New("which has no name")
 		case len(rest) > maxName:
 			err = fmt.Errorf("whose name has more than %d bytes", maxName)
+		case len(value) > maxXattr:
+			err = fmt.Errorf("whose value has more than %d bytes", maxXattr)
 		}
 		return x, true, err
 	}
@@ -126,16 +135,41 @@ func parseXattr(name string, value []byte) (x xattr, known bool, err error) {
 }
 
 // encodeXattrs puts what fits into the inode, the first ones first, and the
-// rest into a block.
+// rest into a block. Where that is too much, the largest values get inodes of
+// their own, later, and all names go into the block: e2fsck takes the target of a
+// symlink for blocks where it has some and no block of attributes.
 func encodeXattrs(all []xattr) (*xattrs, error) {
 	if len(all) == 0 {
 		return nil, nil
 	}
+	anyLarge := false
+	for {
+		if x := storeXattrs(all, !anyLarge); x != nil && anyLarge {
+			return &xattrs{pending: all}, nil
+		} else if x != nil {
+			return x, nil
+		}
+		largest := &all[0]
+		for i := range all {
+			if all[i].inline() > largest.inline() {
+				largest = &all[i]
+			}
+		}
+		if largest.inline() == 0 {
+			return nil, errors.New("has more extended attributes than fit")
+		}
+		largest.large, anyLarge = true, true
+	}
+}
+
+// storeXattrs encodes attributes, in the inode too or only in a block, or returns
+// nil where they do not fit.
+func storeXattrs(all []xattr, inInode bool) *xattrs {
 	inside := newXattrArea(make([]byte, xattrInInode), xattrIDSize, xattrIDSize)
 	outside := newXattrArea(make([]byte, blockSize), xattrHeadSize, 0)
 	for _, x := range all {
-		if !inside.add(x) && !outside.add(x) {
-			return nil, errors.New("has more extended attributes than fit")
+		if !(inInode && inside.add(x)) && !outside.add(x) {
+			return nil
 		}
 	}
 	result := &xattrs{}
@@ -150,7 +184,15 @@ func encodeXattrs(all []xattr) (*xattrs, error) {
 		binary.LittleEndian.PutUint32(outside.data[12:], blockHash(outside.hashes))
 		result.head, result.tail = bytes.Clone(outside.data[:outside.at]), bytes.Clone(outside.data[outside.end:])
 	}
-	return result, nil
+	return result
+}
+
+// inline is how long a value is beside its name.
+func (x xattr) inline() int {
+	if x.large {
+		return 0
+	}
+	return len(x.value)
 }
 
 // xattrArea is a place for attributes: entries from its beginning on, values
@@ -171,20 +213,23 @@ func newXattrArea(data []byte, first, base int) *xattrArea {
 func (a *xattrArea) add(x xattr) bool {
 	const terminator = 4 // zero bytes after the last entry
 	size := xattrEntrySize + (len(x.name)+3)&^3
-	end := a.end - (len(x.value)+3)&^3
+	end := a.end - (x.inline()+3)&^3
 	if a.at+size+terminator > end {
 		return false
 	}
 	le := binary.LittleEndian
 	entry, hash := a.data[a.at:], x.hash()
 	entry[0], entry[1] = byte(len(x.name)), x.index
-	if len(x.value) > 0 {
+	if x.inline() > 0 {
 		le.PutUint16(entry[2:], uint16(end-a.base))
 	}
+	le.PutUint32(entry[4:], x.inode)
 	le.PutUint32(entry[8:], uint32(len(x.value)))
 	le.PutUint32(entry[12:], hash)
 	copy(entry[xattrEntrySize:], x.name)
-	copy(a.data[end:], x.value)
+	if !x.large {
+		copy(a.data[end:], x.value)
+	}
 	a.at, a.end, a.hashes = a.at+size, end, append(a.hashes, hash)
 	return true
 }
@@ -194,6 +239,9 @@ func (x xattr) hash() uint32 {
 	var h uint32
 	for _, c := range []byte(x.name) {
 		h = h<<5 ^ h>>27 ^ uint32(c)
+	}
+	if x.large {
+		return h<<16 ^ h>>16 ^ x.sum
 	}
 	padded := make([]byte, (len(x.value)+3)&^3)
 	copy(padded, x.value)

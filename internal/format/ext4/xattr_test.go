@@ -3,8 +3,11 @@ package ext4
 import (
 	"archive/tar"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -32,15 +35,15 @@ func TestStoredACL(t *testing.T) {
 func TestXattrPlaces(t *testing.T) {
 	small := func(count int) (all []xattr) {
 		for i := range count {
-			all = append(all, xattr{1, "nam" + string(rune('a'+i)), []byte("four")})
+			all = append(all, xattr{index: 1, name: "nam" + string(rune('a'+i)), value: []byte("four")})
 		}
 		return all
 	}
-	big := func(name string, size int) xattr { return xattr{4, name, make([]byte, size)} }
+	big := func(name string, size int) xattr { return xattr{index: 4, name: name, value: make([]byte, size)} }
 	tests := map[string]struct {
 		all             []xattr
 		inside, outside bool
-		fails           bool
+		pending, fails  bool
 	}{
 		"none":             {},
 		"one":              {all: small(1), inside: true},
@@ -50,8 +53,9 @@ func TestXattrPlaces(t *testing.T) {
 		"inode overfilled": {all: []xattr{big("nnnn", 69)}, outside: true},
 		"small and big":    {all: append(small(1), big("b", 1000)), inside: true, outside: true},
 		"block filled":     {all: []xattr{big("nnnn", 4040)}, outside: true},
-		"block overfilled": {all: []xattr{big("nnnn", 4041)}, fails: true},
-		"too many":         {all: []xattr{big("a", 3000), big("b", 3000)}, fails: true},
+		"block overfilled": {all: []xattr{big("nnnn", 4041)}, pending: true},
+		"too much":         {all: []xattr{big("a", 3000), big("b", 3000)}, pending: true},
+		"too many":         {all: slices.Repeat([]xattr{big(strings.Repeat("n", 250), 100)}, 20), fails: true},
 		"empty value":      {all: []xattr{big("a", 0)}, inside: true},
 	}
 	for what, test := range tests {
@@ -62,7 +66,7 @@ func TestXattrPlaces(t *testing.T) {
 		if got == nil {
 			got = &xattrs{}
 		}
-		if (got.inline != nil) != test.inside || (got.head != nil) != test.outside {
+		if (got.pending != nil) != test.pending || (got.inline != nil) != test.inside || (got.head != nil) != test.outside {
 			t.Errorf("%s: %d bytes in the inode, %d in a block", what, len(got.inline), len(got.head)+len(got.tail))
 		}
 	}
@@ -118,7 +122,7 @@ func TestXattrs(t *testing.T) {
 
 func TestBadXattrs(t *testing.T) {
 	bad := map[string]map[string]string{
-		"too large":     {"user.a": strings.Repeat("v", 5000)},
+		"too large":     {"user.a": strings.Repeat("v", maxXattr+1)},
 		"no name":       {"user.": "x"},
 		"name too long": {"user." + strings.Repeat("n", 256): "x"},
 		"damaged acl":   {"system.posix_acl_access": "xx"},
@@ -135,5 +139,36 @@ func TestXattrsAreKeptSmall(t *testing.T) {
 	x, err := encodeXattrs([]xattr{{index: 1, name: "a", value: make([]byte, 200)}})
 	if err != nil || len(x.inline)+len(x.head)+len(x.tail) > 600 {
 		t.Errorf("200 bytes take %d+%d+%d, %v", len(x.inline), len(x.head), len(x.tail), err)
+	}
+}
+
+// What does not fit beside its names has inodes, of files that were there as of
+// directories, with two names or replaced.
+func TestLargeXattrs(t *testing.T) {
+	largest, zeros := strings.Repeat("0123456789abcdef", maxXattr/16), strings.Repeat("\x00", 9000)
+	path := mustBuild(t,
+		with(dir("."), map[string]string{"user.root": largest}),
+		with(file("f", "content"), map[string]string{"user.largest": largest, "user.zeros": zeros, "trusted.small": "s", "user.a=b": "equal"}),
+		with(dir("d"), map[string]string{"trusted.big": largest[:5000]}), file("d/x", "x"),
+		with(symlink("s", "f"), map[string]string{"trusted.big": largest[:4096]}),
+		with(file("gone", ""), map[string]string{"user.gone": largest}), file("gone", "without"),
+		with(dir("described"), map[string]string{"user.old": largest}), with(dir("described"), map[string]string{"user.new": "n"}),
+	)
+	for request, want := range map[string]string{
+		"ea_get /f user.largest": largest, "ea_get /f trusted.small": "s", "ea_get /d trusted.big": largest[:5000],
+		"ea_get /s trusted.big": largest[:4096], "ea_get / user.root": largest, "ea_get /f user.a=b": "equal",
+	} {
+		if got := debug(t, path, request); !strings.Contains(got, want) {
+			t.Errorf("%s: got %q", request, tail([]byte(got)))
+		}
+	}
+	mounted, _ := mount(t, path, "ro")
+	for name, want := range map[string]string{"/f user.largest": largest, "/f user.zeros": zeros, "/d trusted.big": largest[:5000], "/. user.root": largest} {
+		file, key, _ := strings.Cut(name, " ")
+		value := make([]byte, maxXattr+1)
+		n, err := unix.Getxattr(mounted+file, key, value)
+		if err != nil || string(value[:n]) != want {
+			t.Errorf("the kernel sees %d bytes of %s, %v", n, name, err)
+		}
 	}
 }
