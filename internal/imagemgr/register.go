@@ -105,8 +105,8 @@ func checkFileSystem(f *os.File, size int64) error {
 	case fs.HasErrors:
 		return errors.New("its file system is damaged: run e2fsck -f on it first")
 	}
-	if fs.ReadOnly != "" {
-		return fmt.Errorf("its file system has the feature %s, with which Linux mounts it read-only: a VM could not write to it", fs.ReadOnly)
+	if fs.Obstacle != "" {
+		return fmt.Errorf("no guest can have it as its root: it has the feature %s", fs.Obstacle)
 	}
 	if _, err := ext4.NewReader(f); err != nil {
 		return fmt.Errorf("its file system %w", plain(err)) // and could not be exported

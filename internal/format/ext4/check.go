@@ -20,7 +20,7 @@ type Info struct {
 	UUID          string // 32 hex digits
 	NeedsRecovery bool   // its journal holds what is not in place yet
 	HasErrors     bool   // its kernel found it damaged
-	ReadOnly      string // a feature with which Linux mounts it for reading alone, or ""
+	Obstacle      string // a feature that keeps a guest from having it as its root, and why, or ""
 }
 
 // Check reads the superblock of an ext2, ext3 or ext4 file system. The error is
@@ -45,21 +45,29 @@ func Check(r io.ReaderAt) (Info, error) {
 		UUID:          hex.EncodeToString(s.UUID[:]),
 		NeedsRecovery: s.Incompat&incompatRecover != 0,
 		HasErrors:     s.State&stateErrors != 0,
-		ReadOnly:      s.readOnly(),
+		Obstacle:      s.obstacle(),
 	}, nil
 }
 
-// readOnly names what keeps Linux from writing to a file system, or returns "".
-func (s *superblock) readOnly() string {
+// obstacle tells what keeps a guest from writing to a file system, or returns "".
+func (s *superblock) obstacle() string {
+	if s.ROCompat&roCompatQuota != 0 {
+		return "quota, for which it has no module before its root: tune2fs -O ^quota takes it off"
+	}
+	const page = 12 // bits
+	if s.ROCompat&roCompatVerity != 0 && s.blockBits() != page {
+		return "verity, and blocks that are no pages, which kernels before 6.3 do not mount: tune2fs -O ^verity takes it off"
+	}
 	unknown := s.ROCompat &^ roCompatWritable
 	if unknown == 0 {
 		return ""
 	}
 	feature := unknown & -unknown // the lowest
-	if name := unwritable[feature]; name != "" {
-		return name
+	name := unwritable[feature]
+	if name == "" {
+		name = fmt.Sprintf("%#x", feature)
 	}
-	return fmt.Sprintf("%#x", feature)
+	return name + ", with which Linux mounts it for reading alone"
 }
 
 func (s *superblock) blockBits() uint32 { return 10 + s.LogBlockSize }

@@ -119,13 +119,13 @@ func TestFeatures(t *testing.T) {
 	good := inMemory(t, file("f", "x"))
 	le := binary.LittleEndian
 	readable := map[int]bool{1: true, 4: true, 6: true, 7: true, 8: true, 9: true, 10: true, 13: true, 14: true, 17: true}
-	writable := map[int]bool{0: true, 1: true, 2: true, 3: true, 4: true, 5: true, 6: true, 8: true, 9: true, 10: true, 13: true, 15: true, 16: true}
+	writable := map[int]bool{0: true, 1: true, 2: true, 3: true, 4: true, 5: true, 6: true, 9: true, 10: true, 13: true, 15: true, 16: true}
 	for bit := range 32 {
 		b := bytes.Clone(good)
 		le.PutUint32(b[superblockAt+roCompat:], 1<<bit)
 		info, err := Check(bytes.NewReader(b))
-		if err != nil || (info.ReadOnly == "") != writable[bit] {
-			t.Errorf("ro_compat %#x: %q, %v", 1<<bit, info.ReadOnly, err)
+		if err != nil || (info.Obstacle == "") != writable[bit] {
+			t.Errorf("ro_compat %#x: %q, %v", 1<<bit, info.Obstacle, err)
 		}
 		if bit == 2 || bit == 3 || bit == 4 || bit == 7 { // a journal's, and what is laid out otherwise
 			continue
@@ -136,8 +136,11 @@ func TestFeatures(t *testing.T) {
 			t.Errorf("incompat %#x: %v", 1<<bit, err)
 		}
 	}
-	for bit, name := range map[uint32]string{0x1000: "read-only", 0x4000: "shared_blocks", 0x80: "has_snapshot", 1 << 30: "0x40000000"} {
-		if got := (&superblock{ROCompat: bit | 1}).readOnly(); got != name {
+	if got := (&superblock{ROCompat: roCompatVerity}).obstacle(); !strings.HasPrefix(got, "verity, ") {
+		t.Errorf("verity on blocks of 1 KiB: %q", got)
+	}
+	for bit, name := range map[uint32]string{0x1000: "read-only", 0x4000: "shared_blocks", 0x80: "has_snapshot", 0x100: "quota", 1 << 30: "0x40000000"} {
+		if got := (&superblock{ROCompat: bit | 1}).obstacle(); !strings.HasPrefix(got, name+", ") {
 			t.Errorf("%#x is %q, not %s", bit, got, name)
 		}
 	}

@@ -35,10 +35,13 @@ const (
 	roCompatDirNlink    = 0x20
 	roCompatExtraIsize  = 0x40
 
-	// Those with which Linux mounts a file system for writing; the others are quota,
+	roCompatQuota  = 0x100
+	roCompatVerity = 0x8000
+
+	// Those with which Linux mounts a file system for writing; the others are
 	// bigalloc, metadata_csum, project, verity and orphan_file's.
 	roCompatWritable = roCompatSparseSuper | roCompatLargeFile | 0x4 | roCompatHugeFile | roCompatGroupSums | roCompatDirNlink |
-		roCompatExtraIsize | 0x100 | 0x200 | 0x400 | 0x2000 | 0x8000 | 0x10000
+		roCompatExtraIsize | roCompatQuota | 0x200 | 0x400 | 0x2000 | roCompatVerity | 0x10000
 )
 
 // unwritable are the names of others.
