@@ -35,22 +35,25 @@ func (a *app) vmStopCommand() *cobra.Command {
 
 func (a *app) vmRestartCommand() *cobra.Command {
 	return a.stoppingCommand("restart NAME...", "Shut VMs down, where they run, and boot them again",
-		func(ctx context.Context, name string, o engine.StopOptions) (killed bool, err error) {
+		func(ctx context.Context, name string, o engine.StopOptions) (engine.Stopped, error) {
 			return a.engine.RestartVM(ctx, name, o, a.newDisplay().show)
 		})
 }
 
 // stoppingCommand is a command that stops every VM that is named.
-func (a *app) stoppingCommand(use, short string, stop func(context.Context, string, engine.StopOptions) (bool, error)) *cobra.Command {
+func (a *app) stoppingCommand(use, short string, stop func(context.Context, string, engine.StopOptions) (engine.Stopped, error)) *cobra.Command {
 	o := engine.StopOptions{Patience: engine.DefaultPatience}
 	c := &cobra.Command{Use: use, Short: short, Args: cobra.MinimumNArgs(1)}
 	c.Flags().VarP((*patienceFlag)(&o.Patience), "timeout", "t", "how long a guest may take before its plug is pulled, such as 1m, or in seconds")
 	c.Flags().BoolVarP(&o.Force, "force", "f", false, "pull the plug at once; writes that are not synced are lost")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		return each(ctx, a, args, func(ctx context.Context, name string) error {
-			killed, err := stop(ctx, name, o)
-			if killed {
+			end, err := stop(ctx, name, o)
+			switch {
+			case end.Killed:
 				a.say("vm %s did not shut down within %s: its plug was pulled", name, o.Patience)
+			case end.Unclean:
+				a.say("vm %s did not shut down in order: its root was not unmounted, and the next start replays its journal", name)
 			}
 			return err
 		})

@@ -7,26 +7,25 @@ import (
 	"banger/internal/vm"
 )
 
-// RestartVM shuts a VM down, where it runs, and boots it again. killed says that
-// the guest took too long, and that its plug was pulled.
-func (e *Engine) RestartVM(ctx context.Context, name string, o StopOptions, events Events) (killed bool, err error) {
+// RestartVM shuts a VM down, where it runs, and boots it again.
+func (e *Engine) RestartVM(ctx context.Context, name string, o StopOptions, events Events) (end Stopped, err error) {
 	v, err := e.vms.Get(name)
 	if err == nil && v.Ephemeral {
 		err = &vm.EphemeralError{Name: name}
 	}
 	if err != nil {
-		return false, err
+		return Stopped{}, err
 	}
 	if v.State.Phase.Alive() {
-		killed, err = e.StopVM(ctx, name, o)
+		end, err = e.StopVM(ctx, name, o)
 		if errors.As(err, new(*vm.PhaseError)) {
 			err = nil // stopped meanwhile
 		}
 	}
 	if err != nil {
-		return killed, err
+		return end, err
 	}
-	return killed, e.StartVM(ctx, name, events)
+	return end, e.StartVM(ctx, name, events)
 }
 
 // RenameVM gives a VM that is stopped another name.

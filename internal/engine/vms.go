@@ -66,13 +66,27 @@ type StopOptions struct {
 	Force    bool          // pull it at once
 }
 
-// StopVM shuts a VM down, and returns when it is down. killed says that the
-// guest took too long, and that its plug was pulled.
-func (e *Engine) StopVM(ctx context.Context, name string, o StopOptions) (killed bool, err error) {
+// Stopped says how a VM that was to shut down has ended, where that was not in order.
+type Stopped struct {
+	Killed  bool // the guest took too long, and its plug was pulled
+	Unclean bool // the guest left its root mounted; what was synced is there
+}
+
+// StopVM shuts a VM down, and returns when it is down.
+func (e *Engine) StopVM(ctx context.Context, name string, o StopOptions) (Stopped, error) {
 	if o.Force {
-		return false, e.vms.Kill(ctx, name)
+		return Stopped{}, e.vms.Kill(ctx, name)
 	}
-	return e.vms.Stop(ctx, name, o.Patience)
+	v, err := e.vms.Get(name)
+	if err != nil {
+		return Stopped{}, err
+	}
+	killed, err := e.vms.Stop(ctx, name, o.Patience)
+	if killed || err != nil {
+		return Stopped{Killed: killed}, err
+	}
+	clean, err := e.vms.IsClean(name, e.images.Rootfs(v.Image))
+	return Stopped{Unclean: err == nil && !clean}, nil // one that is gone was nobody's to lose
 }
 
 // PauseVM holds a VM still; its memory stays.

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"time"
 
+	"banger/internal/format/vmdisk"
 	"banger/internal/journal"
 	"banger/internal/ref"
 	"banger/internal/statedir"
@@ -25,6 +27,26 @@ func (s *Store) Stop(ctx context.Context, name string, patience time.Duration) (
 		return false, err
 	}
 	return true, s.Kill(ctx, name)
+}
+
+// IsClean reports whether the root of the named VM, which is stopped, was unmounted
+// by its guest. rootfs is its image's file system.
+func (s *Store) IsClean(name, rootfs string) (bool, error) {
+	disk, err := os.Open(s.Path(name, statedir.Disk))
+	if err != nil {
+		return false, err
+	}
+	defer disk.Close()
+	image, err := os.Open(rootfs)
+	if err != nil {
+		return false, err
+	}
+	defer image.Close()
+	info, err := image.Stat()
+	if err != nil {
+		return false, err
+	}
+	return vmdisk.IsClean(disk, image, info.Size())
 }
 
 // killTimeout is how long a supervisor may take to end once it was told that its

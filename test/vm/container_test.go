@@ -121,7 +121,15 @@ func TestBusyboxContainer(t *testing.T) {
 	if got := h.ok("vm", "exec", "box", "busybox", "cat", "/heard"); got != "heard\n" {
 		t.Errorf("the image's stop signal: %q", got)
 	}
-	h.ok("vm", "stop", "box")
+	if r := h.banger("vm", "stop", "box"); r.code != 0 || r.stderr != "" {
+		t.Errorf("a stop in order says %q", r.stderr)
+	}
+	// What keeps the root from being unmounted is told.
+	h.ok("vm", "start", "box")
+	h.ok("vm", "exec", "box", "--", "sh", "-c", "cd /; busybox dd if=/dev/zero of=/swap bs=1M count=4 2>/dev/null; busybox mkswap /swap; busybox swapon /swap")
+	if r := h.banger("vm", "stop", "-t", "90", "box"); r.code != 0 || !strings.Contains(r.stderr, "did not shut down in order") {
+		t.Errorf("a root that stays mounted: %d, %q", r.code, r.stderr)
+	}
 	h.ok("vm", "rm", "box")
 	h.wantNothingLeft()
 }

@@ -186,3 +186,47 @@ func TestLayout(t *testing.T) {
 		t.Errorf("a disk for 1 MiB is %d larger", got)
 	}
 }
+
+// A root is clean as it is made, not while its superblock says that its journal
+// is to be replayed, and clean again then.
+func TestIsClean(t *testing.T) {
+	image := makeImage(t, []byte("content"))
+	info, err := image.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk := format(t, image, 16<<20)
+	want := func(clean bool) {
+		t.Helper()
+		if got, err := IsClean(disk, image, info.Size()); err != nil || got != clean {
+			t.Errorf("clean %v, %v", got, err)
+		}
+	}
+	want(true)
+	const recover, incompatAt = 4, 1024 + 0x60
+	first, err := firstChunk(disk, image, info.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, flag := range []byte{recover, 0} {
+		first[incompatAt] = first[incompatAt]&^recover | flag
+		whole, err := os.ReadFile(disk.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := int64(bytes.Index(whole, first[1024:][:0x60]))
+		if at < chunkSize {
+			t.Fatal("the superblock is not on the disk")
+		}
+		if _, err := disk.WriteAt(first, at-1024); err != nil {
+			t.Fatal(err)
+		}
+		want(flag == 0)
+	}
+	if _, err := IsClean(bytes.NewReader(make([]byte, chunkSize)), image, info.Size()); err == nil {
+		t.Error("zeros are a disk")
+	}
+	if _, err := IsClean(bytes.NewReader(nil), image, info.Size()); err == nil {
+		t.Error("nothing is a disk")
+	}
+}
