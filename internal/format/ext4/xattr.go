@@ -168,7 +168,7 @@ func storeXattrs(all []xattr, inInode bool) *xattrs {
 	inside := newXattrArea(make([]byte, xattrInInode), xattrIDSize, xattrIDSize)
 	outside := newXattrArea(make([]byte, blockSize), xattrHeadSize, 0)
 	for _, x := range all {
-		if !(inInode && inside.add(x)) && !outside.add(x) {
+		if (!inInode || !inside.add(x)) && !outside.add(x) {
 			return nil
 		}
 	}

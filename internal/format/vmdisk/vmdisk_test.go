@@ -203,13 +203,13 @@ func TestIsClean(t *testing.T) {
 		}
 	}
 	want(true)
-	const recover, incompatAt = 4, 1024 + 0x60
+	const replay, incompatAt = 4, 1024 + 0x60
 	first, err := firstChunk(disk, image, info.Size())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, flag := range []byte{recover, 0} {
-		first[incompatAt] = first[incompatAt]&^recover | flag
+	for _, flag := range []byte{replay, 0} {
+		first[incompatAt] = first[incompatAt]&^replay | flag
 		whole, err := os.ReadFile(disk.Name())
 		if err != nil {
 			t.Fatal(err)
