@@ -52,8 +52,4 @@ status=0
 run jail . || status=1
 run firecracker . || status=1
 run vm "$tests" || status=1
-if [[ ${#as[@]} -gt 0 && TestHostDiskFull =~ $tests ]]; then
-	as=()
-	run vm '^TestHostDiskFull$' || status=1 # which mounts a small disk
-fi
 exit "$status"

@@ -34,7 +34,7 @@ func (s *soak) guestHome() (*home, func(), error) {
 		return nil, nil, err
 	}
 	return h, func() {
-		for _, name := range []string{"box", steady} {
+		for _, name := range []string{"box", "copy", steady} {
 			h.run("vm", "rm", "--force", name)
 		}
 		remove()
@@ -65,7 +65,7 @@ func guests(ctx context.Context, s *soak) error {
 		return err
 	}
 	for ; ctx.Err() == nil; s.rounds++ {
-		trouble := pick(s, []func(*home) error{s.killRun, s.killSupervisor, s.stopAndStart})
+		trouble := pick(s, []func(*home) error{s.killRun, s.killSupervisor, s.stopAndStart, s.snapshotAndRestore, s.useSSH, s.buildImage})
 		if err := trouble(h); err != nil {
 			return err
 		}

@@ -75,6 +75,7 @@ type soak struct {
 	rand             *rand.Rand // of the part under way
 	rounds           int        // of the part under way
 	registry         string     // the address of a registry with two images
+	catalog          string     // the URL of a catalog with nothing in it
 }
 
 // runAll runs the parts for the same time each, and sums up in the last line.

@@ -30,7 +30,7 @@ const base = "base"
 func (s *soak) operation() operation {
 	name, other := pick(s, names), pick(s, names)
 	kernel, image := "kernels/"+name, "images/"+name
-	switch s.rand.IntN(10) {
+	switch s.rand.IntN(12) {
 	case 0, 1:
 		return operation{args: []string{"kernel", "import", name, "--from", pick(s, []string{"vmlinux-1", "vmlinux-2"}), "--distro", "soak"}, present: []string{kernel}}
 	case 2:
@@ -49,6 +49,10 @@ func (s *soak) operation() operation {
 		return operation{args: []string{"image", "verify", name}, present: []string{image}}
 	case 8:
 		return operation{args: []string{"image", "prune"}}
+	case 9:
+		return operation{args: []string{"catalog", "add", name, "--kernels", s.catalog, "--insecure"}}
+	case 10:
+		return operation{args: []string{"catalog", "rm", name}}
 	}
 	return operation{args: []string{"image", "export", name}, present: []string{image}}
 }

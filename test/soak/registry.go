@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"log"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,9 @@ func (s *soak) serve(inputs string) error {
 	}
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	s.registry = strings.TrimPrefix(server.URL, "http://")
+	s.catalog = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"version": 1, "entries": []}`)
+	})).URL + "/catalog.json"
 	for _, image := range []string{"small", "large"} {
 		layer, err := tarball.LayerFromFile(filepath.Join(inputs, image+".tar"))
 		if err != nil {
