@@ -104,6 +104,8 @@ const (
 	StreamRest    = "rest"    // no payload; the guest boots to its end and frees memory; how systemd says it is follows as output
 	StreamPorts   = "ports"   // no payload; Ports follow as output, in JSON
 	StreamSettle  = "settle"  // payload: SettleStream
+	StreamStats   = "stats"   // no payload; Stats follow as output, in JSON
+	StreamTop     = "top"     // no payload; Top follows as output, in JSON
 	StreamListen  = "listen"  // payload: ListenStream; the guest listens while it is open
 	StreamAccept  = "accept"  // payload: AcceptStream; the next connection, as input and output
 )

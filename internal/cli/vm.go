@@ -17,7 +17,7 @@ func (a *app) vmCommand() *cobra.Command {
 		a.vmLogsCommand(), a.vmStartCommand(), a.vmStopCommand(), a.vmPauseCommand(), a.vmResumeCommand(),
 		a.vmRemoveCommand(), a.vmSSHConfigCommand(), a.vmPortCommand(), a.vmForwardCommand(), a.vmPolicyCommand(),
 		a.vmCreateCommand(), a.vmRestartCommand(), a.vmRenameCommand(), a.vmSetCommand(), a.vmPruneCommand(),
-		a.vmKillCommand(), a.vmWaitCommand(), a.vmTouchCommand(), a.vmEventsCommand(),
+		a.vmKillCommand(), a.vmWaitCommand(), a.vmTouchCommand(), a.vmEventsCommand(), a.vmStatsCommand(), a.vmTopCommand(),
 		a.snapshotCommand(), a.vmForkCommand(), a.vmCommitCommand(),
 	)
 }

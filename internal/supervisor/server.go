@@ -121,6 +121,8 @@ func (s *supervisor) obey(conn net.Conn, request vm.Request) {
 		reply(conn, s.resume())
 	case vm.OpSnapshot:
 		s.snapshot(conn, request.Dir)
+	case vm.OpStats:
+		s.stats(conn)
 	case vm.OpStop:
 		s.stop("stopped")
 		reply(conn, nil)

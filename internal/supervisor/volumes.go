@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"banger/internal/agent/link"
 	"banger/internal/agentapi"
 	"banger/internal/vm"
 	"banger/internal/volume"
@@ -63,34 +62,7 @@ func (s *supervisor) settle(b *boot) {
 		return
 	}
 	s.resume()
-	if err := b.agent.settle(want); err != nil {
+	if _, err := b.agent.ask(settleTimeout, agentapi.StreamSettle, want); err != nil {
 		fmt.Fprintln(s.Log, "write what the volumes lack:", err)
 	}
-}
-
-func (a *agent) settle(want agentapi.SettleStream) error {
-	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
-	defer cancel()
-	stream, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer stream.Reset()
-	stream.SetDeadline(time.Now().Add(settleTimeout))
-	if err := link.WriteHeader(stream, agentapi.StreamSettle, want); err != nil {
-		return err
-	}
-	channel := link.NewChannel(stream)
-	var answer *agentapi.Message
-	err = channel.Serve(func(m agentapi.Message) {
-		answer = &m
-		channel.Close()
-	})
-	switch {
-	case answer == nil:
-		return err
-	case answer.Exit == nil:
-		return errors.New(clip(answer.Refused, maxReason))
-	}
-	return nil
 }

@@ -41,6 +41,7 @@ const (
 	OpSet     = "set"     // change settings
 	OpTouch   = "touch"   // begin its times anew
 	OpSignal  = "signal"  // send one to its own program
+	OpStats   = "stats"   // say what it uses
 	OpWait    = "wait"    // say when its own program has ended, and how
 
 	OpSnapshot = "snapshot" // write down what the guest is; given up where the connection ends
@@ -52,6 +53,7 @@ type Reply struct {
 	Forward *ports.Spec `json:"forward,omitempty"` // with forward: what is open
 	Status  *int        `json:"status,omitempty"`  // of its own program, in the second line after wait
 	Saved   *Saved      `json:"saved,omitempty"`   // with snapshot
+	Stats   *Stats      `json:"stats,omitempty"`   // with stats
 }
 
 // Link opens a stream to the agent of the named VM's guest. The error is a

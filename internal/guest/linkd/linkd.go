@@ -17,6 +17,7 @@ import (
 	"banger/internal/agent/link"
 	"banger/internal/agentapi"
 	"banger/internal/guest/session"
+	"banger/internal/guest/usage"
 )
 
 // Server serves a guest's links.
@@ -84,8 +85,13 @@ func (s *Server) run(ctx context.Context, header agentapi.Header, channel *link.
 	if listens, err := s.runListening(header, channel); listens {
 		return err
 	}
-	if header.Kind == agentapi.StreamSettle {
+	switch header.Kind {
+	case agentapi.StreamSettle:
 		return settle(header, channel)
+	case agentapi.StreamStats:
+		return say(channel, usage.Stats("/proc", "/"))
+	case agentapi.StreamTop:
+		return say(channel, usage.Top("/proc"))
 	}
 	want, err := read(header)
 	if err != nil {

@@ -56,7 +56,7 @@ func (s *Server) runListening(header agentapi.Header, channel *link.Channel) (li
 		}
 		return true, err
 	case agentapi.StreamPorts:
-		return true, s.ports(channel)
+		return true, say(channel, sockets.Listening("/proc"))
 	case agentapi.StreamAccept:
 		var want agentapi.AcceptStream
 		if err = json.Unmarshal(header.Payload, &want); err == nil {
@@ -67,11 +67,11 @@ func (s *Server) runListening(header agentapi.Header, channel *link.Channel) (li
 	return false, nil
 }
 
-// ports says what programs listen on.
-func (s *Server) ports(channel *link.Channel) error {
+// say sends a value as JSON, which is all that the stream is for.
+func say(channel *link.Channel, value any) error {
 	go channel.Serve(func(agentapi.Message) {})
 	out := channel.Writer(link.Stdout)
-	if err := json.NewEncoder(out).Encode(sockets.Listening("/proc")); err != nil {
+	if err := json.NewEncoder(out).Encode(value); err != nil {
 		return err
 	}
 	out.Close()

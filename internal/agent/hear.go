@@ -1,0 +1,62 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"banger/internal/agentapi"
+)
+
+// maxSaid is more than a guest says of itself in JSON, in bytes.
+const maxSaid = 4 << 20
+
+// Ports returns what the guest's programs listen on, as the guest says.
+func (c *Client) Ports(ctx context.Context) (ports []agentapi.Port, err error) {
+	err = c.hear(ctx, agentapi.StreamPorts, &ports)
+	return ports, err
+}
+
+// Top returns the guest's processes, as the guest says.
+func (c *Client) Top(ctx context.Context) (top agentapi.Top, err error) {
+	err = c.hear(ctx, agentapi.StreamTop, &top)
+	return top, err
+}
+
+// hear fills value from what the guest says on a stream of a kind.
+func (c *Client) hear(ctx context.Context, kind string, value any) error {
+	conn, err := c.dial(ctx)
+	if err != nil {
+		return err
+	}
+	text := &bounded{left: maxSaid}
+	_, err = await(ctx, conn, func() (int, error) {
+		call, err := begin(conn, kind, nil)
+		if err != nil {
+			return 0, err
+		}
+		return call.transfer(Streams{Stdout: text, Stderr: io.Discard})
+	})
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text.Bytes(), value); err != nil {
+		return fmt.Errorf("read what the guest says of its %s: %w", kind, err)
+	}
+	return nil
+}
+
+// bounded keeps what is written to it, up to a size.
+type bounded struct {
+	bytes.Buffer
+	left int
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.left -= len(p); b.left < 0 {
+		return 0, fmt.Errorf("the guest says more than %d bytes", maxSaid)
+	}
+	return b.Buffer.Write(p)
+}
