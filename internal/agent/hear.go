@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 
 	"banger/internal/agentapi"
 )
@@ -27,19 +26,8 @@ func (c *Client) Top(ctx context.Context) (top agentapi.Top, err error) {
 
 // hear fills value from what the guest says on a stream of a kind.
 func (c *Client) hear(ctx context.Context, kind string, value any) error {
-	conn, err := c.dial(ctx)
-	if err != nil {
-		return err
-	}
 	text := &bounded{left: maxSaid}
-	_, err = await(ctx, conn, func() (int, error) {
-		call, err := begin(conn, kind, nil)
-		if err != nil {
-			return 0, err
-		}
-		return call.transfer(Streams{Stdout: text, Stderr: io.Discard})
-	})
-	if err != nil {
+	if err := c.serve(ctx, kind, nil, Streams{Stdout: text}); err != nil {
 		return err
 	}
 	if err := json.Unmarshal(text.Bytes(), value); err != nil {
