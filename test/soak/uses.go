@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -86,7 +87,7 @@ func (s *soak) useSSH(h *home) error {
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		if err := cmd.Run(); err != nil || stderr.Len() > 0 {
-			return fmt.Errorf("%q: %v: %s", args, err, stderr.String())
+			return errors.Join(fmt.Errorf("%q says %q", args, stderr.String()), err)
 		}
 	}
 	return nil
