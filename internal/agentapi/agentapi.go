@@ -62,6 +62,8 @@ type Settings struct {
 	Volumes       []Volume `json:"volumes,omitempty"`     // in the order in which they are mounted
 	MAC           string   `json:"mac"`                   // of the card to the host
 	DNS           string   `json:"dns"`                   // resolver's address
+	Search        []string `json:"search,omitempty"`      // domains for short names
+	Dots          int      `json:"dots,omitempty"`        // how many a name has that is none, 0 for the usual
 	NoInit        bool     `json:"no_init,omitempty"`     // the image's init does not run, as if it had none
 	Copied        bool     `json:"copied,omitempty"`      // the disk is another VM's, whose identity is to go
 	StopSignal    string   `json:"stop_signal,omitempty"` // what ends its processes where it has none, as OCI has it; "" is SIGTERM

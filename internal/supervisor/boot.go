@@ -296,6 +296,7 @@ func (s *supervisor) settings(keys vm.Keys) agentapi.Settings {
 		Copied:        s.vm.Copied,
 		Root:          agentapi.Root{Image: device(0), Disk: device(1)},
 	}
+	settings.Search, settings.Dots = usernet.HostSearch()
 	if s.Kernel.ModulesImage() != "" {
 		settings.Root.Modules = device(2)
 		settings.Root.KernelRelease = s.Kernel.KernelVersion

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -164,6 +165,26 @@ func fakeServer(t *testing.T, reply func([]byte) []byte) (address string) {
 		}
 	}()
 	return l.Addr().String()
+}
+
+func TestParseSearch(t *testing.T) {
+	for conf, want := range map[string]string{
+		"":                                   "[] 0",
+		"search lan example.com\n":           "[lan example.com] 0",
+		"domain a.b\nsearch c d\n":           "[c d] 0",
+		"search c d\ndomain a.b x\n":         "[a.b] 0",
+		"search .\n":                         "[] 0",
+		"search a;b c$(d) ok_1.example. ü\n": "[ok_1.example.] 0",
+		"search 1 2 3 4 5 6 7 8\n":           "[1 2 3 4 5 6] 0",
+		"search " + strings.Repeat("a", 200) + " " + strings.Repeat("b", 60): "[" + strings.Repeat("a", 200) + "] 0",
+		"options edns0 ndots:5 trust-ad\nsearch x":                           "[x] 5",
+		"options ndots:99\noptions ndots:x\noptions ndots:1\n#search y":      "[] 0",
+	} {
+		domains, dots := parseSearch(strings.NewReader(conf))
+		if got := fmt.Sprint(domains, dots); got != want {
+			t.Errorf("parseSearch(%q) = %s, want %s", conf, got, want)
+		}
+	}
 }
 
 func TestParseServers(t *testing.T) {

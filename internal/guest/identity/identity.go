@@ -7,9 +7,11 @@ package identity
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"banger/internal/agentapi"
 )
@@ -23,7 +25,7 @@ func Apply(root string, s agentapi.Settings) []error {
 		os.MkdirAll(etc, 0o755),
 		replace(filepath.Join(etc, "hostname"), []byte(s.Hostname+"\n"), 0o644),
 		edit(filepath.Join(etc, "hosts"), func(old string) string { return hosts(old, s.Hostname) }),
-		replace(filepath.Join(etc, "resolv.conf"), []byte("nameserver "+s.DNS+"\n"), 0o644),
+		replace(filepath.Join(etc, "resolv.conf"), []byte(resolver(s)), 0o644),
 		setMachineID(root, s.MachineID),
 		tameFstab(filepath.Join(etc, "fstab")),
 	} {
@@ -32,6 +34,18 @@ func Apply(root string, s agentapi.Settings) []error {
 		}
 	}
 	return errs
+}
+
+// resolver is a resolv.conf(5).
+func resolver(s agentapi.Settings) string {
+	text := "nameserver " + s.DNS + "\n"
+	if len(s.Search) > 0 {
+		text += "search " + strings.Join(s.Search, " ") + "\n"
+	}
+	if s.Dots > 0 {
+		text += fmt.Sprintf("options ndots:%d\n", s.Dots)
+	}
+	return text
 }
 
 // setMachineID writes the id where a program of the image may look for one:

@@ -201,3 +201,11 @@ func TestApplyGoesOn(t *testing.T) {
 		t.Error("no error where there can be no /etc")
 	}
 }
+
+func TestResolver(t *testing.T) {
+	with := settings
+	with.Search, with.Dots = []string{"lan", "example.com"}, 2
+	if got, want := resolver(with), "nameserver 192.168.127.1\nsearch lan example.com\noptions ndots:2\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
