@@ -37,6 +37,7 @@ var allowed = map[string][]string{
 		"internal/devfile",
 		"internal/doctor",
 		"internal/fetch",
+		"internal/format/tree",
 		"internal/imagebuild",
 		"internal/imagecat",
 		"internal/imagemgr",
@@ -70,7 +71,7 @@ var allowed = map[string][]string{
 		"internal/agent/link", "internal/agentapi", "internal/initramfs", "internal/journal", "internal/kernel", "internal/logfile", "internal/ports", "internal/process", "internal/statedir",
 		"internal/usernet", "internal/usernet/policy", "internal/vm", "internal/vmm", "internal/volume",
 	},
-	"internal/agent":      {"internal/agent/link", "internal/agentapi", "internal/format/tarfile"},
+	"internal/agent":      {"internal/agent/link", "internal/agentapi", "internal/format/packed", "internal/format/tarfile", "internal/format/tree"},
 	"internal/agent/link": {"internal/agentapi"},
 	"internal/vm":         {"internal/agentapi", "internal/format/vmdisk", "internal/journal", "internal/ports", "internal/process", "internal/ref", "internal/statedir", "internal/usernet/policy", "internal/vmm"},
 	"internal/snapshot":   {"internal/ref", "internal/statedir", "internal/vm", "internal/vmm"},
@@ -122,7 +123,7 @@ var allowed = map[string][]string{
 		"internal/guest/restored", "internal/guest/roottar", "internal/guest/session", "internal/guest/sshd", "internal/guest/tcpend",
 	},
 	"internal/guest/roottar":    {"internal/agentapi", "internal/format/tarfile", "internal/guest/dm", "internal/guest/identity"},
-	"internal/guest/session":    {"internal/agentapi", "internal/guest/account", "internal/guest/login", "internal/guest/terminal", "internal/guest/untar"},
+	"internal/guest/session":    {"internal/agentapi", "internal/format/packed", "internal/format/tree", "internal/guest/account", "internal/guest/login", "internal/guest/terminal"},
 	"internal/guest/sshd":       {"internal/agentapi", "internal/guest/account", "internal/guest/session", "internal/guest/usersocket"},
 	"internal/guest/disks":      {"internal/format/ext4", "internal/guest/dm"},
 	"internal/guest/usage":      {"internal/agentapi"},
@@ -139,7 +140,6 @@ var allowed = map[string][]string{
 	"internal/guest/account":    {},
 	"internal/guest/login":      {},
 	"internal/guest/terminal":   {},
-	"internal/guest/untar":      {"internal/format/tarfile"},
 	"internal/guest/entropy":    {},
 	"internal/guest/restored":   {"internal/agentapi"},
 	"internal/guest/tcpend":     {},
@@ -148,6 +148,8 @@ var allowed = map[string][]string{
 	"internal/format/rootfs":            {"internal/format/tarfile", "internal/format/xz"},
 	"internal/format/ext4":              {"internal/format/tarfile"},
 	"internal/format/tarfile":           {},
+	"internal/format/tree":              {"internal/format/tarfile"},
+	"internal/format/packed":            {},
 	"internal/format/bundle":            {},
 	"internal/format/cpio":              {},
 	"internal/fetch":                    {},
@@ -167,7 +169,7 @@ var allowed = map[string][]string{
 }
 
 // pure packages know neither processes nor HTTP, in any of their imports.
-var pure = []string{"internal/ref", "internal/format/bundle", "internal/format/cpio", "internal/format/modules", "internal/format/xz", "internal/format/rootfs", "internal/format/tarfile", "internal/format/ext4", "internal/format/vmdisk", "internal/agentapi", "internal/size", "internal/usernet/policy", "internal/secret"}
+var pure = []string{"internal/ref", "internal/format/bundle", "internal/format/cpio", "internal/format/modules", "internal/format/xz", "internal/format/rootfs", "internal/format/tarfile", "internal/format/tree", "internal/format/packed", "internal/format/ext4", "internal/format/vmdisk", "internal/agentapi", "internal/size", "internal/usernet/policy", "internal/secret"}
 
 // faces are what users see of banger. They alone know of the modules in facesOnly.
 var (

@@ -123,6 +123,16 @@ func (v *VM) CopyIn(ctx context.Context, from, to string) error {
 	return explain(v.client.engine.CopyIntoVM(ctx, v.name, engine.CopyInOptions{From: from, To: to}))
 }
 
+// CopyOut copies a file or a directory out of the guest, as this process's user's.
+// The path from is below root's home where it is relative. Where to is a directory
+// that is there, it goes into it, by its name; where from ends in "/." its content
+// does. Whatever the guest answers, nothing outside of to is written.
+func (v *VM) CopyOut(ctx context.Context, from, to string) error {
+	return explain(v.client.engine.Copy(ctx, engine.CopyOptions{
+		From: []engine.Place{{VM: v.name, Path: from}}, To: engine.Place{Path: to}, Events: v.client.events(),
+	}))
+}
+
 // Forward opens a TCP port on the host's loopback that leads to a port of the
 // guest's. host 0 is any port that is free.
 func (v *VM) Forward(ctx context.Context, host, guest uint16) (*Forward, error) {

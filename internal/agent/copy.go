@@ -98,9 +98,15 @@ func (c *Client) ReadRoot(ctx context.Context, w io.Writer) error {
 
 // serve has the agent itself do something, and fails with what it says.
 func (c *Client) serve(ctx context.Context, kind string, request any, streams Streams) error {
+	_, err := c.serveNoted(ctx, kind, request, streams)
+	return err
+}
+
+// serveNoted is serve for what may say something though it succeeds.
+func (c *Client) serveNoted(ctx context.Context, kind string, request any, streams Streams) (string, error) {
 	conn, err := c.dial(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
 	var words said
 	streams.Stderr = &words
@@ -112,9 +118,17 @@ func (c *Client) serve(ctx context.Context, kind string, request any, streams St
 		return call.transfer(streams)
 	})
 	if err == nil && status != 0 {
-		err = fmt.Errorf("in the guest: %s", strings.TrimPrefix(words.String(), "banger: "))
+		err = fmt.Errorf("in the guest: %s", lastLine(words.String()))
 	}
-	return err
+	return words.String(), err
+}
+
+// lastLine is where the agent says what it failed at, behind what it left out.
+func lastLine(words string) string {
+	if at := strings.LastIndex(words, "banger: "); at >= 0 {
+		return words[at+len("banger: "):]
+	}
+	return words
 }
 
 // pack writes files as a tar; those below root where they do not say otherwise.

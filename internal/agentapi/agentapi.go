@@ -104,6 +104,8 @@ const (
 	StreamUntar   = "untar"   // payload: UntarStream; a tar follows as input
 	StreamTar     = "tar"     // no payload; the root filesystem follows as a tar
 	StreamRest    = "rest"    // no payload; the guest boots to its end and frees memory; how systemd says it is follows as output
+	StreamPack    = "pack"    // payload: PackStream; a tree follows as a packed tar
+	StreamUnpack  = "unpack"  // payload: UnpackStream; a packed tar follows as input
 	StreamPorts   = "ports"   // no payload; Ports follow as output, in JSON
 	StreamSettle  = "settle"  // payload: SettleStream
 	StreamStats   = "stats"   // no payload; Stats follow as output, in JSON
@@ -168,6 +170,24 @@ type Size struct {
 type UntarStream struct {
 	User string `json:"user"`
 	Untar
+}
+
+// PackStream reads what is at a path, with all that is below it, as a tar of the form
+// that package tree has, in the blocks of package packed.
+type PackStream struct {
+	User   string `json:"user"`
+	Path   string `json:"path"`             // below the user's home where relative; a slash at its end says that it is a directory
+	Follow bool   `json:"follow,omitempty"` // what a link at Path leads to
+}
+
+// UnpackStream unpacks such a tar, for User.
+type UnpackStream struct {
+	User string `json:"user"`
+	Path string `json:"path"` // below the user's home where relative; with Name and Into as package tree's Target has them
+	Name string `json:"name,omitempty"`
+	Into bool   `json:"into,omitempty"`
+	Any  bool   `json:"any,omitempty"`  // the tar is any: it is unpacked into the directory Path
+	Keep bool   `json:"keep,omitempty"` // owners are the tar's, and not User
 }
 
 // Port is a TCP port that one of the guest's programs listens on.

@@ -102,6 +102,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.vmCommand(), a.imageCommand(), a.kernelCommand(), a.volumeCommand(), a.catalogCommand(),
 		short(a.vmRunCommand()), short(a.psCommand()), short(a.vmSSHCommand()), short(a.vmExecCommand()),
 		short(a.vmLogsCommand()), short(a.vmStartCommand()), short(a.vmStopCommand()), short(a.vmRemoveCommand()),
+		short(a.vmCopyCommand()),
 		a.imagesCommand(),
 		a.sshConfigCommand(), a.codeCommand(),
 		a.initCommand(), a.upCommand(), a.shellCommand(), a.statusCommand(), a.downCommand(),

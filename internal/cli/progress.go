@@ -61,8 +61,8 @@ func checkProgress(mode string) error {
 	return fmt.Errorf("--progress %s is none of auto, plain, json and none", mode)
 }
 
-// report hears of a step: how many bytes are done, and of how many, 0 for an
-// unknown number.
+// report hears of a step: how many bytes are done, and of how many; 0 is for
+// nothing that can be counted, and engine.Unknown for an unknown number.
 func (p *progress) report(step string, done, total int64) {
 	begins := !p.seen[step]
 	if begins {
@@ -87,7 +87,7 @@ func (p *progress) report(step string, done, total int64) {
 
 func (p *progress) draw(step string, begins bool, done, total int64) {
 	switch {
-	case begins && total <= 0:
+	case begins && total == 0:
 		fmt.Fprintln(p.w, printable(step))
 	case begins:
 		p.bar = progressbar.NewOptions64(total,

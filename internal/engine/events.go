@@ -11,7 +11,7 @@ type (
 	// Progress is how far a step is.
 	Progress struct {
 		Step        string
-		Done, Total int64 // bytes; Total is 0 where it is not known
+		Done, Total int64 // bytes; Total is 0 where nothing is known, or Unknown
 	}
 	// Notice is something good to know that is no fault of the operation's.
 	Notice struct{ Text string }
@@ -27,6 +27,9 @@ func (Notice) event()     {}
 func (Warning) event()    {}
 func (Output) event()     {}
 func (KernelPull) event() {} // of a kernel that came along with an image
+
+// Unknown is the total of a step that tells how far it is, and not how far it goes.
+const Unknown = -1
 
 // Events hears an operation's events, one at a time and none after its end. nil
 // hears nothing.

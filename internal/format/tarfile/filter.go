@@ -41,6 +41,7 @@ type filter struct {
 	zeros  bool   // the last block was one of zeros, and ends the tar
 	err    error  // the source's
 	sparse *sparse
+	maxMap int64 // of a sparse file, in bytes
 }
 
 func (f *filter) Read(p []byte) (int, error) {

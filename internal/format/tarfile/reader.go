@@ -19,9 +19,13 @@ type Reader struct {
 // NewReader returns a reader of the tar in r, of which it reads no more than
 // archive/tar does.
 func NewReader(r io.Reader) *Reader {
-	f := &filter{src: r}
+	f := &filter{src: r, maxMap: maxMap}
 	return &Reader{tar: tar.NewReader(f), filter: f}
 }
+
+// LimitRanges has the reader take no file with more ranges of data than a Writer
+// writes: a map of all that the form has room for takes much memory.
+func (r *Reader) LimitRanges() { r.filter.maxMap = writtenMap }
 
 // Next goes on to the next entry, as that of a tar.Reader. A sparse file has the
 // size and the name that it had on disk.
@@ -67,7 +71,7 @@ func (r *Reader) open(hdr *tar.Header, stored int64) (err error) {
 	case headerOnly(hdr.Typeflag):
 		return errors.New("it is sparse and no file")
 	default:
-		if data, err = found.ranges(r.tar); err != nil {
+		if data, err = found.ranges(r.tar, r.filter.maxMap); err != nil {
 			return err
 		}
 		if hdr.Size, err = found.realSize(hdr.Size); err != nil {

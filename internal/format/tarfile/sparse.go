@@ -30,13 +30,13 @@ func (s *sparse) add(name, value string) {
 }
 
 // ranges returns where data is. The form 1.0 has that in front of the content.
-func (s *sparse) ranges(content io.Reader) ([]Range, error) {
+func (s *sparse) ranges(content io.Reader, maxMap int64) ([]Range, error) {
 	if s.records == nil {
 		return s.data, nil
 	}
 	switch version := s.records["major"] + "." + s.records["minor"]; {
 	case version == "1.0":
-		return s.mapInContent(content)
+		return s.mapInContent(content, maxMap)
 	case version != "." && version != "0.0" && version != "0.1":
 		return nil, fmt.Errorf("its sparse form %q is not understood", version)
 	case s.records["map"] != "":
@@ -85,9 +85,13 @@ func parseRanges(numbers []string) ([]Range, error) {
 // maxMap is how long the form 1.0's map may be. GNU tar sets no bound.
 const maxMap = 16 << 20
 
+// writtenMap is more than a Writer's map has: a number of up to 19 digits for each
+// offset and length.
+const writtenMap = 2*20*maxRanges + 2*blockSize
+
 // mapInContent reads the number of ranges, and then these, a number on each
 // line, in whole blocks.
-func (s *sparse) mapInContent(content io.Reader) ([]Range, error) {
+func (s *sparse) mapInContent(content io.Reader, maxMap int64) ([]Range, error) {
 	var text bytes.Buffer
 	lines, want := 0, 1
 	for lines < want {
@@ -106,7 +110,7 @@ func (s *sparse) mapInContent(content io.Reader) ([]Range, error) {
 		if want == 1 && lines > 0 {
 			count, _, _ := bytes.Cut(text.Bytes(), []byte("\n"))
 			n, err := strconv.Atoi(string(count))
-			if err != nil || n < 0 || n > maxMap/4 {
+			if err != nil || n < 0 || int64(n) > maxMap/4 {
 				return nil, errSparse
 			}
 			want += 2 * n
@@ -125,7 +129,6 @@ const (
 	oldInBlock               = 21
 	oldMoreInBlockAt         = 504
 	oldField                 = 12
-	maxOldBlocks             = maxMap / blockSize
 )
 
 // oldSparse makes a plain file of one of the old form.
@@ -135,7 +138,7 @@ func (f *filter) oldSparse(block []byte) error {
 	more := block[oldMoreAt] != 0
 	for n := 0; more; n++ {
 		rest := make([]byte, blockSize)
-		if _, err := io.ReadFull(f.src, rest); err != nil || n == maxOldBlocks {
+		if _, err := io.ReadFull(f.src, rest); err != nil || n == int(f.maxMap/blockSize) {
 			f.ready = f.ready[:0]
 			if err == nil {
 				err = tar.ErrHeader

@@ -25,13 +25,16 @@ type File struct {
 	data   []Range   // from at on
 	packed io.Reader // the ranges' content, one behind the other
 	at     int64
+
+	endsInData bool
 }
 
 // NewFile returns a file with the given ranges of data, whose content is in
 // packed, one behind the other.
 func NewFile(size int64, data []Range, packed io.Reader) (*File, error) {
 	data, err := joined(size, data)
-	return &File{size: size, data: data, packed: packed}, err
+	ends := len(data) > 0 && data[len(data)-1].end() == size
+	return &File{size: size, data: data, packed: packed, endsInData: ends}, err
 }
 
 // joined checks that ranges are in order and inside a file, and joins those that
@@ -88,6 +91,9 @@ func (f *File) take(n int64) {
 	}
 }
 
+// Stored is how much data the file has that was not read yet, without its holes.
+func (f *File) Stored() int64 { return sum(f.data) }
+
 // hole returns how much of a hole is next.
 func (f *File) hole() int64 {
 	if len(f.data) == 0 {
@@ -122,6 +128,9 @@ func (f *File) Save(dst *os.File) error {
 		if _, err := io.CopyN(to, f, f.data[0].Length); err != nil {
 			return err
 		}
+	}
+	if f.endsInData {
+		return nil // which has given it its size
 	}
 	return dst.Truncate(f.size)
 }

@@ -150,6 +150,14 @@ func read(h agentapi.Header) (w wanted, err error) {
 			err = errors.New("no directory to unpack into")
 		}
 		return wanted{untar.User, nil, func(s *session.Session) session.Program { return s.Untar(untar.Untar) }}, err
+	case agentapi.StreamPack:
+		var pack agentapi.PackStream
+		err = json.Unmarshal(h.Payload, &pack)
+		return wanted{pack.User, nil, func(s *session.Session) session.Program { return s.Pack(pack) }}, err
+	case agentapi.StreamUnpack:
+		var unpack agentapi.UnpackStream
+		err = json.Unmarshal(h.Payload, &unpack)
+		return wanted{unpack.User, nil, func(s *session.Session) session.Program { return s.Unpack(unpack) }}, err
 	case agentapi.StreamTar:
 		return wanted{"root", nil, (*session.Session).Tar}, nil
 	case agentapi.StreamRest:

@@ -35,7 +35,7 @@ func TestUntarFails(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made")
 	files := []agent.File{{Name: "../out", Content: []byte("x")}}
 	err := dial(t, newSessions(nil), me(t).Username).CopyFiles(t.Context(), t.TempDir(), files, dir)
-	if want := "in the guest: unpack into " + dir + ": \"../out\": path escapes from parent"; err == nil || !strings.HasSuffix(err.Error(), want) {
+	if want := "in the guest: unpack into " + dir + ": \"../out\": the name leads outside"; err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

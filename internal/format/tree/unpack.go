@@ -1,0 +1,312 @@
+package tree
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"banger/internal/format/tarfile"
+)
+
+// UnpackOptions say how a tar is unpacked.
+type UnpackOptions struct {
+	// Owner is whose all of it is; nil leaves it this process's.
+	Owner *Owner
+	// Keep keeps owners, setuid and setgid bits, devices and all extended attributes,
+	// and gives directories that were there the tar's attributes. Root alone can.
+	Keep bool
+	// Replace puts files in the way of others out of it, also of another kind;
+	// without it they are an error, unless both are no directories.
+	Replace bool
+	// Guarded takes only hard links to what came before, and leaves room on the
+	// disk: for a tar that somebody else made.
+	Guarded bool
+	Note    func(text string) // hears what was left out; nil is nobody
+}
+
+// Unpack unpacks what Pack wrote to where to says. What follows an end of the tar
+// is read and dropped.
+func Unpack(r io.Reader, to Target, o UnpackOptions) error {
+	u := newUnpacker(r, o)
+	defer u.close()
+	first, err := u.next()
+	if errors.Is(err, io.EOF) {
+		err = errors.New("the tar is empty")
+	}
+	if err != nil {
+		return err
+	}
+	if first.Name != "." {
+		return fault(first.Name, errors.New("the tar does not begin with the tree's top"))
+	}
+	place, err := to.resolve(first.Typeflag == tar.TypeDir)
+	if err != nil {
+		return err
+	}
+	if first.Typeflag != tar.TypeDir {
+		return u.single(r, first, place)
+	}
+	if err := u.openTop(first, place); err != nil {
+		return err
+	}
+	return u.rest(r)
+}
+
+// UnpackInto unpacks any tar into the directory dir, which with parents is made
+// where absent, as are those above it.
+func UnpackInto(r io.Reader, dir string, parents bool, o UnpackOptions) error {
+	u := newUnpacker(r, o)
+	defer u.close()
+	if err := u.openDir(dir, parents); err != nil {
+		return err
+	}
+	return u.rest(r)
+}
+
+type unpacker struct {
+	UnpackOptions
+	tar     *tarfile.Reader
+	notes   notes
+	room    room
+	dirs    []*dir // those that are open, each in the one before
+	linked  linkables
+	entries int
+	small   []byte // room for a file's content
+}
+
+func newUnpacker(r io.Reader, o UnpackOptions) *unpacker {
+	u := &unpacker{UnpackOptions: o, tar: tarfile.NewReader(r), notes: notes{to: o.Note}, linked: newLinkables()}
+	if o.Guarded {
+		u.tar.LimitRanges()
+	}
+	return u
+}
+
+// next returns the next entry, whose name is checked.
+func (u *unpacker) next() (*tar.Header, error) {
+	for {
+		h, err := u.tar.Next()
+		if err != nil {
+			return nil, err
+		}
+		if u.entries++; u.entries > maxEntries {
+			return nil, fmt.Errorf("the tar has more than %d entries", maxEntries)
+		}
+		if h.Typeflag == tar.TypeXGlobalHeader {
+			continue
+		}
+		name, err := local(h.Name)
+		if err != nil {
+			return nil, fault(h.Name, err)
+		}
+		h.Name = name
+		return h, nil
+	}
+}
+
+// rest unpacks the entries that are left.
+func (u *unpacker) rest(r io.Reader) error {
+	for {
+		h, err := u.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if err := u.entry(h); err != nil {
+			return fault(h.Name, err)
+		}
+	}
+	if err := u.leaveTo(0); err != nil {
+		return err
+	}
+	return u.end(r)
+}
+
+// maxPadding is more than a tar has behind its end, in bytes.
+const maxPadding = 1 << 20
+
+// end reads what follows the tar: padding that the sender wants to get rid of.
+func (u *unpacker) end(r io.Reader) error {
+	u.notes.end()
+	if !u.Guarded {
+		_, err := io.Copy(io.Discard, r)
+		return err
+	}
+	n, err := io.Copy(io.Discard, io.LimitReader(r, maxPadding))
+	if n == maxPadding {
+		err = errors.New("the tar does not end")
+	}
+	return err
+}
+
+// entry unpacks one below the top.
+func (u *unpacker) entry(h *tar.Header) error {
+	if h.Typeflag == tar.TypeDir {
+		return u.enterDir(h)
+	}
+	if h.Name == "." {
+		return errors.New("it is the tree's top, and no directory")
+	}
+	parent, base := path.Split(h.Name)
+	at, err := u.enter(strings.TrimSuffix(parent, "/"))
+	if err != nil {
+		return err
+	}
+	return u.file(at.fd, base, h)
+}
+
+// single unpacks the only entry of a tar to place.
+func (u *unpacker) single(r io.Reader, h *tar.Header, place string) error {
+	if isSpecial(place) {
+		if err := u.writeInto(h, place); err != nil {
+			return err
+		}
+		return u.only(r)
+	}
+	fd, err := unix.Open(path.Dir(place), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: path.Dir(place), Err: err}
+	}
+	defer unix.Close(fd)
+	if h.Typeflag == tar.TypeLink {
+		return errors.New("the tree's top is a link to itself")
+	}
+	h.Name = path.Base(place)
+	if err := u.file(fd, h.Name, h); err != nil {
+		return &os.PathError{Op: "write", Path: place, Err: withoutPath(err)}
+	}
+	return u.only(r)
+}
+
+// only ends a tar that has one entry.
+func (u *unpacker) only(r io.Reader) error {
+	h, err := u.next()
+	if err == nil {
+		return fault(h.Name, errors.New("it is below a file"))
+	}
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+	return u.end(r)
+}
+
+// isSpecial reports whether a path leads to what is written into, and not replaced:
+// a device, a pipe or a socket, or what a process has open, such as /dev/stdout.
+func isSpecial(place string) bool {
+	info, err := os.Stat(place)
+	if err != nil || info.IsDir() {
+		return false
+	}
+	clean := path.Clean(place)
+	return !info.Mode().IsRegular() || strings.HasPrefix(clean, "/dev/") || strings.HasPrefix(clean, "/proc/")
+}
+
+func (u *unpacker) writeInto(h *tar.Header, place string) error {
+	if h.Typeflag != tar.TypeReg {
+		return &os.PathError{Op: "write", Path: place, Err: errors.New("only a file's content can be written into it")}
+	}
+	f, err := os.OpenFile(place, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := io.Copy(f, u.tar.File()); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// file unpacks anything but a directory under the name base of a directory.
+func (u *unpacker) file(dir int, base string, h *tar.Header) error {
+	if err := u.linked.add(h); err != nil {
+		return err
+	}
+	switch h.Typeflag {
+	case tar.TypeReg:
+		return u.regular(dir, base, h)
+	case tar.TypeSymlink:
+		return u.publish(dir, base, h, func(name string) error { return unix.Symlinkat(h.Linkname, dir, name) })
+	case tar.TypeLink:
+		return u.hardLink(dir, base, h)
+	case tar.TypeFifo:
+		return u.publish(dir, base, h, func(name string) error { return unix.Mknodat(dir, name, unix.S_IFIFO|0o600, 0) })
+	case tar.TypeChar, tar.TypeBlock:
+		return u.device(dir, base, h)
+	}
+	return fmt.Errorf("entries of type %q are not for copying", h.Typeflag)
+}
+
+func (u *unpacker) device(dir int, base string, h *tar.Header) error {
+	if !u.Keep || os.Geteuid() != 0 {
+		u.notes.add("%s is left out: a device", h.Name)
+		return nil
+	}
+	kind := uint32(unix.S_IFCHR)
+	if h.Typeflag == tar.TypeBlock {
+		kind = unix.S_IFBLK
+	}
+	number := unix.Mkdev(uint32(h.Devmajor), uint32(h.Devminor))
+	return u.publish(dir, base, h, func(name string) error { return unix.Mknodat(dir, name, kind|0o600, int(number)) })
+}
+
+// publish has create make a file under the name base, or where that is taken under
+// another one, which then takes its place.
+func (u *unpacker) publish(dir int, base string, h *tar.Header, create func(name string) error) error {
+	err := create(base)
+	if errors.Is(err, unix.EEXIST) {
+		return u.takePlace(dir, base, func(temporary string) error {
+			if err := create(temporary); err != nil {
+				return err
+			}
+			return u.attributesByName(dir, temporary, h)
+		})
+	}
+	if err != nil {
+		return err
+	}
+	return u.attributesByName(dir, base, h)
+}
+
+// takePlace has create make a file under a name of its own, and renames it to base.
+func (u *unpacker) takePlace(dir int, base string, create func(temporary string) error) error {
+	if err := u.makeWay(dir, base); err != nil {
+		return err
+	}
+	for range 100 {
+		temporary := temporaryName()
+		err := create(temporary)
+		if errors.Is(err, unix.EEXIST) {
+			continue
+		}
+		if err == nil {
+			err = unix.Renameat(dir, temporary, dir, base)
+		}
+		unix.Unlinkat(dir, temporary, 0) // also where both were names of one file
+		return err
+	}
+	return unix.EEXIST
+}
+
+var errIsDir = errors.New("there is a directory of that name")
+
+// makeWay removes a directory where a file is to be, if it may and that is empty.
+func (u *unpacker) makeWay(dir int, base string) error {
+	if !isDirAt(dir, base) {
+		return nil
+	}
+	if !u.Replace {
+		return errIsDir
+	}
+	if err := unix.Unlinkat(dir, base, unix.AT_REMOVEDIR); err != nil {
+		return fmt.Errorf("%w: %w", errIsDir, err)
+	}
+	return nil
+}
