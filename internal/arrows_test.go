@@ -58,7 +58,7 @@ var allowed = map[string][]string{
 		"internal/usernet/policy",
 		"internal/vm",
 		"internal/vmm",
-		"internal/vmm/firecracker",
+		"internal/vmm/firecracker", "internal/vmm/kvm",
 		"internal/vmm/pick",
 		"internal/vmm/qemu",
 		"internal/volume",

@@ -6,6 +6,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -67,6 +68,21 @@ func Default() Config {
 		MaxImageSize:   64 << 30, MaxImageEntries: 1_000_000,
 		Warm: Warm{Enabled: true, MaxDisk: 4 << 30},
 	}
+}
+
+// Values are the keys of config.toml and what is in force for each.
+func (c Config) Values() (values map[string]any, err error) {
+	var text bytes.Buffer
+	if err := toml.NewEncoder(&text).Encode(c); err != nil {
+		return nil, fmt.Errorf("list the configuration: %w", err)
+	}
+	if _, err := toml.Decode(text.String(), &values); err != nil {
+		return nil, fmt.Errorf("list the configuration: %w", err)
+	}
+	for key, amount := range map[string]size.Size{"memory": c.Memory, "disk": c.Disk, "max_image_size": c.MaxImageSize} {
+		values[key] = amount.String()
+	}
+	return values, nil
 }
 
 // Load reads the configuration in dir, if there is one, and the environment.

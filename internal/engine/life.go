@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"time"
 
 	"banger/internal/vm"
 )
@@ -51,12 +52,21 @@ func (e *Engine) SetVM(ctx context.Context, name string, c vm.Change, events Eve
 // PruneVMs removes the VMs that are stopped and have all the labels. With an
 // error comes what was removed before it.
 func (e *Engine) PruneVMs(ctx context.Context, labels vm.Labels) (removed []string, err error) {
+	return e.pruneVMs(ctx, labels, 0)
+}
+
+// pruneVMs is PruneVMs for those that have been down for a time.
+func (e *Engine) pruneVMs(ctx context.Context, labels vm.Labels, age time.Duration) (removed []string, err error) {
 	all, err := e.vms.List()
 	if err != nil {
 		return nil, err
 	}
 	for _, v := range all {
-		if v.State.Phase.Alive() || !v.Labels.Have(labels) {
+		down := v.State.StoppedAt
+		if down.IsZero() {
+			down = v.CreatedAt
+		}
+		if v.State.Phase.Alive() || !v.Labels.Have(labels) || time.Since(down) < age {
 			continue
 		}
 		err := e.vms.Remove(ctx, v.Name)

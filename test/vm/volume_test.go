@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // A volume outlives the VMs that write to it and read it, one writer or many
@@ -26,11 +28,12 @@ func TestVolumes(t *testing.T) {
 	h.wantClean("data")
 	h.ok("vm", "snapshot", "create", "box", "snap")
 	h.ok("vm", "snapshot", "rm", "snap")
-	h.ok("vm", "commit", "box", "img") // without an init
+	h.container("bare", v1.Config{}, map[string]string{"app": h.program()}) // without an init
+	h.ok("vm", "run", "-d", "--name", "bare", "--image", "bare", "-v", "data:/data", "--", "/app")
+	h.ok("vm", "stop", "--timeout", "2m", "bare")
 	h.wantClean("data")
-	if got := h.ok("vm", "run", "--rm", "--image", "img", "-v", "new:/new", "--", "sh", "-c", "ls -A /srv/data; echo two > /new/f"); got != "" {
-		t.Errorf("the image has of the volume %q", got)
-	}
+	h.ok("vm", "rm", "bare")
+	h.ok("vm", "run", "--rm", "--image", "debian", "-v", "new:/new", "--", "sh", "-c", "echo two > /new/f")
 
 	// Readers share it, with what an ephemeral VM has just written.
 	h.wantClean("new")
