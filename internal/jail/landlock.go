@@ -22,7 +22,7 @@ const (
 )
 
 // ruleset and beneath are the kernel's structs, of linux/landlock.h.
-type ruleset struct{ handled uint64 }
+type ruleset struct{ handled, network, scoped uint64 }
 
 type beneath struct {
 	allowed uint64
@@ -60,8 +60,8 @@ func protectFiles(writable []string) error {
 		return errNoLandlock
 	}
 	access := handled(version)
-	rules := ruleset{access}
-	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&rules)), unsafe.Sizeof(rules), 0)
+	rules := ruleset{handled: access}
+	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&rules)), unsafe.Sizeof(rules.handled), 0)
 	if errno != 0 {
 		return fmt.Errorf("protect the files: %w", errno)
 	}
@@ -90,6 +90,10 @@ func allow(rules uintptr, path string, access uint64) error {
 		return err
 	}
 	defer unix.Close(fd)
+	return allowBeneath(rules, fd, access)
+}
+
+func allowBeneath(rules uintptr, fd int, access uint64) error {
 	rule := beneath{access, int32(fd)}
 	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, rules, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
 	if errno != 0 {
