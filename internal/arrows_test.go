@@ -20,7 +20,7 @@ var allowed = map[string][]string{
 	"cmd/banger-agent": {"internal/guest"},
 
 	"internal/cli": {
-		"internal/agent", "internal/agentapi", "internal/catalog", "internal/config", "internal/devfile", "internal/doctor", "internal/engine", "internal/imagebuild",
+		"internal/agent", "internal/agent/share", "internal/agentapi", "internal/catalog", "internal/config", "internal/devfile", "internal/doctor", "internal/engine", "internal/imagebuild",
 		"internal/imagemgr", "internal/jail", "internal/journal", "internal/kernel", "internal/ports", "internal/process", "internal/ref",
 		"internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/vmm/firecracker", "internal/volume",
 	},
@@ -73,13 +73,16 @@ var allowed = map[string][]string{
 	},
 	"internal/agent":      {"internal/agent/link", "internal/agentapi", "internal/format/packed", "internal/format/tarfile", "internal/format/tree"},
 	"internal/agent/link": {"internal/agentapi"},
-	"internal/vm":         {"internal/agentapi", "internal/format/vmdisk", "internal/journal", "internal/ports", "internal/process", "internal/ref", "internal/statedir", "internal/usernet/policy", "internal/vmm"},
-	"internal/snapshot":   {"internal/ref", "internal/statedir", "internal/vm", "internal/vmm"},
-	"internal/volume":     {"internal/format/ext4", "internal/ref", "internal/statedir", "internal/vm"},
-	"internal/warm":       {"internal/snapshot", "internal/statedir", "internal/usernet/policy"},
-	"internal/vmm":        {},
-	"internal/vmm/kvm":    {},
-	"internal/vmm/pick":   {"internal/process", "internal/vmm", "internal/vmm/firecracker", "internal/vmm/qemu"},
+	"internal/agent/share": {
+		"internal/jail",
+	},
+	"internal/vm":       {"internal/agentapi", "internal/format/vmdisk", "internal/journal", "internal/ports", "internal/process", "internal/ref", "internal/statedir", "internal/usernet/policy", "internal/vmm"},
+	"internal/snapshot": {"internal/ref", "internal/statedir", "internal/vm", "internal/vmm"},
+	"internal/volume":   {"internal/format/ext4", "internal/ref", "internal/statedir", "internal/vm"},
+	"internal/warm":     {"internal/snapshot", "internal/statedir", "internal/usernet/policy"},
+	"internal/vmm":      {},
+	"internal/vmm/kvm":  {},
+	"internal/vmm/pick": {"internal/process", "internal/vmm", "internal/vmm/firecracker", "internal/vmm/qemu"},
 	"internal/vmm/firecracker": {
 		"internal/agentapi", "internal/jail", "internal/process", "internal/statedir", "internal/vmm", "internal/vmm/kvm",
 	},
@@ -111,7 +114,7 @@ var allowed = map[string][]string{
 
 	// The guest's side, which knows of the host's only what both agreed on.
 	"internal/guest": {
-		"internal/guest/boot", "internal/guest/login", "internal/guest/power", "internal/guest/service", "internal/guest/session", "internal/guest/sshd",
+		"internal/guest/boot", "internal/guest/login", "internal/guest/power", "internal/guest/service", "internal/guest/session", "internal/guest/share", "internal/guest/sshd",
 	},
 	"internal/guest/boot": {
 		"internal/agentapi", "internal/format/ext4", "internal/format/vmdisk", "internal/guest/console", "internal/guest/disks", "internal/guest/dm", "internal/guest/entropy", "internal/guest/identity", "internal/guest/initsys",
@@ -120,7 +123,7 @@ var allowed = map[string][]string{
 	"internal/guest/service": {
 		"internal/agent/link", "internal/agentapi", "internal/guest/console", "internal/guest/entropy", "internal/guest/identity",
 		"internal/guest/initsys", "internal/guest/linkd", "internal/guest/login", "internal/guest/network", "internal/guest/power", "internal/guest/reach",
-		"internal/guest/restored", "internal/guest/roottar", "internal/guest/session", "internal/guest/sshd", "internal/guest/tcpend",
+		"internal/guest/restored", "internal/guest/roottar", "internal/guest/session", "internal/guest/share", "internal/guest/sshd", "internal/guest/tcpend",
 	},
 	"internal/guest/roottar":    {"internal/agentapi", "internal/format/tarfile", "internal/guest/dm", "internal/guest/identity"},
 	"internal/guest/session":    {"internal/agentapi", "internal/format/packed", "internal/format/tree", "internal/guest/account", "internal/guest/login", "internal/guest/terminal"},
@@ -128,6 +131,7 @@ var allowed = map[string][]string{
 	"internal/guest/disks":      {"internal/format/ext4", "internal/guest/dm"},
 	"internal/guest/usage":      {"internal/agentapi"},
 	"internal/guest/linkd":      {"internal/agent/link", "internal/agentapi", "internal/guest/disks", "internal/guest/session", "internal/guest/sockets", "internal/guest/usage", "internal/guest/usersocket"},
+	"internal/guest/share":      {"internal/agent/link", "internal/agentapi", "internal/guest/account", "internal/guest/console"},
 	"internal/guest/sockets":    {"internal/agentapi"},
 	"internal/guest/usersocket": {"internal/guest/account"},
 	"internal/guest/power":      {"internal/agentapi", "internal/guest/console", "internal/guest/disks"},

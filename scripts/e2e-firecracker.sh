@@ -44,7 +44,10 @@ payload() {
 	mkdir -p "$kernels" "$1/home/.local/state/banger/images"
 	cp "$banger" "$firecracker" "$1"
 	cp scripts/lib/e2e-guest.sh "$1/run"
-	CGO_ENABLED=0 scripts/go.sh build -trimpath -o "$1/app" ./test/vm/testdata/app
+	local program
+	for program in app mounted; do
+		CGO_ENABLED=0 scripts/go.sh build -trimpath -o "$1/$program" "./test/vm/testdata/$program"
+	done
 	cp -r internal/vmm/firecracker/testdata "$1"
 	cp --sparse=always build/test/debian.tar "$1"
 	local package

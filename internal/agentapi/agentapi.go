@@ -21,6 +21,7 @@ const (
 	ReachPort = 1022 // the agent's way to the guest's loopback, in the guest
 
 	RestorePort = 1021 // where a guest that was restored hears what it is now
+	SharePort   = 1020 // where the supervisor waits for those who carry its directories, at the gateway
 )
 
 // The agent answers at ReachPort with one of these when it has read a port, of
@@ -66,7 +67,16 @@ type Settings struct {
 	Dots          int      `json:"dots,omitempty"`        // how many a name has that is none, 0 for the usual
 	NoInit        bool     `json:"no_init,omitempty"`     // the image's init does not run, as if it had none
 	Copied        bool     `json:"copied,omitempty"`      // the disk is another VM's, whose identity is to go
+	Mounts        []Mount  `json:"mounts,omitempty"`      // of directories of the host
 	StopSignal    string   `json:"stop_signal,omitempty"` // what ends its processes where it has none, as OCI has it; "" is SIGTERM
+}
+
+// Mount is a directory of the host that the guest has. Its number is its place among
+// the others.
+type Mount struct {
+	Target   string `json:"target"`              // absolute
+	ReadOnly bool   `json:"read_only,omitempty"` // as the host has it too
+	User     string `json:"user"`                // of the guest, whose the host's user's files are
 }
 
 // Root says which block devices make the guest's root filesystem.

@@ -15,7 +15,7 @@ import (
 // internalCommand groups what banger's own scripts and banger itself call.
 func (a *app) internalCommand() *cobra.Command {
 	c := group(engine.InternalCommand, "What the scripts that publish bundles call",
-		a.packKernelCommand(), a.packImageCommand(), a.patchCatalogCommand(), a.makerCommand(), jailCommand())
+		a.packKernelCommand(), a.packImageCommand(), a.patchCatalogCommand(), a.makerCommand(), jailCommand(), a.shareCommand())
 	c.Hidden = true
 	return c
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"banger/internal/agent/share"
 	"banger/internal/engine"
 	"banger/internal/jail"
 	"banger/internal/vm"
@@ -46,6 +47,20 @@ func (a *app) makerCommand() *cobra.Command {
 			return a.engine.MakeTemplateApart(ctx, args[0], os.Stderr)
 		}),
 	}
+}
+
+// shareCommand becomes the server of a directory for a guest. It has no use for
+// banger's state.
+func (a *app) shareCommand() *cobra.Command {
+	var readOnly bool
+	c := &cobra.Command{
+		Use:   engine.ShareCommand,
+		Short: "Serve a directory to a guest",
+		Args:  noArgs,
+		RunE:  func(*cobra.Command, []string) error { return share.Main(readOnly, a.Err) },
+	}
+	c.Flags().BoolVar(&readOnly, engine.ReadOnlyFlag, false, "let nothing be changed")
+	return c
 }
 
 // jailCommand becomes Firecracker.

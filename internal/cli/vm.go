@@ -60,6 +60,9 @@ func vmFields(v vm.VM) []field {
 		{"Volumes", volumeList(v.Volumes)},
 		{"Labels", v.Labels.String()},
 	}
+	for _, m := range v.Mounts {
+		fields = append(fields, field{"Mount", m.String()})
+	}
 	if info := v.State.VMM; info != nil {
 		fields = append(fields,
 			field{"VMM", fmt.Sprintf("%s %s (%s)", info.Backend, info.Version, info.Accel)},

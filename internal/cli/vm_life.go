@@ -54,6 +54,8 @@ func (a *app) vmSetCommand() *cobra.Command {
 		published    []ports.Spec
 		volumes      = []vm.Volume{} // not nil: none is a change too
 		noVolumes    bool
+		mounts       = []vm.Mount{}
+		noMounts     bool
 		ttl, idle    vm.Duration
 	)
 	c := &cobra.Command{
@@ -70,6 +72,9 @@ func (a *app) vmSetCommand() *cobra.Command {
 	flags.Var((*volumesFlag)(&volumes), "volume", "volumes that the VM has, NAME:/PATH[:ro], in place of those before")
 	flags.BoolVar(&noVolumes, "no-volumes", false, "take the VM's volumes away; they stay")
 	c.MarkFlagsMutuallyExclusive("volume", "no-volumes")
+	flags.Var((*mountsFlag)(&mounts), "mount", "directories of the host that the guest has, in place of those before")
+	flags.BoolVar(&noMounts, "no-mounts", false, "take the host's directories away")
+	c.MarkFlagsMutuallyExclusive("mount", "no-mounts")
 	flags.VarP(&change.Labels, "label", "l", "note KEY=VALUE on the VM, or take KEY= away; may be repeated")
 	flags.Var(&ttl, "ttl", "stop the VM this long after its start, such as 2h; 0s is never")
 	flags.Var(&idle, "idle-timeout", "stop the VM after so long without use; 0s is never")
@@ -82,6 +87,8 @@ func (a *app) vmSetCommand() *cobra.Command {
 			"publish":      func() { change.Ports = &published },
 			"volume":       func() { change.Volumes = &volumes },
 			"no-volumes":   func() { change.Volumes = &volumes },
+			"mount":        func() { change.Mounts = &mounts },
+			"no-mounts":    func() { change.Mounts = &mounts },
 			"ttl":          func() { change.TTL = &ttl },
 			"idle-timeout": func() { change.IdleTimeout = &idle },
 		} {

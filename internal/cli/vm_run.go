@@ -36,7 +36,7 @@ func (a *app) vmRunCommand() *cobra.Command {
 	flags.BoolVar(&o.Foreground, "foreground", false, "keep the VM a part of this process: SIGTERM shuts it down, and it goes down with its command")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "make the default image, where it is not there yet, without a question")
 	o.program.addFlags(flags)
-	for _, shaped := range []string{"image", "kernel", "cpus", "memory", "disk", "vmm", "cold", "host-loopback", "publish", "volume", "detach", "foreground"} {
+	for _, shaped := range []string{"image", "kernel", "cpus", "memory", "disk", "vmm", "cold", "host-loopback", "publish", "volume", "mount", "detach", "foreground"} {
 		c.MarkFlagsMutuallyExclusive("snapshot", shaped)
 	}
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
@@ -58,6 +58,7 @@ func (a *app) addVMFlags(flags *pflag.FlagSet, o *engine.VMOptions) {
 	flags.Var(&o.Disk, "disk", "size of the VM's own disk, such as 8G")
 	flags.BoolVar(&o.Cold, "cold", false, "boot it, also where it could go on from one like it that has booted")
 	flags.BoolVar(&o.HostLoopback, "host-loopback", false, "let the guest reach the host's loopback as host.banger.internal")
+	flags.Var((*mountsFlag)(&o.Mounts), "mount", "give the guest a directory of the host, live: SRC[:DST][:ro]; may be repeated")
 	addPolicyFlags(flags, &o.Policy)
 	flags.IntVar(&o.Connections, "max-connections", o.Connections, "connections that the guest may have with the outside at a time")
 	flags.VarP((*portsFlag)(&o.Ports), "publish", "p", "open a port of the host: [HOST_IP:][HOST_PORT:]GUEST_PORT[/udp]; may be repeated")

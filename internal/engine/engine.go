@@ -37,6 +37,8 @@ type Options struct {
 	Maker []string
 	// Jail is the command that calls jail.Main with the arguments that follow.
 	Jail []string
+	// Share is the command that calls share.Main, where the flag ReadOnlyFlag may follow.
+	Share []string
 }
 
 // Engine is banger's operations on one state tree. It may be used by several
@@ -85,6 +87,7 @@ type VMOptions struct {
 	Ephemeral    bool            // removed when it stops
 	HostLoopback bool            // the guest reaches the host's loopback
 	Ports        []ports.Spec    // of the host, that lead to the guest
+	Mounts       []vm.Mount      // directories of the host that the guest has
 	Policy       policy.Settings // what the guest may reach
 	Connections  int             // that the guest may have with the outside at a time; 0 is the usual
 	Detached     bool            // it lives on without the run that made it

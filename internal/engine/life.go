@@ -37,6 +37,13 @@ func (e *Engine) RenameVM(ctx context.Context, from, to string) error {
 // SetVM changes a VM's settings. restart says that some of it waits for the
 // guest's next start. Volumes that are not there yet are made.
 func (e *Engine) SetVM(ctx context.Context, name string, c vm.Change, events Events) (restart bool, err error) {
+	if c.Mounts != nil {
+		mounts, err := e.mountsOf(name, *c.Mounts)
+		if err != nil {
+			return false, err
+		}
+		c.Mounts = &mounts
+	}
 	undo := func() {}
 	if c.Volumes != nil {
 		if undo, err = e.provideVolumes(ctx, *c.Volumes, events); err != nil {

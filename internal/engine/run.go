@@ -57,6 +57,9 @@ func (e *Engine) RunVM(ctx context.Context, o RunOptions) (Run, error) {
 	}
 	// Who sees the console is to see it boot.
 	o.VM.Cold = o.VM.Cold || o.Foreground && len(o.Program.Argv) == 0 && o.Program.Line == ""
+	for i := range o.VM.Mounts {
+		o.VM.Mounts[i].User = o.Program.User
+	}
 	v, claim, err := e.createRunVM(ctx, o)
 	if err != nil {
 		return Run{}, err
@@ -225,11 +228,15 @@ func (e *Engine) specify(ctx context.Context, o VMOptions, agree Agree, events E
 	if err != nil {
 		return vm.VM{}, err
 	}
+	mounts, err := e.mounts(o.Mounts, image)
+	if err != nil {
+		return vm.VM{}, err
+	}
 	kernel, err := e.kernelFor(image, o.Kernel)
 	return vm.VM{
 		Name: o.Name, Image: o.Image, ImageDigest: image.Digest, Kernel: kernel, CPUs: o.CPUs,
 		MemoryMiB: int(o.Memory >> 20), DiskBytes: int64(o.Disk),
-		HostLoopback: o.HostLoopback, Ports: o.Ports, Policy: o.Policy, VMM: o.VMM,
+		HostLoopback: o.HostLoopback, Ports: o.Ports, Mounts: mounts, Policy: o.Policy, VMM: o.VMM,
 		MaxConnections: o.Connections, Cold: o.Cold,
 		Detached: o.Detached, Main: o.Main, Volumes: o.Volumes, Labels: o.Labels, TTL: o.TTL, IdleTimeout: o.IdleTimeout,
 	}, err

@@ -115,7 +115,7 @@ func (e *Engine) RestoreSnapshot(ctx context.Context, o RestoreOptions, events E
 		return vm.VM{}, err
 	}
 	if o.Replace != "" {
-		v.Name, v.Ports = o.Replace, snap.VM.Ports
+		v.Name, v.Ports, v.Mounts = o.Replace, snap.VM.Ports, snap.VM.Mounts
 		v, err = e.vms.ReplaceByCopy(ctx, v, origin)
 	} else {
 		v.Name = cmp.Or(o.Name, madeUpName(snap.VM.Name))
@@ -138,6 +138,7 @@ func (e *Engine) RestoreSnapshot(ctx context.Context, o RestoreOptions, events E
 func (e *Engine) copyOf(ctx context.Context, snap snapshot.Snapshot, dir string, diskOnly bool) (vm.VM, vm.Origin, error) {
 	v, origin := snap.VM, vm.Origin{Dir: dir, GoOn: snap.Running && !diskOnly, Label: snap.Name}
 	v.Ephemeral, v.Ports = false, nil // which the VM itself may have open
+	v.Mounts = nil                    // which are for that one, and not for every copy
 	v.Detached, v.Main = false, nil   // which goes on, or belongs to the other one
 	here, err := e.machine(ctx, snap, origin.GoOn)
 	if err != nil {

@@ -63,7 +63,7 @@ func (e *Engine) Supervise(ctx context.Context, o SuperviseOptions, starter *vm.
 	defer lines.Close()
 	with := supervisor.Options{
 		Name: o.Name, NoInit: o.NoInit, KeepStopped: o.KeepStopped, Foreground: o.Foreground,
-		VMs: e.vms, Volumes: e.volumes, BootTimeout: bootTimeout, Starter: starter, Log: lines, Hint: hint,
+		VMs: e.vms, Volumes: e.volumes, Share: e.Share, BootTimeout: bootTimeout, Starter: starter, Log: lines, Hint: hint,
 	}
 	if o.Making {
 		with.VMs, with.BootTimeout = e.makings, settleTime

@@ -15,6 +15,7 @@ import (
 	"banger/internal/guest/power"
 	"banger/internal/guest/service"
 	"banger/internal/guest/session"
+	"banger/internal/guest/share"
 	"banger/internal/guest/sshd"
 )
 
@@ -34,6 +35,12 @@ func Main(args []string) int {
 		switch args[1] {
 		case service.Argument:
 			power.Fatal(service.Run())
+		case share.Argument:
+			if err := share.Main(); err != nil {
+				fmt.Fprintln(os.Stderr, "banger: directories of the host:", err)
+				return 1
+			}
+			return 0
 		case sshd.SFTPArgument:
 			if err := sshd.ServeSFTP(); err != nil {
 				fmt.Fprintln(os.Stderr, "banger: sftp:", err)

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"banger/internal/agentapi"
 	"banger/internal/format/cpio"
@@ -33,7 +34,7 @@ func Build(w io.Writer, o Options) error {
 		return err
 	}
 	defer program.Close()
-	boot, err := bootModules(o.ModulesDir)
+	boot, err := bootModules(o.ModulesDir, o.Settings)
 	if err != nil {
 		return err
 	}
@@ -78,11 +79,12 @@ func copyInitrd(w io.Writer, path string) error {
 type module struct {
 	name string // of its file in agentapi.ModulesDir
 	path string // of its file on the host
+	data []byte // in place of that file, where it is compressed
 }
 
 // bootModules returns the modules to pack, in loading order; a kernel without a
 // directory of them has everything built in.
-func bootModules(dir string) ([]module, error) {
+func bootModules(dir string, settings agentapi.Settings) ([]module, error) {
 	if dir == "" {
 		return nil, nil
 	}
@@ -93,6 +95,32 @@ func bootModules(dir string) ([]module, error) {
 	all := make([]module, len(boot))
 	for i, m := range boot {
 		all[i] = module{name: m.Name + ".ko", path: filepath.Join(dir, filepath.FromSlash(m.Path))}
+	}
+	if len(settings.Mounts) > 0 {
+		return addModules(all, dir, mountModule)
+	}
+	return all, nil
+}
+
+// mountModule is what directories of the host are mounted by.
+const mountModule = "fuse"
+
+// addModules adds a module that not every guest has to have, and what it needs.
+func addModules(all []module, dir, name string) ([]module, error) {
+	more, err := modules.Find(dir, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range more {
+		file := m.Name + ".ko"
+		if slices.ContainsFunc(all, func(have module) bool { return have.name == file }) {
+			continue
+		}
+		data, err := modules.Content(dir, m)
+		if err != nil {
+			return nil, fmt.Errorf("unpack module %s: %w", m.Name, err)
+		}
+		all = append(all, module{name: file, data: data})
 	}
 	return all, nil
 }
@@ -113,6 +141,10 @@ func writeAgent(w io.Writer, program io.Reader, size int64, boot []module) error
 }
 
 func addModule(archive *cpio.Writer, m module) error {
+	if m.data != nil {
+		archive.File(agentapi.ModulesDir+"/"+m.name, 0o644, int64(len(m.data)), bytes.NewReader(m.data))
+		return archive.Err()
+	}
 	f, err := os.Open(m.path)
 	if err != nil {
 		return err

@@ -113,7 +113,7 @@ func TestModulesInLoadingOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	found, err := bootModules(dir)
+	found, err := bootModules(dir, agentapi.Settings{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,10 +128,10 @@ func TestModulesInLoadingOrder(t *testing.T) {
 	if entries[agentapi.ModulesDir+"/virtio_blk.ko"] != "100644 B" || entries[agentapi.ModulesDir+"/virtio.ko"] != "100644 V" || entries[agentapi.ModulesDir+"/other.ko"] != "" {
 		t.Errorf("got %q", entries)
 	}
-	if found, err := bootModules(""); err != nil || found != nil {
+	if found, err := bootModules("", agentapi.Settings{}); err != nil || found != nil {
 		t.Errorf("a kernel without modules: %v, %v", found, err)
 	}
-	if _, err := bootModules(t.TempDir()); err == nil {
+	if _, err := bootModules(t.TempDir(), agentapi.Settings{}); err == nil {
 		t.Error("a directory without an index passed")
 	}
 }

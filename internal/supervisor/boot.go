@@ -27,6 +27,7 @@ const seedSize = 64
 type boot struct {
 	network *usernet.Network
 	agent   *agent
+	shares  *shares // nil where the guest has no directory of the host's
 	machine vmm.Machine
 	saved   *saved        // the guest that goes on, nil where one boots
 	done    chan struct{} // closed when machine has ended
@@ -128,7 +129,8 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 	if err := statedir.CheckSpace(s.VMs.Path(s.Name, ""), bootSpace); err != nil {
 		return fmt.Errorf("boot vm %q: %w", s.Name, err)
 	}
-	if err := s.writeInitramfs(keys); err != nil {
+	mounts := s.spec().Mounts // which may be set anew meanwhile
+	if err := s.writeInitramfs(keys, mounts); err != nil {
 		return err
 	}
 	rules, err := s.policy()
@@ -149,6 +151,9 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 	}
 	b.agent, err = listenAgent(b.network, link.Secret(keys.HostPEM))
 	if err != nil {
+		return err
+	}
+	if b.shares, err = s.openShares(mounts, b.network, link.Secret(keys.HostPEM)); err != nil {
 		return err
 	}
 	if first {
@@ -196,6 +201,7 @@ func (b *boot) cleanup() {
 	if b.agent != nil {
 		b.agent.close()
 	}
+	b.shares.close()
 	if b.network != nil {
 		b.network.Close()
 	}
@@ -320,17 +326,19 @@ func (s *supervisor) firstVolume() int {
 // device is the guest's name of one of its disks.
 func device(number int) string { return fmt.Sprintf("/dev/vd%c", 'a'+number) }
 
-func (s *supervisor) writeInitramfs(keys vm.Keys) (err error) {
+func (s *supervisor) writeInitramfs(keys vm.Keys, mounts []vm.Mount) (err error) {
 	f, err := os.OpenFile(s.VMs.Path(s.Name, statedir.Initramfs), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("write the initramfs: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	settings := s.settings(keys)
+	settings.Mounts = mountSettings(mounts)
 	buffered := bufio.NewWriterSize(f, 1<<20)
 	err = initramfs.Build(buffered, initramfs.Options{
 		Initrd:     s.Kernel.Initrd(),
 		ModulesDir: s.Kernel.ModulesDir(),
-		Settings:   s.settings(keys),
+		Settings:   settings,
 	})
 	if err != nil {
 		return fmt.Errorf("write the initramfs: %w", err)

@@ -51,6 +51,9 @@ func (s *supervisor) takeSnapshot(ctx context.Context, dir string) (vm.Saved, er
 	if b == nil || phase != vm.Running && phase != vm.Paused {
 		return vm.Saved{}, &vm.PhaseError{Name: s.Name, Phase: phase}
 	}
+	if b.shares != nil {
+		return vm.Saved{}, errShared
+	}
 	if err := s.checkRoom(dir, b.machine.PID()); err != nil {
 		return vm.Saved{}, err
 	}

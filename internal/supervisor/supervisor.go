@@ -29,6 +29,7 @@ type Options struct {
 	Rootfs      string // the image's ext4
 	Kernel      kernel.Kernel
 	Backend     vmm.Backend
+	Share       []string // the command that serves a directory to the guest
 	BootTimeout time.Duration
 	Log         io.Writer
 	Starter     *vm.Reporter

@@ -19,6 +19,7 @@ type Change struct {
 	MemoryMiB   *int          `json:"memory_mib,omitempty"`
 	DiskBytes   *int64        `json:"disk_bytes,omitempty"` // of a VM that is stopped, and more than before
 	Ports       *[]ports.Spec `json:"ports,omitempty"`
+	Mounts      *[]Mount      `json:"mounts,omitempty"`
 	Labels      Labels        `json:"labels,omitempty"` // added; one without a value is taken away
 	Volumes     *[]Volume     `json:"volumes,omitempty"`
 	TTL         *Duration     `json:"ttl,omitempty"`
@@ -28,7 +29,7 @@ type Change struct {
 // NeedsRestart reports whether a guest that runs stays as it is until its next
 // start.
 func (c Change) NeedsRestart() bool {
-	return c.CPUs != nil || c.MemoryMiB != nil || c.Ports != nil || c.Volumes != nil
+	return c.CPUs != nil || c.MemoryMiB != nil || c.Ports != nil || c.Volumes != nil || c.Mounts != nil
 }
 
 // Apply returns v with the change made.
@@ -37,6 +38,9 @@ func (c Change) Apply(v VM) (VM, error) {
 	set(&v.MemoryMiB, c.MemoryMiB)
 	set(&v.Ports, c.Ports)
 	set(&v.Volumes, c.Volumes)
+	if c.Mounts != nil {
+		v.Mounts = sortMounts(*c.Mounts)
+	}
 	set(&v.TTL, c.TTL)
 	set(&v.IdleTimeout, c.IdleTimeout)
 	if c.DiskBytes != nil && *c.DiskBytes < v.DiskBytes {

@@ -81,6 +81,7 @@ func (s *Store) create(ctx context.Context, v VM, fill filler) (VM, error) {
 	}
 	v.MachineID, v.MAC = randomHex(16), randomMAC().String()
 	v.CreatedAt = time.Now().UTC().Truncate(time.Second)
+	v.Mounts = sortMounts(v.Mounts)
 	v.State = State{Phase: Created}
 	if err := statedir.WriteJSON(stage.Path(statedir.VMState), v); err != nil {
 		return VM{}, err
@@ -129,7 +130,7 @@ func check(v VM) error {
 	case v.TTL < 0 || v.IdleTimeout < 0:
 		return errors.New("a vm's time cannot be negative")
 	}
-	return errors.Join(checkVolumes(v.Volumes), v.Labels.Check())
+	return errors.Join(checkVolumes(v.Volumes), checkMounts(v.Mounts), v.Labels.Check())
 }
 
 func makeDisk(path, rootfs string, plain int64) error {

@@ -80,7 +80,7 @@ func (s *Store) Start(ctx context.Context, name string, supervisor []string, sta
 	if v.State.Phase.Alive() {
 		return nil, &PhaseError{Name: name, Phase: v.State.Phase}
 	}
-	ours, theirs, err := socketPair()
+	ours, theirs, err := SocketPair()
 	if err != nil {
 		return nil, fmt.Errorf("start vm %q: %w", name, err)
 	}
@@ -176,8 +176,9 @@ func (s *Store) awaitStopped(ctx context.Context, name string) error {
 	return nil
 }
 
-// socketPair returns two connected stream sockets, one of them to be passed on.
-func socketPair() (ours *net.UnixConn, theirs *os.File, err error) {
+// SocketPair returns two connected stream sockets, one of them to be passed on to a
+// child.
+func SocketPair() (ours *net.UnixConn, theirs *os.File, err error) {
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("socketpair: %w", err)

@@ -34,6 +34,7 @@ type VM struct {
 	Ephemeral      bool            `json:"ephemeral,omitempty"` // removed when it stops
 	HostLoopback   bool            `json:"host_loopback,omitempty"`
 	Ports          []ports.Spec    `json:"ports,omitempty"`           // of the host, that lead to the guest
+	Mounts         []Mount         `json:"mounts,omitempty"`          // in the order of their making
 	Policy         policy.Settings `json:"policy,omitzero"`           // what the guest may reach
 	MaxConnections int             `json:"max_connections,omitempty"` // of the guest with the outside at a time, 0 for the usual
 	VMM            string          `json:"vmm,omitempty"`             // the backend that was asked for, "" for the configured one

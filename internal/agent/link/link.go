@@ -57,17 +57,23 @@ func Offer(conn net.Conn, secret []byte) (*Link, error) {
 // what conn leads to does not know the secret, or does not say so within the time.
 // The caller closes conn where there is an error.
 func Accept(conn net.Conn, secret []byte, within time.Duration) (*Link, error) {
-	want := append([]byte(greeting), secret...)
+	if err := meet(conn, append([]byte(greeting), secret...), within); err != nil {
+		return nil, err
+	}
+	return newLink(conn, 0, yamux.Client)
+}
+
+// meet reads what conn leads to has to say.
+func meet(conn net.Conn, want []byte, within time.Duration) error {
 	got := make([]byte, len(want))
 	conn.SetReadDeadline(time.Now().Add(within))
 	if _, err := io.ReadFull(conn, got); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrStranger, err)
+		return fmt.Errorf("%w: %w", ErrStranger, err)
 	}
 	if !hmac.Equal(got, want) {
-		return nil, ErrStranger
+		return ErrStranger
 	}
-	conn.SetReadDeadline(time.Time{})
-	return newLink(conn, 0, yamux.Client)
+	return conn.SetReadDeadline(time.Time{})
 }
 
 type opener = func(net.Conn, *yamux.Config, func() (yamux.MemoryManager, error)) (*yamux.Session, error)

@@ -6,6 +6,7 @@ package service
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"banger/internal/agent/link"
 	"banger/internal/agentapi"
 	"banger/internal/guest/console"
 	"banger/internal/guest/initsys"
@@ -23,6 +25,7 @@ import (
 	"banger/internal/guest/restored"
 	"banger/internal/guest/roottar"
 	"banger/internal/guest/session"
+	"banger/internal/guest/share"
 	"banger/internal/guest/sshd"
 
 	"golang.org/x/sys/unix"
@@ -53,6 +56,7 @@ type Config struct {
 type Process struct {
 	PID    int
 	config *os.File
+	said   *os.File // why what the guest needs before its init is not there
 }
 
 // Start starts the service, which waits for its configuration: it is worth
@@ -63,6 +67,12 @@ func Start() (*Process, error) {
 		return nil, err
 	}
 	defer stdin.Close()
+	said, report, err := os.Pipe()
+	if err != nil {
+		config.Close()
+		return nil, err
+	}
+	defer report.Close()
 	// Go's own start raised it for this process, and would take that back below.
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &openFiles); err != nil {
 		console.Log("warning: allow more open files: %v", err)
@@ -71,21 +81,51 @@ func Start() (*Process, error) {
 	// the host sees the guest's end and not the service's.
 	argv := []string{"@banger-agent", Argument}
 	pid, err := syscall.ForkExec("/proc/self/exe", argv, &syscall.ProcAttr{
-		Files: []uintptr{stdin.Fd(), os.Stdout.Fd(), os.Stderr.Fd()},
+		Files: []uintptr{stdin.Fd(), os.Stdout.Fd(), os.Stderr.Fd(), report.Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
 		config.Close()
+		said.Close()
 		return nil, err
 	}
-	return &Process{PID: pid, config: config}, nil
+	return &Process{PID: pid, config: config, said: said}, nil
 }
 
 // Configure has the service follow the caller, PID 1, into its root directory
 // and serve there.
+// It returns when all is there that is to be before the init.
 func (p *Process) Configure(c Config) error {
-	defer p.config.Close()
-	return json.NewEncoder(p.config).Encode(c)
+	defer p.said.Close()
+	err := json.NewEncoder(p.config).Encode(c)
+	p.config.Close()
+	if err != nil || len(c.Settings.Mounts) == 0 {
+		return err
+	}
+	why, err := io.ReadAll(p.said)
+	if err == nil && len(why) > 0 {
+		err = errors.New(string(why))
+	}
+	return err
+}
+
+// reportFD is where PID 1 hears of the service.
+const reportFD = 3
+
+// prepare has what is to be there before the init made, of which PID 1 hears. What it
+// returns is to be kept open.
+func prepare(c Config) io.Closer {
+	unix.CloseOnExec(reportFD)
+	report := os.NewFile(reportFD, "PID 1")
+	defer report.Close()
+	if len(c.Settings.Mounts) == 0 {
+		return report
+	}
+	life, err := share.Start(c.Settings.Mounts, link.Secret([]byte(c.Settings.HostKey)), report)
+	if err != nil {
+		io.WriteString(report, err.Error())
+	}
+	return life
 }
 
 // leastThreads is how many threads run Go at the least. With one alone, Go hands it
@@ -103,6 +143,7 @@ func Run() error {
 	if err := enterRoot(); err != nil {
 		return fmt.Errorf("enter the root: %w", err)
 	}
+	defer prepare(c).Close()
 	os.Setenv("PATH", searchPath)
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), leastThreads))
 	// The name that ps shows would be exe, after the path it was run by.
