@@ -16,13 +16,17 @@ import (
 // allowed is the architecture: the packages of banger that each package may
 // import. A package that is not here may not be there.
 var allowed = map[string][]string{
-	"cmd/banger":       {"internal/cli", "internal/mcp"},
+	"cmd/banger":       {"internal/api", "internal/cli", "internal/engine", "internal/mcp"},
 	"cmd/banger-agent": {"internal/guest"},
 
 	"internal/cli": {
 		"internal/agent", "internal/agent/share", "internal/agentapi", "internal/catalog", "internal/config", "internal/devfile", "internal/doctor", "internal/engine", "internal/imagebuild",
 		"internal/imagemgr", "internal/jail", "internal/journal", "internal/kernel", "internal/ports", "internal/process", "internal/ref",
 		"internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/vmm/firecracker", "internal/volume",
+	},
+	"internal/api": {
+		"internal/agent", "internal/agentapi", "internal/engine", "internal/imagemgr", "internal/journal", "internal/kernel", "internal/ports",
+		"internal/ref", "internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/volume",
 	},
 	"internal/mcp": {"internal/engine", "internal/ports", "internal/statedir", "internal/usernet/policy", "internal/vm"},
 	"sdk": {
@@ -177,7 +181,7 @@ var pure = []string{"internal/ref", "internal/format/bundle", "internal/format/c
 
 // faces are what users see of banger. They alone know of the modules in facesOnly.
 var (
-	faces     = []string{"cmd/banger", "internal/cli", "internal/mcp", "sdk"}
+	faces     = []string{"cmd/banger", "internal/api", "internal/cli", "internal/mcp", "sdk"}
 	facesOnly = []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term", "github.com/schollz/progressbar/v3", "github.com/modelcontextprotocol/go-sdk/mcp"}
 )
 

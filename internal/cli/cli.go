@@ -48,8 +48,9 @@ type app struct {
 	quiet      bool
 }
 
-// Face makes the command of another face, which has what it needs of its own.
-type Face func(*engine.Engine) *cobra.Command
+// Face makes the command of another face, which has what it needs of its own. hint
+// says what to do about an error, or "".
+type Face func(e *engine.Engine, hint func(error) string) *cobra.Command
 
 // Main runs one command line and returns its exit code.
 func Main(args []string, streams Streams, faces ...Face) int {
@@ -69,7 +70,7 @@ func Main(args []string, streams Streams, faces ...Face) int {
 	}
 	root := a.rootCommand()
 	for _, face := range faces {
-		c := face(a.engine)
+		c := face(a.engine, a.hint)
 		a.adopt(c)
 		root.AddCommand(c)
 	}

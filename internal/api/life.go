@@ -1,0 +1,72 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"banger/internal/agentapi"
+	"banger/internal/engine"
+	"banger/internal/vm"
+)
+
+// lifeOperations begin and end what a VM does.
+func (s *server) lifeOperations() []operation {
+	step := func(path, id, summary string, do func(ctx context.Context, name string) error) operation {
+		return op(http.MethodPost, "/vms/{name}/"+path, id, summary, func(ctx context.Context, in named) (vm.VM, error) {
+			if err := do(ctx, in.Name); err != nil {
+				return vm.VM{}, err
+			}
+			return s.engine.VM(in.Name)
+		})
+	}
+	return []operation{
+		step("start", "startVM", "Boot a VM, and return when it is up", func(ctx context.Context, name string) error {
+			return s.engine.StartVM(ctx, name, nil)
+		}),
+		step("pause", "pauseVM", "Hold a VM still", s.engine.PauseVM),
+		step("resume", "resumeVM", "Let a VM that is paused go on", s.engine.ResumeVM),
+		step("touch", "touchVM", "Begin a VM's time to live, and its time without use, anew", s.engine.TouchVM),
+		op(http.MethodPost, "/vms/{name}/stop", "stopVM", "Shut a VM down", func(ctx context.Context, in stopVM) (vm.VM, error) {
+			if _, err := s.engine.StopVM(ctx, in.Name, in.options()); err != nil {
+				return vm.VM{}, err
+			}
+			return s.engine.VM(in.Name)
+		}),
+		op(http.MethodPost, "/vms/{name}/restart", "restartVM", "Shut a VM down and boot it again", func(ctx context.Context, in stopVM) (vm.VM, error) {
+			if _, err := s.engine.RestartVM(ctx, in.Name, in.options(), nil); err != nil {
+				return vm.VM{}, err
+			}
+			return s.engine.VM(in.Name)
+		}),
+		op(http.MethodPost, "/vms/{name}/rename", "renameVM", "Give a VM that is stopped another name", func(ctx context.Context, in struct {
+			Name string `path:"name"`
+			Body struct {
+				Name name `json:"name"`
+			}
+		}) (vm.VM, error) {
+			if err := s.engine.RenameVM(ctx, in.Name, string(in.Body.Name)); err != nil {
+				return vm.VM{}, err
+			}
+			return s.engine.VM(string(in.Body.Name))
+		}),
+		op(http.MethodGet, "/vms/{name}/listening", "guestPorts", "What a guest's programs listen on", func(ctx context.Context, in named) ([]agentapi.Port, error) {
+			found, err := s.engine.GuestPorts(ctx, in.Name)
+			return append([]agentapi.Port{}, found...), err
+		}),
+	}
+}
+
+type stopVM struct {
+	Name    string `path:"name"`
+	Timeout int    `query:"timeout" doc:"how many seconds the guest may take before its plug is pulled; 10 where it is not given"`
+	Force   bool   `query:"force" doc:"pull it at once"`
+}
+
+func (in stopVM) options() engine.StopOptions {
+	o := engine.StopOptions{Patience: engine.DefaultPatience, Force: in.Force}
+	if in.Timeout > 0 {
+		o.Patience = time.Duration(in.Timeout) * time.Second
+	}
+	return o
+}

@@ -1,0 +1,120 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+	"syscall"
+
+	"banger/internal/engine"
+	"banger/internal/imagemgr"
+	"banger/internal/kernel"
+	"banger/internal/ports"
+	"banger/internal/ref"
+	"banger/internal/snapshot"
+	"banger/internal/statedir"
+	"banger/internal/vm"
+	"banger/internal/volume"
+)
+
+// problem is what is said of an error, see RFC 9457.
+type problem struct {
+	Type   string `json:"type"` // always about:blank: the status says what kind it is
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	Hint   string `json:"hint,omitempty" jsonschema:"what to do about it"`
+}
+
+const problemType = "application/problem+json"
+
+// fail tells a client of an error, if anything can be told yet.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		return // nobody hears it
+	}
+	p := problem{Status: status(err), Detail: err.Error()}
+	if hint := s.hint(err); hint != "" {
+		p.Hint = hint
+	}
+	p.write(w)
+}
+
+func (p problem) write(w http.ResponseWriter) {
+	p.Type, p.Title = "about:blank", http.StatusText(p.Status)
+	writeJSON(w, problemType, p.Status, p)
+}
+
+// status is what HTTP calls an error.
+func status(err error) int {
+	is := func(targets ...any) bool {
+		for _, target := range targets {
+			if errors.As(err, target) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case is(new(*contentTypeError)):
+		return http.StatusUnsupportedMediaType
+	case is(new(*http.MaxBytesError)):
+		return http.StatusRequestEntityTooLarge
+	case is(new(*inputError), new(*ref.NameError)):
+		return http.StatusBadRequest
+	case is(new(*vm.NotFoundError), new(*imagemgr.NotFoundError), new(*kernel.NotFoundError), new(*snapshot.NotFoundError), new(*volume.NotFoundError), new(*notGotError), new(*engine.NotAgreedError)), errors.Is(err, fs.ErrNotExist):
+		return http.StatusNotFound
+	case is(new(*vm.PhaseError), new(*engine.InUseError), new(*ports.TakenError), new(*vm.EphemeralError), new(*engine.NoKernelError), new(engine.WhichKernelError)), errors.Is(err, statedir.ErrExist):
+		return http.StatusConflict
+	case errors.Is(err, syscall.ENOSPC), is(new(*statedir.NoSpaceError)):
+		return http.StatusInsufficientStorage
+	case errors.Is(err, context.DeadlineExceeded):
+		return http.StatusGatewayTimeout
+	case errors.Is(err, fs.ErrPermission):
+		return http.StatusForbidden
+	}
+	return http.StatusInternalServerError
+}
+
+// problems has what the multiplexer itself refuses be a problem too.
+func problems(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := &plainRefusals{ResponseWriter: w}
+		next.ServeHTTP(p, r)
+		if p.refused != 0 {
+			problem{Status: p.refused, Detail: http.StatusText(p.refused) + ": " + string(bytes.TrimSpace(p.text))}.write(w)
+		}
+	})
+}
+
+// plainRefusals keeps back refusals that are plain text.
+type plainRefusals struct {
+	http.ResponseWriter
+	refused int
+	text    []byte
+}
+
+// Unwrap is for http.ResponseController.
+func (p *plainRefusals) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+func (p *plainRefusals) WriteHeader(status int) {
+	if status >= 400 && p.Header().Get("Content-Type") != problemType {
+		p.refused = status
+		p.Header().Del("Content-Type")
+		p.Header().Del("X-Content-Type-Options")
+		return
+	}
+	p.ResponseWriter.WriteHeader(status)
+}
+
+func (p *plainRefusals) Write(text []byte) (int, error) {
+	if p.refused != 0 {
+		if len(p.text) < 1<<10 {
+			p.text = append(p.text, text...)
+		}
+		return len(text), nil
+	}
+	return p.ResponseWriter.Write(text)
+}

@@ -1,0 +1,112 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"banger/internal/engine"
+	"banger/internal/journal"
+)
+
+// streamOperations are those whose answers may have no end.
+func (s *server) streamOperations() []operation {
+	return []operation{
+		stream(http.MethodGet, "/events", "events", "What happens to VMs, as server-sent events", "text/event-stream", s.events),
+		stream(http.MethodGet, "/vms/{name}/logs", "logs", "A VM's log", "text/plain", s.logs),
+	}
+}
+
+// moment is a time as in RFC 3339.
+type moment string
+
+type eventsInput struct {
+	VMs   []string `query:"vm" doc:"only of these"`
+	Kinds []string `query:"kind" doc:"only such"`
+	Since moment   `query:"since" doc:"a time as in RFC 3339, for those from then on"`
+	Until moment   `query:"until" doc:"a time as in RFC 3339, to end then"`
+}
+
+func (s *server) events(w http.ResponseWriter, r *http.Request, in eventsInput) error {
+	o := engine.EventOptions{VMs: in.VMs, Kinds: in.Kinds}
+	for _, at := range []struct {
+		text moment
+		to   *time.Time
+	}{{in.Since, &o.Since}, {in.Until, &o.Until}} {
+		if at.text == "" {
+			continue
+		}
+		t, err := time.Parse(time.RFC3339Nano, string(at.text))
+		if err != nil {
+			return &inputError{err}
+		}
+		*at.to = t
+	}
+	out := begin(w, "text/event-stream")
+	s.engine.FollowVMs(r.Context(), o, func(e journal.Entry) error {
+		text, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(out, "event: %s\ndata: %s\n\n", e.Event, text)
+		return err
+	})
+	return nil // the client hears that it has ended
+}
+
+// boot is which of a VM's boots is meant.
+type boot int
+
+const maxBoots = 100
+
+// logSource is an engine.LogSource.
+type logSource string
+
+type logsInput struct {
+	Name   string    `path:"name"`
+	Source logSource `query:"source" doc:"console, supervisor or network; the VM's own program's, or else the console's, where it is not given"`
+	Follow bool      `query:"follow" doc:"go on until the VM is down"`
+	Boot   boot      `query:"boot" doc:"0 is the latest, -1 the one before"`
+}
+
+func (s *server) logs(w http.ResponseWriter, r *http.Request, in logsInput) error {
+	source := engine.LogSource(in.Source)
+	switch source {
+	case engine.OwnLog, engine.ConsoleLog, engine.SupervisorLog, engine.NetworkLog:
+	default:
+		return inputErrorf("there is no log %q", in.Source)
+	}
+	if _, err := s.engine.VM(in.Name); err != nil {
+		return err
+	}
+	if in.Boot > 0 || in.Boot < -maxBoots {
+		return inputErrorf("boot is 0, or less for earlier ones, and not less than -%d", maxBoots)
+	}
+	out := begin(w, "text/plain; charset=utf-8")
+	return s.engine.VMLog(r.Context(), in.Name, engine.LogOptions{Source: source, Follow: in.Follow, Boot: int(in.Boot)}, out)
+}
+
+// flusher sends at once what is written to it.
+type flusher struct {
+	w  http.ResponseWriter
+	to *http.ResponseController
+}
+
+// begin begins an answer that is sent as it comes.
+func begin(w http.ResponseWriter, contentType string) flusher {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Cache-Control", "no-store")
+	f := flusher{w, http.NewResponseController(w)}
+	f.w.WriteHeader(http.StatusOK)
+	f.to.Flush()
+	return f
+}
+
+func (f flusher) Write(p []byte) (int, error) {
+	n, err := f.w.Write(p)
+	if err == nil {
+		err = f.to.Flush()
+	}
+	return n, err
+}
