@@ -57,6 +57,13 @@ func killIfHolder(pid int, file os.FileInfo) (killed bool, err error) {
 	return true, nil
 }
 
+// HeldBy reports whether a process holds the lock at path. It sees this user's
+// processes only.
+func HeldBy(path string, pid int) bool {
+	file, err := os.Stat(path)
+	return err == nil && holds(pid, file)
+}
+
 // holds reports whether a process has a descriptor that locks file. It sees those
 // of this user's processes only.
 func holds(pid int, file os.FileInfo) bool {

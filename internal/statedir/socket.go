@@ -15,11 +15,16 @@ import (
 
 // ListenSocket serves the socket at path, replacing what a dead process left.
 // The caller holds the lock beside it.
-func ListenSocket(path string) (net.Listener, error) {
+func ListenSocket(path string) (net.Listener, error) { return listenSocket("unix", path) }
+
+// ListenPackets is ListenSocket for connections of packets.
+func ListenPackets(path string) (net.Listener, error) { return listenSocket("unixpacket", path) }
+
+func listenSocket(network, path string) (net.Listener, error) {
 	os.Remove(path)
 	var listener net.Listener
 	err := viaDir(path, func(short string) (err error) {
-		listener, err = net.Listen("unix", short)
+		listener, err = net.Listen(network, short)
 		return err
 	})
 	if err != nil {
@@ -51,9 +56,18 @@ func RemoveSocket(path string) { os.Remove(path) }
 
 // DialSocket connects to the socket at path.
 func DialSocket(ctx context.Context, path string) (net.Conn, error) {
+	return dialSocket(ctx, "unix", path)
+}
+
+// DialPackets is DialSocket for ListenPackets.
+func DialPackets(ctx context.Context, path string) (net.Conn, error) {
+	return dialSocket(ctx, "unixpacket", path)
+}
+
+func dialSocket(ctx context.Context, network, path string) (net.Conn, error) {
 	var conn net.Conn
 	err := viaDir(path, func(short string) (err error) {
-		conn, err = new(net.Dialer).DialContext(ctx, "unix", short)
+		conn, err = new(net.Dialer).DialContext(ctx, network, short)
 		return err
 	})
 	return conn, err

@@ -14,7 +14,7 @@ import (
 	"github.com/adrg/xdg"
 )
 
-// The files of a kernel's, an image's, a VM's, a snapshot's, a volume's and a catalog's directory.
+// The files of a kernel's, an image's, a VM's, a snapshot's, a volume's, a network's and a catalog's directory.
 const (
 	Manifest     = "manifest.json" // kernels, images, snapshots and volumes
 	Vmlinux      = "vmlinux"
@@ -46,6 +46,9 @@ const (
 	Volume    = "volume.ext4" // what a volume's guests see
 	WarmNotes = "notes.json"  // beside the templates
 	WarmLog   = "maker.log"   // of what made them
+
+	NetworkFile = "network.json"
+	PeersDir    = "peers" // directory: the sockets of a network's VMs
 
 	Catalog          = "catalog.json" // a remote one, cached
 	CatalogSignature = "catalog.json.minisig"
@@ -110,6 +113,11 @@ func (d Dirs) WarmTree() Tree { return Tree{Kind: "template", Dir: filepath.Join
 // MakingTree holds the throw-away VMs that templates are made of, and nothing
 // else for long.
 func (d Dirs) MakingTree() Tree { return Tree{Kind: "vm", Dir: filepath.Join(d.State, "making")} }
+
+// NetworkTree holds a directory for each network between VMs.
+func (d Dirs) NetworkTree() Tree {
+	return Tree{Kind: "network", Dir: filepath.Join(d.State, "networks")}
+}
 
 // BlobTree holds a directory for each blob of an OCI registry that is cached,
 // named by the hex digits of its SHA-256.

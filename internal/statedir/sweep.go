@@ -11,7 +11,7 @@ import (
 // once, and leaves alone whatever a living process holds.
 func (d Dirs) Sweep() {
 	for _, t := range []Tree{
-		d.KernelTree(), d.ImageTree(), d.VMTree(), d.SnapshotTree(), d.WarmTree(), d.MakingTree(), d.VolumeTree(), d.BlobTree(), d.CatalogTree(), d.BuildTree(),
+		d.KernelTree(), d.ImageTree(), d.VMTree(), d.SnapshotTree(), d.WarmTree(), d.MakingTree(), d.VolumeTree(), d.NetworkTree(), d.BlobTree(), d.CatalogTree(), d.BuildTree(),
 		{Dir: d.AptDir()}, {Dir: d.Config}, {Dir: d.AgreedDir()},
 	} {
 		t.Sweep()
