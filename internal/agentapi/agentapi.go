@@ -31,6 +31,10 @@ const (
 	ReachRefused   = 1
 )
 
+// Zone is the domain of banger's own names: the host's, and those of the VMs that
+// a guest shares a network with.
+const Zone = "banger.internal"
+
 // SettingsPath is where the agent finds its settings in the initramfs.
 const SettingsPath = "banger/settings.json"
 
@@ -65,6 +69,7 @@ type Settings struct {
 	DNS           string   `json:"dns"`                   // resolver's address
 	Search        []string `json:"search,omitempty"`      // domains for short names
 	Dots          int      `json:"dots,omitempty"`        // how many a name has that is none, 0 for the usual
+	Networks      []string `json:"networks,omitempty"`    // more addresses of the card, with their prefixes' bits
 	NoInit        bool     `json:"no_init,omitempty"`     // the image's init does not run, as if it had none
 	Copied        bool     `json:"copied,omitempty"`      // the disk is another VM's, whose identity is to go
 	Mounts        []Mount  `json:"mounts,omitempty"`      // of directories of the host

@@ -24,6 +24,8 @@ type Restore struct {
 	HostKey       string `json:"host_key"`       // as in Settings
 	AuthorizedKey string `json:"authorized_key"` // as in Settings
 	MAC           string `json:"mac"`
+
+	Networks []string `json:"networks,omitempty"` // as in Settings
 }
 
 // Restored is the agent's answer.

@@ -30,7 +30,7 @@ func (n *Network) outside(dst netip.Addr) (_ netip.Addr, ok bool) {
 	switch {
 	case dst == host:
 		return loopback, n.options.HostLoopback
-	case subnet.Contains(dst):
+	case subnet.Contains(dst) || n.options.Isolated != "" || n.placeWith(dst) != nil:
 		return dst, false
 	case n.options.HostLoopback:
 		return dst, !policy.OfHost(dst, nil)
@@ -43,7 +43,8 @@ func (n *Network) outside(dst netip.Addr) (_ netip.Addr, ok bool) {
 func (n *Network) allowed(protocol string, dst netip.AddrPort) (_ netip.Addr, ok bool) {
 	address, ok := n.outside(dst.Addr())
 	if !ok {
-		n.denied(protocol, dst, nil, policy.RuleOfHost)
+		names, rule := n.whyClosed(dst)
+		n.denied(protocol, dst, names, rule)
 		return address, false
 	}
 	if dst.Addr() == host {
@@ -63,6 +64,22 @@ func (n *Network) allowed(protocol string, dst netip.AddrPort) (_ netip.Addr, ok
 		n.denied(protocol, dst, names, v.Rule)
 	}
 	return address, v.Allowed
+}
+
+// whyClosed is the rule by which an address is not of the outside, with the names
+// that it has.
+func (n *Network) whyClosed(dst netip.AddrPort) (names []string, rule string) {
+	if p := n.placeWith(dst.Addr()); p != nil {
+		v, names := n.peerVerdict(p, dst)
+		if v.Allowed {
+			return names, "a network takes only what comes from its own addresses"
+		}
+		return names, v.Rule
+	}
+	if n.options.Isolated != "" {
+		return nil, n.options.Isolated
+	}
+	return nil, policy.RuleOfHost
 }
 
 const httpsPort = 443

@@ -29,22 +29,26 @@ func (n *Network) admit(frame []byte) bool {
 // admitARP lets through what asks for an address that is there, and replies.
 func (n *Network) admitARP(packet header.ARP) bool {
 	sender, _ := netip.AddrFromSlice(packet.ProtocolAddressSender())
-	if !packet.IsValid() || sender != guest {
+	if !packet.IsValid() || sender != guest && n.placeAt(sender) == nil {
 		return false
 	}
 	if packet.Op() != header.ARPRequest {
 		return true
 	}
 	target, _ := netip.AddrFromSlice(packet.ProtocolAddressTarget())
-	return n.answers(target)
+	return n.answers(target) || n.placeAt(target) == nil && n.placeWith(target) != nil
 }
 
 // admitIPv4 sends echo requests to the outside another way.
 func (n *Network) admitIPv4(frame []byte, packet header.IPv4) bool {
-	if !packet.IsValid(len(packet)) || fromStack(packet.SourceAddress()) != guest {
+	if !packet.IsValid(len(packet)) {
 		return false
 	}
 	dst := fromStack(packet.DestinationAddress())
+	if src := fromStack(packet.SourceAddress()); src != guest {
+		p := n.placeAt(src)
+		return p != nil && !n.held.Load() && (dst == gateway || n.admitPeer(p, packet[:packet.TotalLength()], dst))
+	}
 	if n.held.Load() && !ofRestoring(packet, dst) {
 		return false
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -41,12 +42,7 @@ func (n *Network) ForwardTCP(ctx context.Context, outside *net.TCPConn, port uin
 		return errTooMany
 	}
 	defer grant.release()
-	queue := new(waiter.Queue)
-	endpoint, err := n.connectGuest(ctx, queue, port)
-	if err != nil {
-		queue = new(waiter.Queue)
-		endpoint, err = n.reach(ctx, queue, port)
-	}
+	endpoint, queue, err := n.connectAnywhere(ctx, port)
 	if err != nil {
 		return err
 	}
@@ -55,8 +51,28 @@ func (n *Network) ForwardTCP(ctx context.Context, outside *net.TCPConn, port uin
 	return nil
 }
 
-// connectGuest connects to a port at the guest's address.
-func (n *Network) connectGuest(ctx context.Context, queue *waiter.Queue, port uint16) (tcpip.Endpoint, error) {
+// connectAnywhere connects to a port of the guest, at whichever address a server
+// listens.
+func (n *Network) connectAnywhere(ctx context.Context, port uint16) (endpoint tcpip.Endpoint, queue *waiter.Queue, err error) {
+	queue = new(waiter.Queue)
+	if endpoint, err = n.connectGuest(ctx, queue, guest, port); err == nil {
+		return endpoint, queue, nil
+	}
+	queue = new(waiter.Queue)
+	if endpoint, err = n.reach(ctx, queue, port); err == nil {
+		return endpoint, queue, nil
+	}
+	for _, p := range n.places {
+		queue = new(waiter.Queue)
+		if endpoint, err := n.connectGuest(ctx, queue, p.Address.Addr(), port); err == nil {
+			return endpoint, queue, nil
+		}
+	}
+	return nil, nil, err
+}
+
+// connectGuest connects to a port at one of the guest's addresses.
+func (n *Network) connectGuest(ctx context.Context, queue *waiter.Queue, at netip.Addr, port uint16) (tcpip.Endpoint, error) {
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
 	endpoint, stackErr := n.stack.NewEndpoint(tcp.ProtocolNumber, ipv4.ProtocolNumber, queue)
@@ -66,7 +82,7 @@ func (n *Network) connectGuest(ctx context.Context, queue *waiter.Queue, port ui
 	entry, connected := waiter.NewChannelEntry(waiter.WritableEvents | waiter.EventErr | waiter.EventHUp)
 	queue.EventRegister(&entry)
 	defer queue.EventUnregister(&entry)
-	stackErr = endpoint.Connect(fullAddress(guest, port))
+	stackErr = endpoint.Connect(fullAddress(at, port))
 	if _, started := stackErr.(*tcpip.ErrConnectStarted); started {
 		select {
 		case <-connected:
@@ -88,7 +104,7 @@ func (n *Network) connectGuest(ctx context.Context, queue *waiter.Queue, port ui
 
 // reach has the agent connect to a port of the guest's loopback.
 func (n *Network) reach(ctx context.Context, queue *waiter.Queue, port uint16) (tcpip.Endpoint, error) {
-	endpoint, err := n.connectGuest(ctx, queue, agentapi.ReachPort)
+	endpoint, err := n.connectGuest(ctx, queue, guest, agentapi.ReachPort)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ const (
 	refused        = 5
 
 	typeA     = 1
+	typePTR   = 12
 	typeAAAA  = 28
 	typeHTTPS = 65
 	classIN   = 1

@@ -21,6 +21,13 @@ func (n *Network) resolve(query []byte, ask exchange) []byte {
 	if n.options.HostLoopback && strings.EqualFold(q.name, HostName) {
 		return n.answerHost(query, q)
 	}
+	if reply := n.resolvePeer(query, q); reply != nil {
+		return reply
+	}
+	if rule := n.options.Isolated; rule != "" {
+		n.note("denied name %q by %s", q.name, rule)
+		return answer(query, q, nameError)
+	}
 	rules := n.policy()
 	if v := rules.Name(q.name); !v.Allowed {
 		n.note("denied name %q by %s", q.name, v.Rule)
@@ -71,17 +78,26 @@ func (n *Network) askServers(query []byte, ask exchange) (reply []byte) {
 
 // answerHost gives the host's address in the guest's network.
 func (n *Network) answerHost(query []byte, q question) []byte {
-	reply := answer(query, q, noError)
 	if q.kind != typeA {
-		return reply
+		return answer(query, q, noError)
 	}
-	binary.BigEndian.PutUint16(reply[answerCount:], 1)
-	reply = append(reply, 0xc0, headerSize) // the name is that of the question
-	reply = binary.BigEndian.AppendUint16(reply, typeA)
-	reply = binary.BigEndian.AppendUint16(reply, classIN)
-	reply = binary.BigEndian.AppendUint32(reply, 0) // not to be cached
-	reply = binary.BigEndian.AppendUint16(reply, net.IPv4len)
-	return append(reply, host.AsSlice()...)
+	return answerWith(query, q, host.AsSlice())
+}
+
+// answerWith answers with records of the kind that is asked for, which are not to
+// be cached.
+func answerWith(query []byte, q question, records ...[]byte) []byte {
+	reply := answer(query, q, noError)
+	binary.BigEndian.PutUint16(reply[answerCount:], uint16(len(records)))
+	for _, data := range records {
+		reply = append(reply, 0xc0, headerSize) // the name is that of the question
+		reply = binary.BigEndian.AppendUint16(reply, q.kind)
+		reply = binary.BigEndian.AppendUint16(reply, classIN)
+		reply = binary.BigEndian.AppendUint32(reply, 0)
+		reply = binary.BigEndian.AppendUint16(reply, uint16(len(data)))
+		reply = append(reply, data...)
+	}
+	return reply
 }
 
 // maxServers is resolv.conf(5)'s MAXNS.

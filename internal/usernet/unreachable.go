@@ -43,7 +43,7 @@ func udpQuote(id stack.TransportEndpointID) []byte {
 // unreachable tells the guest by ICMP that what it sent is not delivered. quote
 // is the start of that, behind the IP header.
 func (n *Network) unreachable(id stack.TransportEndpointID, protocol tcpip.TransportProtocolNumber, code header.ICMPv4Code, quote []byte) {
-	if fromStack(id.RemoteAddress) != guest || !n.stack.AllowICMPMessage() {
+	if to := fromStack(id.RemoteAddress); to != guest && n.placeAt(to) == nil || !n.stack.AllowICMPMessage() {
 		return
 	}
 	route, err := n.stack.FindRoute(nicID, id.LocalAddress, id.RemoteAddress, ipv4.ProtocolNumber, false)

@@ -28,6 +28,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 
+	"banger/internal/agentapi"
 	"banger/internal/usernet/edge"
 	"banger/internal/usernet/policy"
 )
@@ -39,6 +40,13 @@ type Options struct {
 	HostLoopback bool
 	// Policy says what the guest reaches outside.
 	Policy policy.Policy
+	// Networks are those that the guest shares with other VMs' guests.
+	Networks []Place
+	Name     string           // the VM's, for its peers
+	MAC      net.HardwareAddr // of the guest's card, for what its peers send
+	// Isolated is why nothing outside is reached, whatever the policy says; "" is
+	// that it is.
+	Isolated string
 	// Held keeps everything from the guest but its restore port, until Release.
 	Held bool
 	// Edge gives secrets to hosts; nil is for a guest that has none.
@@ -55,7 +63,7 @@ type Options struct {
 }
 
 // HostName is the host's name in the guest, where the guest may reach it.
-const HostName = "host.banger.internal"
+const HostName = "host." + agentapi.Zone
 
 // Network is one guest's network. It implements vmm.Network.
 type Network struct {
@@ -67,6 +75,7 @@ type Network struct {
 	known   knownNames
 	secrets knownNames // the same, of hosts that Edge knows
 	own     ownAddresses
+	places  []*place
 	stack   *stack.Stack
 	link    *link
 	pinger  *pinger
@@ -96,7 +105,11 @@ func New(o Options) (*Network, error) {
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.link, n.pinger = newLink(gatewayMAC, n.admit), newPinger(n)
 	n.stack = newStack()
-	if err := n.setUp(); err != nil {
+	err := n.setUp()
+	if err == nil {
+		err = n.joinNetworks()
+	}
+	if err != nil {
 		n.Close()
 		return nil, fmt.Errorf("set up the guest's network: %w", err)
 	}
@@ -135,6 +148,9 @@ func (n *Network) Close() {
 	n.closed = true
 	n.mu.Unlock()
 	n.cancel()
+	for _, p := range n.places {
+		p.port.Close()
+	}
 	n.work.Wait()
 	n.stack.Destroy()
 }

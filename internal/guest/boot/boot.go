@@ -48,7 +48,11 @@ func Run(args []string) error {
 	go func() { processorsUp <- startProcessors(processors) }()
 	networkUp := make(chan error, 1)
 	go func() {
-		networkUp <- network.Up(b.settings.MAC, agentapi.GuestIP, agentapi.GatewayIP, agentapi.PrefixLen, agentapi.MTU)
+		err := network.Up(b.settings.MAC, agentapi.GuestIP, agentapi.GatewayIP, agentapi.PrefixLen, agentapi.MTU)
+		if err == nil {
+			err = network.SetAddresses(b.settings.MAC, b.settings.Networks)
+		}
+		networkUp <- err
 	}()
 	if err := b.enterRoot(); err != nil {
 		return err

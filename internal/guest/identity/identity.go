@@ -24,7 +24,7 @@ func Apply(root string, s agentapi.Settings) []error {
 	for _, err := range []error{
 		os.MkdirAll(etc, 0o755),
 		replace(filepath.Join(etc, "hostname"), []byte(s.Hostname+"\n"), 0o644),
-		edit(filepath.Join(etc, "hosts"), func(old string) string { return hosts(old, s.Hostname) }),
+		edit(filepath.Join(etc, "hosts"), func(old string) string { return hosts(old, s.Hostname, s.Networks) }),
 		replace(filepath.Join(etc, "resolv.conf"), []byte(resolver(s)), 0o644),
 		setMachineID(root, s.MachineID),
 		tameFstab(filepath.Join(etc, "fstab")),
@@ -36,11 +36,15 @@ func Apply(root string, s agentapi.Settings) []error {
 	return errs
 }
 
-// resolver is a resolv.conf(5).
+// resolver is a resolv.conf(5). On a network, short names may be of its VMs, which
+// some resolvers send with a domain only.
 func resolver(s agentapi.Settings) string {
-	text := "nameserver " + s.DNS + "\n"
-	if len(s.Search) > 0 {
-		text += "search " + strings.Join(s.Search, " ") + "\n"
+	text, search := "nameserver "+s.DNS+"\n", s.Search
+	if len(s.Networks) > 0 {
+		search = append([]string{agentapi.Zone}, search...)
+	}
+	if len(search) > 0 {
+		text += "search " + strings.Join(search, " ") + "\n"
 	}
 	if s.Dots > 0 {
 		text += fmt.Sprintf("options ndots:%d\n", s.Dots)

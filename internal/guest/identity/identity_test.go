@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"banger/internal/agentapi"
@@ -27,7 +28,7 @@ func TestHosts(t *testing.T) {
 			"127.0.0.1\tlocalhost\n127.0.1.1\tbox\n",
 		},
 	} {
-		if diff := cmp.Diff(tt.want, hosts(tt.old, "box")); diff != "" {
+		if diff := cmp.Diff(tt.want, hosts(tt.old, "box", nil)); diff != "" {
 			t.Errorf("%s: %s", tt.name, diff)
 		}
 	}
@@ -109,7 +110,7 @@ func TestApplyToBareImage(t *testing.T) {
 	}
 	want := map[string]string{
 		"etc/hostname":    "box\n",
-		"etc/hosts":       hosts("", "box"),
+		"etc/hosts":       hosts("", "box", nil),
 		"etc/resolv.conf": "nameserver 192.168.127.1\n",
 	}
 	if diff := cmp.Diff(want, read(t, root)); diff != "" {
@@ -175,7 +176,7 @@ func TestApplyReplacesLinks(t *testing.T) {
 	want := map[string]string{
 		"elsewhere":       "kept",
 		"etc/hostname":    "box\n",
-		"etc/hosts":       hosts("", "box"),
+		"etc/hosts":       hosts("", "box", nil),
 		"etc/machine-id":  settings.MachineID + "\n",
 		"etc/resolv.conf": "nameserver 192.168.127.1\n",
 	}
@@ -207,5 +208,21 @@ func TestResolver(t *testing.T) {
 	with.Search, with.Dots = []string{"lan", "example.com"}, 2
 	if got, want := resolver(with), "nameserver 192.168.127.1\nsearch lan example.com\noptions ndots:2\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	with.Networks = []string{"10.1.0.2/24"}
+	if got, want := resolver(with), "nameserver 192.168.127.1\nsearch banger.internal lan example.com\noptions ndots:2\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A machine on a network is at its address there, and a copy of it at its own.
+func TestHostsOnNetworks(t *testing.T) {
+	first := hosts("127.0.0.1 localhost\n127.0.1.1 image\n", "box", []string{"10.1.0.2/24", "10.2.0.2/24"})
+	if want := "127.0.0.1 localhost\n10.1.0.2\tbox.banger.internal box\t" + ownLine + "\n"; first != want {
+		t.Errorf("got %q", first)
+	}
+	copied := hosts(first, "copy", []string{"10.1.0.9/24"})
+	if strings.Contains(copied, "10.1.0.2") || !strings.Contains(copied, "10.1.0.9\tcopy.") {
+		t.Errorf("a copy has %q", copied)
 	}
 }

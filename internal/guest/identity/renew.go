@@ -19,7 +19,8 @@ func Renew(root string, s agentapi.Settings) []error {
 	var errs []error
 	for _, err := range []error{
 		replace(filepath.Join(etc, "hostname"), []byte(s.Hostname+"\n"), 0o644),
-		edit(filepath.Join(etc, "hosts"), func(old string) string { return hosts(old, s.Hostname) }),
+		edit(filepath.Join(etc, "hosts"), func(old string) string { return hosts(old, s.Hostname, s.Networks) }),
+		renewResolver(filepath.Join(etc, "resolv.conf"), s),
 		setMachineID(root, s.MachineID),
 		keepJournals(root, strings.TrimSpace(string(before)), s.MachineID),
 		renewServerKeys(root),
@@ -29,6 +30,18 @@ func Renew(root string, s agentapi.Settings) []error {
 		}
 	}
 	return errs
+}
+
+// renewResolver replaces what banger has written, for a VM on networks or one on
+// none, and leaves a user's.
+func renewResolver(path string, s agentapi.Settings) error {
+	now, _ := os.ReadFile(path)
+	for _, networks := range [][]string{nil, {"any"}} {
+		if string(now) == resolver(agentapi.Settings{DNS: s.DNS, Networks: networks}) {
+			return replace(path, []byte(resolver(s)), 0o644)
+		}
+	}
+	return nil
 }
 
 // keepJournals has journalctl, which looks for this machine's, find the journals

@@ -9,7 +9,7 @@ var (
 		"etc/hostname": true, "etc/resolv.conf": true, "etc/machine-id": true, "var/lib/dbus/machine-id": true,
 	}
 	edited = map[string]func(old string, s agentapi.Settings) string{
-		"etc/hosts": func(old string, s agentapi.Settings) string { return hosts(old, s.Hostname) },
+		"etc/hosts": func(old string, s agentapi.Settings) string { return hosts(old, s.Hostname, s.Networks) },
 		"etc/fstab": func(old string, _ agentapi.Settings) string { return fstab(old) },
 	}
 )

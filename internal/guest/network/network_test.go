@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -56,6 +57,24 @@ func TestUp(t *testing.T) {
 	routes, err := os.ReadFile("/proc/thread-self/net/route")
 	if err != nil || !strings.Contains(string(routes), card+"\t00000000\t017FA8C0\t0003") {
 		t.Errorf("routes: %v\n%s", err, routes)
+	}
+	for _, more := range [][]string{{"10.1.0.2/24", "10.2.0.2/16"}, {"10.1.0.3/24"}, nil} {
+		if err := SetAddresses(mac, more); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		addrs, _ := link.Addrs()
+		for _, a := range addrs {
+			if strings.Contains(a.String(), ".") {
+				got = append(got, a.String())
+			}
+		}
+		if want := append([]string{"192.168.127.2/24"}, more...); !slices.Equal(got, want) {
+			t.Errorf("with %q there are %q", more, got)
+		}
+	}
+	if err := SetAddresses(mac, []string{"x"}); err == nil {
+		t.Error("x is an address")
 	}
 	lo, err := net.InterfaceByName("lo")
 	if err != nil || lo.Flags&net.FlagUp == 0 {

@@ -55,6 +55,7 @@ func (s *self) Become(r agentapi.Restore) (answer agentapi.Restored) {
 	}
 	warn("end the connections", tcpend.All(agentapi.RestorePort))
 	warn("run the guest's hooks", runHooks(hooksDir, restoredFile, r.Generation))
+	warn("set the addresses in networks", network.SetAddresses(old.MAC, r.Networks))
 	// Last, since from here on frames to the old address are lost.
 	warn("set the card's address", network.SetMAC(old.MAC, r.MAC))
 	console.Log("restored as %s", r.Hostname)
@@ -66,6 +67,7 @@ func (s *self) become(r agentapi.Restore) (old agentapi.Settings) {
 	defer s.mu.Unlock()
 	old = s.is
 	s.is.Hostname, s.is.MachineID, s.is.MAC = r.Hostname, r.MachineID, r.MAC
+	s.is.Networks = r.Networks
 	s.is.HostKey, s.is.AuthorizedKey = r.HostKey, r.AuthorizedKey
 	return old
 }

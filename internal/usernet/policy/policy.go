@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // What a guest reaches where no rule says anything.
@@ -155,6 +156,48 @@ func (p Policy) names() bool {
 		}
 	}
 	return false
+}
+
+// Network is a network between VMs that a guest is on. It is as a rule that allows
+// its addresses.
+type Network struct {
+	Name   string
+	Subnet netip.Prefix
+}
+
+func (n Network) rule() Rule { return Rule{text: "network " + n.Name, prefix: n.Subnet} }
+
+// PeerNames are all that a VM is called by those that it shares a network with.
+func PeerNames(vm string) []string { return []string{Canonical(vm) + zone, Canonical(vm)} }
+
+// PeerLabel is the VM that a name would mean.
+func PeerLabel(name string) string { return strings.TrimSuffix(Canonical(name), zone) }
+
+const zone = ".banger.internal"
+
+// Peer decides on a connection to a port of another member of a network, with all
+// the names that it has.
+func (p Policy) Peer(to netip.AddrPort, names []string, in Network) Verdict {
+	best := in.rule()
+	for _, r := range p.rules {
+		one := func(name string) bool { return r.matches(to, name) }
+		if (slices.ContainsFunc(names, one) || one("")) && r.outranks(best) {
+			best = r
+		}
+	}
+	return Verdict{!best.deny, best.String()}
+}
+
+// PeerName decides whether another member's names are resolved: not where no
+// connection to it could be allowed.
+func (p Policy) PeerName(names []string, in Network) Verdict {
+	best := in.rule()
+	for _, r := range p.rules {
+		if r.byName() && (!r.deny || r.port == 0) && slices.ContainsFunc(names, r.matchesName) && r.outranks(best) {
+			best = r
+		}
+	}
+	return Verdict{!best.deny, best.String()}
 }
 
 // Names reports whether the policy has to know which names addresses are of.
