@@ -21,7 +21,7 @@ var allowed = map[string][]string{
 
 	"internal/cli": {
 		"internal/agent", "internal/agent/share", "internal/agentapi", "internal/catalog", "internal/config", "internal/devfile", "internal/doctor", "internal/engine", "internal/imagebuild",
-		"internal/imagemgr", "internal/jail", "internal/journal", "internal/kernel", "internal/ports", "internal/process", "internal/ref",
+		"internal/imagemgr", "internal/jail", "internal/journal", "internal/kernel", "internal/network", "internal/ports", "internal/process", "internal/ref",
 		"internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/vmm/firecracker", "internal/volume",
 	},
 	"internal/api": {
@@ -50,6 +50,7 @@ var allowed = map[string][]string{
 		"internal/kernel",
 		"internal/kernelcat",
 		"internal/logfile",
+		"internal/network",
 		"internal/ports",
 		"internal/process",
 		"internal/project",
@@ -59,6 +60,8 @@ var allowed = map[string][]string{
 		"internal/sshconfig",
 		"internal/statedir",
 		"internal/supervisor",
+		"internal/usernet",
+		"internal/usernet/peers",
 		"internal/usernet/policy",
 		"internal/vm",
 		"internal/vmm",
@@ -95,7 +98,9 @@ var allowed = map[string][]string{
 	"internal/vmm/qemu":       {"internal/agentapi", "internal/process", "internal/vmm", "internal/vmm/kvm"},
 	"internal/vmm/vmmtest":    {"internal/format/cpio", "internal/format/modules", "internal/process", "internal/vmm"},
 	"internal/usernet/edge":   {"internal/secret"},
-	"internal/usernet":        {"internal/agentapi", "internal/usernet/edge", "internal/usernet/policy"},
+	"internal/usernet":        {"internal/agentapi", "internal/usernet/edge", "internal/usernet/peers", "internal/usernet/policy"},
+	"internal/network":        {"internal/agentapi", "internal/ref", "internal/statedir"},
+	"internal/usernet/peers":  {},
 	"internal/usernet/policy": {},
 	"internal/initramfs":      {"internal/agentapi", "internal/format/cpio", "internal/format/modules"},
 	"internal/imagemgr": {

@@ -100,7 +100,7 @@ func open() (*engine.Engine, error) {
 
 func (a *app) rootCommand() *cobra.Command {
 	root := group("banger", "Development sandboxes in microVMs",
-		a.vmCommand(), a.imageCommand(), a.kernelCommand(), a.volumeCommand(), a.systemCommand(), a.catalogCommand(),
+		a.vmCommand(), a.imageCommand(), a.kernelCommand(), a.volumeCommand(), a.networkCommand(), a.systemCommand(), a.catalogCommand(),
 		short(a.vmRunCommand()), short(a.psCommand()), short(a.vmSSHCommand()), short(a.vmExecCommand()),
 		short(a.vmLogsCommand()), short(a.vmStartCommand()), short(a.vmStopCommand()), short(a.vmRemoveCommand()),
 		short(a.vmCopyCommand()),

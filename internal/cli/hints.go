@@ -15,6 +15,7 @@ import (
 	"banger/internal/imagemgr"
 	"banger/internal/jail"
 	"banger/internal/kernel"
+	"banger/internal/network"
 	"banger/internal/process"
 	"banger/internal/statedir"
 	"banger/internal/vm"
@@ -51,6 +52,7 @@ func notFoundHint(err error) string {
 		noImage  *imagemgr.NotFoundError
 		noKernel *kernel.NotFoundError
 		noEntry  *catalog.NotFoundError
+		noNet    *network.NotFoundError
 	)
 	switch {
 	case errors.As(err, &noVM):
@@ -59,6 +61,8 @@ func notFoundHint(err error) string {
 		return nearest(noImage.Nearest, "banger image list shows those there are, banger image pull gets more")
 	case errors.As(err, &noKernel):
 		return nearest(noKernel.Nearest, "banger kernel list shows those there are, banger kernel pull gets more")
+	case errors.As(err, &noNet):
+		return nearest(noNet.Nearest, "banger network list shows those there are, banger network create makes one")
 	case errors.As(err, &noEntry):
 		return nearest(noEntry.Nearest, availableHint(noEntry.Kind))
 	case errors.As(err, new(*config.NoCatalogError)):
@@ -77,7 +81,7 @@ func conflictHint(err error) string {
 	switch {
 	case errors.As(err, &inUse) && inUse.Kind == "image" && inUse.Snapshots():
 		return "banger vm snapshot rm removes a snapshot"
-	case errors.As(err, &inUse) && inUse.Kind == "image":
+	case errors.As(err, &inUse) && (inUse.Kind == "image" || inUse.Kind == "network"):
 		return "banger vm rm removes a vm"
 	case errors.As(err, &inUse) && inUse.Kind == "volume":
 		return "banger vm rm removes a vm, banger vm set --no-volumes takes its volumes away"

@@ -51,6 +51,7 @@ func vmFields(v vm.VM) []field {
 		{"CPUs", strconv.Itoa(v.CPUs)},
 		{"Memory", memory(v).String()},
 		{"Disk", size.Size(v.DiskBytes).String()},
+		{"Networks", networkList(v)},
 		{"Snapshot", v.Snapshot},
 		{"Start", string(v.State.Start)},
 		{"Created", age(v.CreatedAt)},

@@ -64,13 +64,14 @@ type vmRow struct {
 	vm.VM
 	Status, Uptime, TTL  string
 	Memory, Disk, Ports  string
+	NetworkSet           string
 	CreatedAgo, LabelSet string
 }
 
 func newVMRow(v vm.VM) vmRow {
 	row := vmRow{
 		VM: v, Status: string(v.State.Phase), TTL: ttl(v),
-		Memory: memory(v).String(), Disk: size.Size(v.DiskBytes).String(), Ports: portList(v),
+		Memory: memory(v).String(), Disk: size.Size(v.DiskBytes).String(), Ports: portList(v), NetworkSet: networkList(v),
 		CreatedAgo: age(v.CreatedAt), LabelSet: v.Labels.String(),
 	}
 	if v.State.Phase.Alive() && !v.State.ReadyAt.IsZero() {
@@ -108,8 +109,8 @@ func (a *app) printVMs(vms []vm.VM) error {
 	if a.quiet && a.format == formatTable {
 		return printByTemplate(a.Out, "{{.Name}}", rows)
 	}
-	return list(a, rows, "NAME STATUS UPTIME TTL IMAGE KERNEL CPUS MEMORY DISK PORTS CREATED", func(r vmRow) []string {
-		return []string{r.Name, statusCell(r.VM), r.Uptime, r.TTL, r.Image, r.Kernel, strconv.Itoa(r.CPUs), r.Memory, r.Disk, r.Ports, r.CreatedAgo}
+	return list(a, rows, "NAME STATUS UPTIME TTL IMAGE KERNEL CPUS MEMORY DISK NETWORKS PORTS CREATED", func(r vmRow) []string {
+		return []string{r.Name, statusCell(r.VM), r.Uptime, r.TTL, r.Image, r.Kernel, strconv.Itoa(r.CPUs), r.Memory, r.Disk, r.NetworkSet, r.Ports, r.CreatedAgo}
 	})
 }
 

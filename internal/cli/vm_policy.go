@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -60,33 +60,19 @@ func (a *app) vmPolicyCommand() *cobra.Command {
 	return c
 }
 
-// checkPolicy prints the verdict on HOST[:PORT]; that on a name is for addresses
-// that are public.
+// checkPolicy prints the verdict on HOST[:PORT].
 func (a *app) checkPolicy(v vm.VM, target string) error {
-	rules, err := policy.New(v.Policy)
-	if err != nil {
-		return err
-	}
-	host, port := target, "443"
+	host, portText := target, "443"
 	if h, p, err := net.SplitHostPort(target); err == nil {
-		host, port = h, p
+		host, portText = h, p
 	}
-	address, names := strings.Trim(host, "[]"), []string(nil)
-	if _, err := netip.ParseAddr(address); err != nil {
-		address, names = "203.0.113.1", []string{host}
-	}
-	to, err := netip.ParseAddrPort(net.JoinHostPort(address, port))
-	if err != nil {
+	port, err := strconv.ParseUint(portText, 10, 16)
+	if err != nil || host == "" {
 		return fmt.Errorf("check %q: write HOST or HOST:PORT", target)
 	}
-	verdict := rules.Connection(to, names)
-	if policy.OfHost(to.Addr(), ownAddresses(v)) {
-		verdict = policy.Verdict{Rule: policy.RuleOfHost}
-	}
-	if names != nil {
-		if v := rules.Name(host); !v.Allowed {
-			verdict = v
-		}
+	verdict, err := a.engine.Check(v, strings.Trim(host, "[]"), uint16(port))
+	if err != nil {
+		return err
 	}
 	word := "denied"
 	if verdict.Allowed {
@@ -94,18 +80,4 @@ func (a *app) checkPolicy(v vm.VM, target string) error {
 	}
 	fmt.Fprintf(a.Out, "%s by %s\n", word, verdict.Rule)
 	return nil
-}
-
-// ownAddresses are the host's, where they are closed to a VM.
-func ownAddresses(v vm.VM) (own []netip.Addr) {
-	if v.HostLoopback {
-		return nil
-	}
-	addresses, _ := net.InterfaceAddrs()
-	for _, address := range addresses {
-		if p, err := netip.ParsePrefix(address.String()); err == nil {
-			own = append(own, p.Addr())
-		}
-	}
-	return own
 }

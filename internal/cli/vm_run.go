@@ -36,7 +36,7 @@ func (a *app) vmRunCommand() *cobra.Command {
 	flags.BoolVar(&o.Foreground, "foreground", false, "keep the VM a part of this process: SIGTERM shuts it down, and it goes down with its command")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "make the default image, where it is not there yet, without a question")
 	o.program.addFlags(flags)
-	for _, shaped := range []string{"image", "kernel", "cpus", "memory", "disk", "vmm", "cold", "host-loopback", "publish", "volume", "mount", "detach", "foreground"} {
+	for _, shaped := range []string{"image", "kernel", "cpus", "memory", "disk", "vmm", "cold", "host-loopback", "network", "publish", "volume", "mount", "detach", "foreground"} {
 		c.MarkFlagsMutuallyExclusive("snapshot", shaped)
 	}
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
@@ -60,6 +60,7 @@ func (a *app) addVMFlags(flags *pflag.FlagSet, o *engine.VMOptions) {
 	flags.BoolVar(&o.HostLoopback, "host-loopback", false, "let the guest reach the host's loopback as host.banger.internal")
 	flags.Var((*mountsFlag)(&o.Mounts), "mount", "give the guest a directory of the host, live: SRC[:DST][:ro]; may be repeated")
 	addPolicyFlags(flags, &o.Policy)
+	flags.StringSliceVar(&o.Networks, "network", o.Networks, "networks that the VM is on with others, see banger network; or none: nothing outside is reached")
 	flags.IntVar(&o.Connections, "max-connections", o.Connections, "connections that the guest may have with the outside at a time")
 	flags.VarP((*portsFlag)(&o.Ports), "publish", "p", "open a port of the host: [HOST_IP:][HOST_PORT:]GUEST_PORT[/udp]; may be repeated")
 	flags.VarP((*volumesFlag)(&o.Volumes), "volume", "v", "attach a volume: NAME:/PATH[:ro], made where there is none of the name; may be repeated")

@@ -13,6 +13,7 @@ import (
 	"banger/internal/imagemgr"
 	"banger/internal/journal"
 	"banger/internal/kernel"
+	"banger/internal/network"
 	"banger/internal/ports"
 	"banger/internal/size"
 	"banger/internal/snapshot"
@@ -53,6 +54,7 @@ type Engine struct {
 	volumes   *volume.Store
 	templates *warm.Store
 	makings   *vm.Store // the throw-away VMs that templates are made of
+	networks  *network.Store
 }
 
 // New returns an engine. It touches nothing.
@@ -67,7 +69,9 @@ func New(o Options) *Engine {
 		volumes:   volume.NewStore(o.Dirs.VolumeTree(), o.Version),
 		templates: warm.NewStore(o.Dirs.WarmTree(), o.Version),
 		makings:   vm.NewStore(o.Dirs.MakingTree()),
+		networks:  network.NewStore(o.Dirs.NetworkTree()),
 	}
+	e.vms.Settle = e.settle
 	e.images.Version = o.Version
 	e.vms.Journal = journal.New(o.Dirs.Journal())
 	e.images.Limits = imagemgr.Limits{Size: int64(o.Config.MaxImageSize), Entries: o.Config.MaxImageEntries}
@@ -89,6 +93,7 @@ type VMOptions struct {
 	Ports        []ports.Spec    // of the host, that lead to the guest
 	Mounts       []vm.Mount      // directories of the host that the guest has
 	Policy       policy.Settings // what the guest may reach
+	Networks     []string        // by name, or "none" for nothing at all outside
 	Connections  int             // that the guest may have with the outside at a time; 0 is the usual
 	Detached     bool            // it lives on without the run that made it
 	Main         *vm.Main        // what it runs at each start, nil for nothing

@@ -10,7 +10,7 @@ import (
 
 // InUseError says that something is needed by what is here, and stays.
 type InUseError struct {
-	Kind, Name string // "image", "kernel" or "volume", and which
+	Kind, Name string // "image", "kernel", "volume" or "network", and which
 	Users      []string
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"banger/internal/imagemgr"
 	"banger/internal/kernel"
+	"banger/internal/network"
 	"banger/internal/snapshot"
 	"banger/internal/vm"
 	"banger/internal/volume"
@@ -22,7 +23,7 @@ func (e *RemovedError) Error() string {
 func Gone(err error) bool {
 	return errors.As(err, new(*RemovedError)) || errors.As(err, new(*vm.NotFoundError)) ||
 		errors.As(err, new(*imagemgr.NotFoundError)) || errors.As(err, new(*kernel.NotFoundError)) || errors.As(err, new(*snapshot.NotFoundError)) ||
-		errors.As(err, new(*volume.NotFoundError))
+		errors.As(err, new(*volume.NotFoundError)) || errors.As(err, new(*network.NotFoundError))
 }
 
 // removed is err, or where that says that what was there is not, a

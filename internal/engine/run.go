@@ -233,13 +233,17 @@ func (e *Engine) specify(ctx context.Context, o VMOptions, agree Agree, events E
 		return vm.VM{}, err
 	}
 	kernel, err := e.kernelFor(image, o.Kernel)
-	return vm.VM{
+	if err != nil {
+		return vm.VM{}, err
+	}
+	v := vm.VM{
 		Name: o.Name, Image: o.Image, ImageDigest: image.Digest, Kernel: kernel, CPUs: o.CPUs,
 		MemoryMiB: int(o.Memory >> 20), DiskBytes: int64(o.Disk),
 		HostLoopback: o.HostLoopback, Ports: o.Ports, Mounts: mounts, Policy: o.Policy, VMM: o.VMM,
 		MaxConnections: o.Connections, Cold: o.Cold,
 		Detached: o.Detached, Main: o.Main, Volumes: o.Volumes, Labels: o.Labels, TTL: o.TTL, IdleTimeout: o.IdleTimeout,
-	}, err
+	}
+	return v, e.setPlaces(&v, o.Networks)
 }
 
 // NoKernelError says that nothing says which kernel a VM is to boot.

@@ -11,6 +11,7 @@ import (
 	"banger/internal/imagemgr"
 	"banger/internal/logfile"
 	"banger/internal/supervisor"
+	"banger/internal/usernet"
 	"banger/internal/vm"
 )
 
@@ -98,7 +99,11 @@ func (e *Engine) equip(o *supervisor.Options, asked SuperviseOptions) error {
 	if i.Config != nil {
 		o.StopSignal = i.Config.StopSignal
 	}
-	return nil
+	for _, p := range v.Networks {
+		o.Places = append(o.Places, usernet.Place{Network: p.Network, Address: p.Address, Directory: e.directory(v.Name, p.Network)})
+	}
+	o.Isolated, err = e.isolated(v)
+	return err
 }
 
 // ImageError says that a VM's disk does not go with the image of today: it holds

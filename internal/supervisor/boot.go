@@ -143,8 +143,10 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 	if b.saved == nil {
 		b.saved = s.takeWarm(info)
 	}
+	mac, _ := net.ParseMAC(s.spec().MAC)
 	b.network, err = usernet.New(usernet.Options{
 		HostLoopback: s.spec().HostLoopback, Policy: rules, Conns: s.spec().MaxConnections, Traffic: s.traffic, Log: s.Log, Held: b.saved != nil,
+		Networks: s.Places, Isolated: s.Isolated, Name: s.Name, MAC: mac,
 	})
 	if err != nil {
 		return err
@@ -297,6 +299,7 @@ func (s *supervisor) settings(keys vm.Keys) agentapi.Settings {
 		Seed:          seed,
 		MAC:           v.MAC,
 		DNS:           agentapi.GatewayIP,
+		Networks:      s.addresses(),
 		NoInit:        s.NoInit,
 		StopSignal:    s.StopSignal,
 		Copied:        s.vm.Copied,
@@ -325,6 +328,14 @@ func (s *supervisor) firstVolume() int {
 
 // device is the guest's name of one of its disks.
 func device(number int) string { return fmt.Sprintf("/dev/vd%c", 'a'+number) }
+
+// addresses are the guest's in networks.
+func (s *supervisor) addresses() (all []string) {
+	for _, p := range s.Places {
+		all = append(all, p.Address.String())
+	}
+	return all
+}
 
 func (s *supervisor) writeInitramfs(keys vm.Keys, mounts []vm.Mount) (err error) {
 	f, err := os.OpenFile(s.VMs.Path(s.Name, statedir.Initramfs), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)

@@ -110,6 +110,6 @@ func (s *supervisor) becoming(hostKey string) (agentapi.Restore, error) {
 	return agentapi.Restore{
 		Token: agentapi.RestoreToken(hostKey), UnixNano: time.Now().UnixNano(), Seed: settings.Seed,
 		Generation: rand.Text(), Hostname: settings.Hostname, MachineID: settings.MachineID,
-		HostKey: settings.HostKey, AuthorizedKey: settings.AuthorizedKey, MAC: settings.MAC,
+		HostKey: settings.HostKey, AuthorizedKey: settings.AuthorizedKey, MAC: settings.MAC, Networks: settings.Networks,
 	}, nil
 }

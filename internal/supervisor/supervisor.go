@@ -16,6 +16,7 @@ import (
 	"banger/internal/kernel"
 	"banger/internal/logfile"
 	"banger/internal/statedir"
+	"banger/internal/usernet"
 	"banger/internal/vm"
 	"banger/internal/vmm"
 	"banger/internal/volume"
@@ -39,6 +40,8 @@ type Options struct {
 	KeepStopped bool               // an ephemeral VM is not removed where it stops before its starter lets go
 	Foreground  bool               // the VM stops when its starter lets go
 	Warm        Warm               // nil where VMs always boot
+	Places      []usernet.Place    // in networks with other VMs
+	Isolated    string             // why nothing outside is reached, "" where it is
 	Main        Main               // runs the VM's own program; nil where it has none
 }
 

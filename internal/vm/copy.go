@@ -66,6 +66,12 @@ func (s *Store) ReplaceByCopy(ctx context.Context, v VM, o Origin) (VM, error) {
 	if err := check(v); err != nil {
 		return VM{}, err
 	}
+	v.keepPlaces(old.Networks)
+	settled, err := s.settle(ctx, &v)
+	if err != nil {
+		return VM{}, err
+	}
+	defer settled()
 	if err := statedir.WriteJSON(stage.Path(statedir.VMState), v); err != nil {
 		return VM{}, err
 	}
@@ -78,6 +84,7 @@ func (s *Store) ReplaceByCopy(ctx context.Context, v VM, o Origin) (VM, error) {
 
 func (v VM) copyOf(o Origin) VM {
 	v.Snapshot, v.Copied, v.Volumes = o.Label, true, nil
+	v.leavePlaces()
 	return v
 }
 

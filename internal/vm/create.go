@@ -83,6 +83,11 @@ func (s *Store) create(ctx context.Context, v VM, fill filler) (VM, error) {
 	v.CreatedAt = time.Now().UTC().Truncate(time.Second)
 	v.Mounts = sortMounts(v.Mounts)
 	v.State = State{Phase: Created}
+	settled, err := s.settle(ctx, &v)
+	if err != nil {
+		return VM{}, err
+	}
+	defer settled()
 	if err := statedir.WriteJSON(stage.Path(statedir.VMState), v); err != nil {
 		return VM{}, err
 	}
@@ -102,6 +107,13 @@ func (v VM) origin() string {
 		return "snapshot " + v.Snapshot
 	}
 	return "image " + v.Image
+}
+
+func (s *Store) settle(ctx context.Context, v *VM) (done func(), err error) {
+	if s.Settle == nil {
+		return func() {}, nil
+	}
+	return s.Settle(ctx, v)
 }
 
 // blankDisk makes the disk of a VM that has written nothing yet.
@@ -130,7 +142,7 @@ func check(v VM) error {
 	case v.TTL < 0 || v.IdleTimeout < 0:
 		return errors.New("a vm's time cannot be negative")
 	}
-	return errors.Join(checkVolumes(v.Volumes), checkMounts(v.Mounts), v.Labels.Check())
+	return errors.Join(checkVolumes(v.Volumes), checkPlaces(v.Networks), checkMounts(v.Mounts), v.Labels.Check())
 }
 
 func makeDisk(path, rootfs string, plain int64) error {

@@ -33,9 +33,11 @@ type VM struct {
 	DiskBytes      int64           `json:"disk_bytes"`          // what the disk adds to the image
 	Ephemeral      bool            `json:"ephemeral,omitempty"` // removed when it stops
 	HostLoopback   bool            `json:"host_loopback,omitempty"`
-	Ports          []ports.Spec    `json:"ports,omitempty"`           // of the host, that lead to the guest
-	Mounts         []Mount         `json:"mounts,omitempty"`          // in the order of their making
-	Policy         policy.Settings `json:"policy,omitzero"`           // what the guest may reach
+	Ports          []ports.Spec    `json:"ports,omitempty"`  // of the host, that lead to the guest
+	Mounts         []Mount         `json:"mounts,omitempty"` // in the order of their making
+	Policy         policy.Settings `json:"policy,omitzero"`  // what the guest may reach
+	Networks       []Place         `json:"networks,omitempty"`
+	NoNetwork      bool            `json:"no_network,omitempty"`      // nothing outside is reached
 	MaxConnections int             `json:"max_connections,omitempty"` // of the guest with the outside at a time, 0 for the usual
 	VMM            string          `json:"vmm,omitempty"`             // the backend that was asked for, "" for the configured one
 	Detached       bool            `json:"detached,omitempty"`        // it lives on without the run that made it
@@ -146,6 +148,10 @@ func (e *PhaseError) Error() string { return fmt.Sprintf("vm %q is %s", e.Name, 
 type Store struct {
 	Journal *journal.Journal // of what is done to VMs; nil is none
 	tree    statedir.Tree
+
+	// Settle, if not nil, completes a VM whose files are there but for vm.json, and
+	// returns what is to be called when that is there too, or never will be.
+	Settle func(context.Context, *VM) (done func(), err error)
 }
 
 // NewStore returns the store of the VMs in tree.

@@ -165,7 +165,8 @@ func (h *host) boot(name string) {
 
 // shown is what vm show says of a VM, as far as tests look at it.
 type shown struct {
-	State struct {
+	Networks []struct{ Network, Address string }
+	State    struct {
 		Phase, Reason string
 		DiskError     string `json:"disk_error"`
 		VMMPID        int    `json:"vmm_pid"`
