@@ -240,7 +240,7 @@ func TestTCPWantsATokenAndTLS(t *testing.T) {
 	h := withToken(http.NotFoundHandler(), "0123456789abcdef")
 	for token, want := range map[string]int{"": 401, "Bearer 0123456789abcde": 401, "Bearer 0123456789abcdef": 404} {
 		w := httptest.NewRecorder()
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set("Authorization", token)
 		if h.ServeHTTP(w, r); w.Code != want {
 			t.Errorf("%q: %d", token, w.Code)

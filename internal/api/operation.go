@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -218,6 +217,3 @@ type contentTypeError struct{ got string }
 func (e *contentTypeError) Error() string {
 	return fmt.Sprintf("the body is %q, and has to be application/json", e.got)
 }
-
-// errGoneAway is a client that has hung up.
-var errGoneAway = errors.New("the client has hung up")

@@ -108,11 +108,14 @@ func (c *apiClient) testAttach() {
 	c.t.Helper()
 	ctx := c.t.Context()
 	program := url.Values{"argv": {"sh", "-c", "trap 'exit 5' INT; cat; echo up; while :; do sleep 0.1; done"}}
-	conn, _, err := websocket.Dial(ctx, "ws://banger/v1/vms/box/attach?"+program.Encode(), &websocket.DialOptions{HTTPClient: &c.Client})
+	conn, answer, err := websocket.Dial(ctx, "ws://banger/v1/vms/box/attach?"+program.Encode(), &websocket.DialOptions{HTTPClient: &c.Client})
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	defer conn.CloseNow()
+	if answer.Body != nil {
+		answer.Body.Close()
+	}
 	for _, message := range []string{"\x00some\n", "\x00"} {
 		if err := conn.Write(ctx, websocket.MessageBinary, []byte(message)); err != nil {
 			c.t.Fatal(err)
@@ -143,7 +146,7 @@ func (c *apiClient) testEvents() {
 	c.t.Helper()
 	ctx, cancel := context.WithCancel(c.t.Context())
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, "GET", "http://banger/v1/events?since=2000-01-01T00:00:00Z&vm=box", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://banger/v1/events?since=2000-01-01T00:00:00Z&vm=box", nil)
 	if err != nil {
 		c.t.Fatal(err)
 	}
