@@ -55,7 +55,7 @@ func (n *Network) serveEdge(s *stream, d *divertedError) {
 // counts as the guest's.
 func (n *Network) dialAgain(ctx context.Context, d *divertedError) (net.Conn, error) {
 	address, ok := n.outside(d.to.Addr())
-	if !ok || !n.policy().Connection(d.to, []string{d.host}).Allowed {
+	if !ok || d.to.Addr() != host && !n.policy().Connection(d.to, []string{d.host}).Allowed {
 		return nil, errDenied
 	}
 	grant := n.quota.admit()

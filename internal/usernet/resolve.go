@@ -19,7 +19,11 @@ func (n *Network) resolve(query []byte, ask exchange) []byte {
 		return nil
 	}
 	if n.options.HostLoopback && strings.EqualFold(q.name, HostName) {
-		return n.answerHost(query, q)
+		reply := n.answerHost(query, q)
+		if n.options.Edge.Knows(HostName) {
+			n.secrets.learn(HostName, reply, maxNameLife, time.Now())
+		}
+		return reply
 	}
 	if reply := n.resolvePeer(query, q); reply != nil {
 		return reply

@@ -4,14 +4,18 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha1" // as OpenSSL does, for a file's name
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/binary"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -156,4 +160,21 @@ func (a *Authority) certificate(host string) (*tls.Certificate, error) {
 
 func newSerial() (*big.Int, error) {
 	return rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+}
+
+// SubjectHash is what OpenSSL calls an authority's file in a directory of them, in
+// the canonical encoding of X509_NAME_hash_ex(3): small letters as UTF-8, without
+// the outermost sequence.
+func (a *Authority) SubjectHash() string {
+	type attribute struct {
+		Type  asn1.ObjectIdentifier
+		Value string `asn1:"utf8"`
+	}
+	type names []attribute
+	canonical, err := asn1.MarshalWithParams(names{{asn1.ObjectIdentifier{2, 5, 4, 3}, strings.ToLower(a.cert.Subject.CommonName)}}, "set")
+	if err != nil {
+		panic(err) // of a string
+	}
+	sum := sha1.Sum(canonical)
+	return fmt.Sprintf("%08x", binary.LittleEndian.Uint32(sum[:]))
 }

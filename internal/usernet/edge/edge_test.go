@@ -16,6 +16,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"banger/internal/secret"
 )
 
 var discard = log.New(io.Discard, "", 0)
@@ -371,6 +373,7 @@ func TestHostsCertificateIsChecked(t *testing.T) {
 		r.Header.Set("Authorization", fake)
 		answer, err := w.client(http2).Do(r)
 		must(t, err)
+		defer answer.Body.Close()
 		body, err := io.ReadAll(answer.Body)
 		must(t, err)
 		if answer.StatusCode != http.StatusBadGateway || !strings.Contains(string(body), "certificate") || reached {
@@ -406,4 +409,13 @@ func TestAuthority(t *testing.T) {
 		}
 	}
 	leaks(t, "the authority", []byte(hex.EncodeToString(text)))
+}
+
+// The hash is the one of openssl x509 -subject_hash.
+func TestSubjectHash(t *testing.T) {
+	a, err := NewAuthority("My-Box_1", []secret.Secret{{Hosts: []secret.Host{"api.test"}}})
+	must(t, err)
+	if got := a.SubjectHash(); got != "8bf72f56" {
+		t.Errorf("got %s", got)
+	}
 }

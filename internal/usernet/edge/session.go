@@ -12,6 +12,7 @@ import (
 	"net/http/httputil"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -40,6 +41,7 @@ type session struct {
 
 	mu     sync.Mutex
 	first  *tls.Conn // to the host, until it is used
+	since  time.Time // it is there
 	dialed map[net.Conn]bool
 	ended  bool
 	used   []string // the secrets that were noted
@@ -106,7 +108,7 @@ func (s *session) meet(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		config.NextProtos = []string{offer[len(offer)-1]}
 		return config, nil
 	}
-	s.first = conn
+	s.first, s.since = conn, time.Now()
 	s.agreed = []string{cmp.Or(conn.ConnectionState().NegotiatedProtocol, protocol1)}
 	if s.http2 && s.agreed[0] != protocol2 {
 		s.http2 = false
@@ -149,14 +151,21 @@ func (s *session) connect(ctx context.Context, offer []string) (*tls.Conn, error
 	return secure, nil
 }
 
+// fresh is how long a connection without a request is used: servers end one that
+// says nothing, and emulated guests take their time.
+const fresh = 2 * time.Second
+
 // dial is connect for the transport, which the first connection is for.
 func (s *session) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	s.mu.Lock()
 	first := s.first
 	s.first = nil
 	s.mu.Unlock()
-	if first != nil {
+	if first != nil && time.Since(s.since) < fresh {
 		return first, nil
+	}
+	if first != nil {
+		first.Close()
 	}
 	return s.connect(ctx, s.agreed)
 }
