@@ -73,6 +73,7 @@ type Settings struct {
 	NoInit        bool     `json:"no_init,omitempty"`     // the image's init does not run, as if it had none
 	Copied        bool     `json:"copied,omitempty"`      // the disk is another VM's, whose identity is to go
 	Mounts        []Mount  `json:"mounts,omitempty"`      // of directories of the host
+	Secrets       *Secrets `json:"secrets,omitempty"`     // nil is for none
 	StopSignal    string   `json:"stop_signal,omitempty"` // what ends its processes where it has none, as OCI has it; "" is SIGTERM
 }
 
@@ -82,6 +83,13 @@ type Mount struct {
 	Target   string `json:"target"`              // absolute
 	ReadOnly bool   `json:"read_only,omitempty"` // as the host has it too
 	User     string `json:"user"`                // of the guest, whose the host's user's files are
+}
+
+// Secrets is what a guest has of the secrets that it may use: no value.
+type Secrets struct {
+	Env         []string `json:"env"`          // NAME=PLACEHOLDER
+	Authority   string   `json:"authority"`    // the certificate, in PEM, of who vouches for the secrets' hosts
+	SubjectHash string   `json:"subject_hash"` // of it, by which OpenSSL looks for it
 }
 
 // Root says which block devices make the guest's root filesystem.

@@ -26,6 +26,7 @@ type Restore struct {
 	MAC           string `json:"mac"`
 
 	Networks []string `json:"networks,omitempty"` // as in Settings
+	Secrets  *Secrets `json:"secrets,omitempty"`  // as in Settings
 }
 
 // Restored is the agent's answer.

@@ -18,6 +18,7 @@ import (
 	"banger/internal/guest/initsys"
 	"banger/internal/guest/network"
 	"banger/internal/guest/service"
+	"banger/internal/guest/trust"
 )
 
 // boot is a boot under way.
@@ -137,6 +138,9 @@ func (b *boot) furnish(init initsys.Init) {
 		for _, err := range identity.Renew("/", b.settings) {
 			b.warn("renew the guest's identity", err)
 		}
+	}
+	for _, err := range trust.Apply("/", b.settings.Secrets) {
+		b.warn("trust the authority of this VM's secrets", err)
 	}
 	b.warn("tell systemd about this machine", init.Furnish("/run"))
 	if first {

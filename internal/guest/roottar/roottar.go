@@ -22,6 +22,7 @@ import (
 	"banger/internal/agentapi"
 	"banger/internal/format/tarfile"
 	"banger/internal/guest/identity"
+	"banger/internal/guest/trust"
 
 	"golang.org/x/sys/unix"
 )
@@ -99,6 +100,9 @@ func (p *packer) isMountPoint(name string) bool {
 // entry packs one file of any kind. What is the VM's own gives way to what the
 // image had.
 func (p *packer) entry(name string) error {
+	if trust.IsOwn(p.tree, name) {
+		return nil
+	}
 	if p.isVMsOwn(name) {
 		return p.fault(name, p.original(name))
 	}
@@ -113,11 +117,15 @@ func (p *packer) entry(name string) error {
 // isVMsOwn tells whether the file name is what the agent made of it. What
 // cannot be read counts as empty.
 func (p *packer) isVMsOwn(name string) bool {
-	if !identity.Concerns(name) {
+	isBundle := trust.IsBundle(name)
+	if !isBundle && !identity.Concerns(name) {
 		return false
 	}
 	old, _ := os.ReadFile(at(p.image, name))
 	now, _ := os.ReadFile(at(p.tree, name))
+	if isBundle {
+		return trust.With(string(old), p.settings.Secrets) == string(now)
+	}
 	return identity.IsOwn(name, string(old), string(now), p.settings)
 }
 

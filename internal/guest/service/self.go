@@ -10,6 +10,7 @@ import (
 	"banger/internal/guest/identity"
 	"banger/internal/guest/network"
 	"banger/internal/guest/tcpend"
+	"banger/internal/guest/trust"
 
 	"golang.org/x/sys/unix"
 )
@@ -53,6 +54,9 @@ func (s *self) Become(r agentapi.Restore) (answer agentapi.Restored) {
 	for _, err := range identity.Renew("/", s.settings()) {
 		warn("renew the guest's identity", err)
 	}
+	for _, err := range trust.Apply("/", r.Secrets) {
+		warn("trust the authority of this VM's secrets", err)
+	}
 	warn("end the connections", tcpend.All(agentapi.RestorePort))
 	warn("run the guest's hooks", runHooks(hooksDir, restoredFile, r.Generation))
 	warn("set the addresses in networks", network.SetAddresses(old.MAC, r.Networks))
@@ -68,7 +72,7 @@ func (s *self) become(r agentapi.Restore) (old agentapi.Settings) {
 	old = s.is
 	s.is.Hostname, s.is.MachineID, s.is.MAC = r.Hostname, r.MachineID, r.MAC
 	s.is.Networks = r.Networks
-	s.is.HostKey, s.is.AuthorizedKey = r.HostKey, r.AuthorizedKey
+	s.is.HostKey, s.is.AuthorizedKey, s.is.Secrets = r.HostKey, r.AuthorizedKey, r.Secrets
 	return old
 }
 

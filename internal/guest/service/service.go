@@ -27,6 +27,7 @@ import (
 	"banger/internal/guest/session"
 	"banger/internal/guest/share"
 	"banger/internal/guest/sshd"
+	"banger/internal/guest/trust"
 
 	"golang.org/x/sys/unix"
 )
@@ -154,6 +155,7 @@ func Run() error {
 		WaitInit:  c.Init.Wait,
 		Rest:      c.rest,
 		WriteRoot: func(w io.Writer) error { return roottar.Write(w, self.settings()) },
+		Env:       func() []string { return trust.Env("/", self.settings().Secrets) },
 		Logins:    &login.Logins{Await: c.Init.AwaitSystemd},
 	})
 	listener, err := listen(agentapi.SSHPort)

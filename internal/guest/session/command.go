@@ -95,7 +95,7 @@ func shellOf(user account.Account) (string, error) {
 // command is argv as run by user. Its Path is for the caller to set.
 func (s *Session) command(user account.Account, argv []string, dir string, env []string) *exec.Cmd {
 	cmd := &exec.Cmd{Args: argv, Dir: dir, SysProcAttr: &syscall.SysProcAttr{}}
-	cmd.Env = slices.Concat(loginEnv(user), s.within.Env(), s.termEnv(), s.env, env)
+	cmd.Env = slices.Concat(loginEnv(user), s.within.Env(), s.termEnv(), s.guestEnv(), s.env, env)
 	if os.Geteuid() == 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: user.UID, Gid: user.GID, Groups: user.Groups}
 	}
@@ -111,6 +111,13 @@ func loginEnv(user account.Account) []string {
 	return []string{
 		"HOME=" + user.Home, "USER=" + user.Name, "LOGNAME=" + user.Name, "SHELL=" + user.Shell, "PATH=" + path,
 	}
+}
+
+func (s *Session) guestEnv() []string {
+	if s.all.config.Env == nil {
+		return nil
+	}
+	return s.all.config.Env()
 }
 
 func (s *Session) termEnv() []string {

@@ -27,6 +27,8 @@ type Config struct {
 	WriteRoot func(io.Writer) error
 	// Logins are the users' sessions where the guest's init has such.
 	Logins *login.Logins
+	// Env is what every program has in its environment; nil is nothing.
+	Env func() []string
 	// Rest returns when the guest has booted and has freed what memory it can,
 	// and says what its init says of it.
 	Rest func(context.Context) (state string, err error)
