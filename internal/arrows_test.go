@@ -20,6 +20,7 @@ var allowed = map[string][]string{
 	"cmd/banger-agent": {"internal/guest"},
 
 	"internal/cli": {
+		"internal/secret",
 		"internal/agent", "internal/agent/share", "internal/agentapi", "internal/catalog", "internal/config", "internal/devfile", "internal/doctor", "internal/engine", "internal/imagebuild",
 		"internal/imagemgr", "internal/jail", "internal/journal", "internal/kernel", "internal/network", "internal/ports", "internal/process", "internal/ref",
 		"internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/vmm/firecracker", "internal/volume",
@@ -28,12 +29,14 @@ var allowed = map[string][]string{
 		"internal/agent", "internal/agentapi", "internal/engine", "internal/imagemgr", "internal/journal", "internal/kernel", "internal/ports",
 		"internal/ref", "internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/volume",
 	},
-	"internal/mcp": {"internal/engine", "internal/ports", "internal/statedir", "internal/usernet/policy", "internal/vm"},
+	"internal/mcp": {"internal/secret", "internal/engine", "internal/ports", "internal/statedir", "internal/usernet/policy", "internal/vm"},
 	"sdk": {
+		"internal/secret",
 		"internal/agent", "internal/config", "internal/engine", "internal/imagemgr", "internal/ports", "internal/process", "internal/size",
 		"internal/statedir", "internal/vm",
 	},
 	"internal/engine": {
+		"internal/secret",
 		"internal/agent",
 		"internal/agentapi",
 		"internal/catalog",
@@ -75,6 +78,7 @@ var allowed = map[string][]string{
 		"internal/agentapi", "internal/agent", "internal/imagemgr", "internal/process", "internal/ref",
 	},
 	"internal/supervisor": {
+		"internal/secret", "internal/usernet/edge",
 		"internal/agent/link", "internal/agentapi", "internal/initramfs", "internal/journal", "internal/kernel", "internal/logfile", "internal/ports", "internal/process", "internal/statedir",
 		"internal/usernet", "internal/usernet/policy", "internal/vm", "internal/vmm", "internal/volume",
 	},
@@ -83,7 +87,7 @@ var allowed = map[string][]string{
 	"internal/agent/share": {
 		"internal/jail",
 	},
-	"internal/vm":       {"internal/agentapi", "internal/format/vmdisk", "internal/journal", "internal/ports", "internal/process", "internal/ref", "internal/statedir", "internal/usernet/policy", "internal/vmm"},
+	"internal/vm":       {"internal/secret", "internal/agentapi", "internal/format/vmdisk", "internal/journal", "internal/ports", "internal/process", "internal/ref", "internal/statedir", "internal/usernet/policy", "internal/vmm"},
 	"internal/snapshot": {"internal/ref", "internal/statedir", "internal/vm", "internal/vmm"},
 	"internal/volume":   {"internal/format/ext4", "internal/ref", "internal/statedir", "internal/vm"},
 	"internal/warm":     {"internal/snapshot", "internal/statedir", "internal/usernet/policy"},
@@ -126,15 +130,17 @@ var allowed = map[string][]string{
 		"internal/guest/boot", "internal/guest/login", "internal/guest/power", "internal/guest/service", "internal/guest/session", "internal/guest/share", "internal/guest/sshd",
 	},
 	"internal/guest/boot": {
+		"internal/guest/trust",
 		"internal/agentapi", "internal/format/ext4", "internal/format/vmdisk", "internal/guest/console", "internal/guest/disks", "internal/guest/dm", "internal/guest/entropy", "internal/guest/identity", "internal/guest/initsys",
 		"internal/guest/network", "internal/guest/power", "internal/guest/service",
 	},
 	"internal/guest/service": {
+		"internal/guest/trust",
 		"internal/agent/link", "internal/agentapi", "internal/guest/console", "internal/guest/entropy", "internal/guest/identity",
 		"internal/guest/initsys", "internal/guest/linkd", "internal/guest/login", "internal/guest/network", "internal/guest/power", "internal/guest/reach",
 		"internal/guest/restored", "internal/guest/roottar", "internal/guest/session", "internal/guest/share", "internal/guest/sshd", "internal/guest/tcpend",
 	},
-	"internal/guest/roottar":    {"internal/agentapi", "internal/format/tarfile", "internal/guest/dm", "internal/guest/identity"},
+	"internal/guest/roottar":    {"internal/guest/trust", "internal/agentapi", "internal/format/tarfile", "internal/guest/dm", "internal/guest/identity"},
 	"internal/guest/session":    {"internal/agentapi", "internal/format/packed", "internal/format/tree", "internal/guest/account", "internal/guest/login", "internal/guest/terminal"},
 	"internal/guest/sshd":       {"internal/agentapi", "internal/guest/account", "internal/guest/session", "internal/guest/usersocket"},
 	"internal/guest/disks":      {"internal/format/ext4", "internal/guest/dm"},
@@ -154,6 +160,7 @@ var allowed = map[string][]string{
 	"internal/guest/login":      {},
 	"internal/guest/terminal":   {},
 	"internal/guest/entropy":    {},
+	"internal/guest/trust":      {"internal/agentapi"},
 	"internal/guest/restored":   {"internal/agentapi"},
 	"internal/guest/tcpend":     {},
 

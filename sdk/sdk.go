@@ -20,6 +20,7 @@ import (
 	"banger/internal/config"
 	"banger/internal/engine"
 	"banger/internal/process"
+	"banger/internal/secret"
 	"banger/internal/size"
 	"banger/internal/statedir"
 )
@@ -86,11 +87,24 @@ type VMOptions struct {
 	HostLoopback bool     // the guest reaches the host's loopback as host.banger.internal
 	Egress       string   // all, public or none: what the guest reaches where no rule says anything
 	Allow, Deny  []string // rules, as the command's --allow and --deny have them
+	Secrets      []Secret // that the guest may use, and does not have
+}
+
+// Secret is a value that the guest may use in HTTPS requests to its hosts: it has a
+// placeholder in its environment, which is replaced on the way. A VM that is
+// started again finds the value in the environment of this process.
+type Secret struct {
+	Name  string   // of the guest's variable
+	Value string   // "" is that of this process's variable of the name
+	Hosts []string // NAME or *.NAME, with :PORT where it is not 443
 }
 
 // Run makes a VM and boots it. One that does not come up is removed again.
 func (c *Client) Run(ctx context.Context, o VMOptions) (*VM, error) {
-	with := c.complete(o)
+	with, err := c.complete(o)
+	if err != nil {
+		return nil, explain(err)
+	}
 	with.Ephemeral = o.Ephemeral
 	held, err := c.engine.HoldVM(ctx, engine.HoldOptions{VM: with, Events: c.events()})
 	if err != nil {
@@ -101,7 +115,11 @@ func (c *Client) Run(ctx context.Context, o VMOptions) (*VM, error) {
 
 // Create makes a VM that is stopped. It cannot be ephemeral.
 func (c *Client) Create(ctx context.Context, o VMOptions) (*VM, error) {
-	v, err := c.engine.CreateVM(ctx, c.complete(o), nil, c.events())
+	with, err := c.complete(o)
+	if err != nil {
+		return nil, explain(err)
+	}
+	v, err := c.engine.CreateVM(ctx, with, nil, c.events())
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -131,7 +149,7 @@ func (c *Client) List(context.Context) ([]Info, error) {
 }
 
 // complete fills in what the user has configured.
-func (c *Client) complete(o VMOptions) engine.VMOptions {
+func (c *Client) complete(o VMOptions) (engine.VMOptions, error) {
 	with := c.engine.VMDefaults()
 	with.Name, with.Image, with.Kernel, with.VMM = o.Name, o.Image, o.Kernel, o.VMM
 	with.CPUs = cmp.Or(o.CPUs, with.CPUs)
@@ -144,7 +162,14 @@ func (c *Client) complete(o VMOptions) engine.VMOptions {
 	if o.Deny != nil {
 		with.Policy.Deny = o.Deny
 	}
-	return with
+	for _, s := range o.Secrets {
+		g, err := secret.Give(s.Name, s.Value, s.Hosts)
+		if err != nil {
+			return with, err
+		}
+		with.Secrets = append(with.Secrets, g)
+	}
+	return with, nil
 }
 
 // events passes on what people may want to read.

@@ -68,11 +68,19 @@ func TestCmdMisuse(t *testing.T) {
 // What the user has configured for all VMs holds for a program's too.
 func TestConfiguredPolicy(t *testing.T) {
 	c := &Client{engine: engine.New(engine.Options{Config: config.Config{Egress: "none", Allow: []string{"a.example"}, Deny: []string{"b.example"}}})}
-	got := c.complete(VMOptions{}).Policy
+	with, err := c.complete(VMOptions{Secrets: []Secret{{Name: "T", Value: "v", Hosts: []string{"A.example"}}}})
+	if err != nil || len(with.Secrets) != 1 || with.Secrets[0].Hosts[0] != "a.example" {
+		t.Errorf("got %+v, %v", with.Secrets, err)
+	}
+	if _, err := c.complete(VMOptions{Secrets: []Secret{{Name: "T", Hosts: []string{"*"}}}}); err == nil {
+		t.Error("a secret for any host is taken")
+	}
+	got := with.Policy
 	if got.Egress != "none" || !slices.Equal(got.Allow, []string{"a.example"}) || !slices.Equal(got.Deny, []string{"b.example"}) {
 		t.Errorf("got %+v", got)
 	}
-	if got = c.complete(VMOptions{Egress: "public", Allow: []string{}}).Policy; got.Egress != "public" || len(got.Allow) > 0 {
+	with, _ = c.complete(VMOptions{Egress: "public", Allow: []string{}})
+	if got = with.Policy; got.Egress != "public" || len(got.Allow) > 0 {
 		t.Errorf("got %+v", got)
 	}
 }

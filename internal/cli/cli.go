@@ -65,6 +65,7 @@ func Main(args []string, streams Streams, faces ...Face) int {
 		interrupts: catchInterrupts(cancel),
 	}
 	a.engine, a.unusable = open()
+	a.engine.AskSecret = a.askSecret()
 	if err := process.CloseOnExec(); err != nil {
 		return a.report(ctx, err)
 	}

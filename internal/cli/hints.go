@@ -17,6 +17,7 @@ import (
 	"banger/internal/kernel"
 	"banger/internal/network"
 	"banger/internal/process"
+	"banger/internal/secret"
 	"banger/internal/statedir"
 	"banger/internal/vm"
 	"banger/internal/vmm/firecracker"
@@ -165,12 +166,17 @@ func nearest(name, otherwise string) string {
 // engineHint says what to do where an operation is not told enough, or where
 // what it needs has changed.
 func engineHint(err error) string {
-	var image *engine.ImageError
+	var (
+		image    *engine.ImageError
+		noSecret *engine.SecretError
+	)
 	switch {
 	case errors.As(err, &image) && image.Digest == "":
 		return "start it by the banger that made it, copy out what is to stay, and make it again"
 	case errors.As(err, &image):
 		return "make the image " + image.Digest + " again, or remove the vm"
+	case errors.As(err, &noSecret):
+		return secretHint(noSecret)
 	case errors.As(err, new(*engine.NoNameError)):
 		return "give one by --name"
 	case errors.As(err, new(*engine.NoKernelError)):
@@ -187,6 +193,14 @@ func engineHint(err error) string {
 		return "--name is for packages"
 	}
 	return ""
+}
+
+// secretHint says how a secret's value can be given again: nothing keeps it.
+func secretHint(e *engine.SecretError) string {
+	if e.Secret.From == secret.FromFile {
+		return "its value is read from " + e.Secret.File + " at each start"
+	}
+	return "set " + e.Secret.Name + " in the environment, or start it from a terminal, which asks for it"
 }
 
 // projectHint says what to do where a project's VM is not brought up.

@@ -91,6 +91,9 @@ func explainUsage(c *cobra.Command) {
 
 // flagError says what may be meant by flags that a command does not have.
 func flagError(c *cobra.Command, err error) error {
+	if invalid, is := errors.AsType[*pflag.InvalidValueError](err); is && invalid.GetFlag().Name == "secret" {
+		return fmt.Errorf("--secret: %w", invalid.Unwrap()) // without what was given
+	}
 	unknown, is := errors.AsType[*pflag.NotExistError](err)
 	before := c.Flags().Args()
 	switch {

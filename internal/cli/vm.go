@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"banger/internal/secret"
 	"banger/internal/size"
 	"banger/internal/vm"
 )
@@ -35,9 +37,18 @@ func (a *app) vmShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			v.Secrets = secret.Public(v.Secrets)
 			return show(a, v, vmFields(v))
 		}),
 	}
+}
+
+func secretList(all []secret.Secret) string {
+	var texts []string
+	for _, s := range all {
+		texts = append(texts, s.String())
+	}
+	return strings.Join(texts, " ")
 }
 
 func vmFields(v vm.VM) []field {
@@ -59,6 +70,7 @@ func vmFields(v vm.VM) []field {
 		{"TTL", ttl(v)},
 		{"Idle timeout", v.IdleTimeout.String()},
 		{"Volumes", volumeList(v.Volumes)},
+		{"Secrets", secretList(v.Secrets)},
 		{"Labels", v.Labels.String()},
 	}
 	for _, m := range v.Mounts {

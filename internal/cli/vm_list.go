@@ -94,6 +94,9 @@ func (a *app) listVMs(o listOptions, wanted func(vm.VM) bool) error {
 		return err
 	}
 	vms := slices.DeleteFunc(all, func(v vm.VM) bool { return !wanted(v) || !match(v) })
+	for i := range vms {
+		vms[i].Secrets = nil // vm show has them
+	}
 	slices.SortStableFunc(vms, order)
 	return a.printVMs(vms)
 }

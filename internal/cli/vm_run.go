@@ -61,6 +61,7 @@ func (a *app) addVMFlags(flags *pflag.FlagSet, o *engine.VMOptions) {
 	flags.Var((*mountsFlag)(&o.Mounts), "mount", "give the guest a directory of the host, live: SRC[:DST][:ro]; may be repeated")
 	addPolicyFlags(flags, &o.Policy)
 	flags.StringSliceVar(&o.Networks, "network", o.Networks, "networks that the VM is on with others, see banger network; or none: nothing outside is reached")
+	flags.Var(&o.Secrets, "secret", "let the guest use NAME[=VALUE|=@FILE]@HOST[,HOST] in HTTPS without having it, by default this environment's NAME; may be repeated")
 	flags.IntVar(&o.Connections, "max-connections", o.Connections, "connections that the guest may have with the outside at a time")
 	flags.VarP((*portsFlag)(&o.Ports), "publish", "p", "open a port of the host: [HOST_IP:][HOST_PORT:]GUEST_PORT[/udp]; may be repeated")
 	flags.VarP((*volumesFlag)(&o.Volumes), "volume", "v", "attach a volume: NAME:/PATH[:ro], made where there is none of the name; may be repeated")

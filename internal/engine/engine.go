@@ -9,12 +9,15 @@
 package engine
 
 import (
+	"context"
+
 	"banger/internal/config"
 	"banger/internal/imagemgr"
 	"banger/internal/journal"
 	"banger/internal/kernel"
 	"banger/internal/network"
 	"banger/internal/ports"
+	"banger/internal/secret"
 	"banger/internal/size"
 	"banger/internal/snapshot"
 	"banger/internal/statedir"
@@ -36,6 +39,10 @@ type Options struct {
 	// Maker is the command that calls MakeTemplateApart with the argument that
 	// follows.
 	Maker []string
+	// AskSecret asks the user for the value of a VM's secret that is not to be had
+	// otherwise; nil asks nobody.
+	AskSecret func(ctx context.Context, vm, name string) (string, error)
+
 	// Jail is the command that calls jail.Main with the arguments that follow.
 	Jail []string
 	// Share is the command that calls share.Main, where the flag ReadOnlyFlag may follow.
@@ -98,6 +105,7 @@ type VMOptions struct {
 	Detached     bool            // it lives on without the run that made it
 	Main         *vm.Main        // what it runs at each start, nil for nothing
 	Volumes      []vm.Volume     // made where they are not there yet, unless they are only to be read
+	Secrets      secret.List     // that the guest may use, and does not have
 	Labels       vm.Labels
 	TTL          vm.Duration // after which it is stopped; 0 is never
 	IdleTimeout  vm.Duration // without any use, after which it is stopped; 0 is never

@@ -78,7 +78,7 @@ func (e *Engine) container(name string) (*imagemgr.Config, error) {
 	if errors.As(err, new(*imagemgr.NotFoundError)) {
 		return nil, nil // removed meanwhile
 	}
-	return image.Config, err
+	return withoutSecrets(image.Config, v), err
 }
 
 // in completes the program by what a container's image says, if it is one.

@@ -25,11 +25,15 @@ type Held struct {
 
 // HoldVM makes a VM and boots it. One that does not come up is removed again.
 func (e *Engine) HoldVM(ctx context.Context, o HoldOptions) (*Held, error) {
+	values, err := e.valuesOf(ctx, o.VM)
+	if err != nil {
+		return nil, err
+	}
 	v, claim, err := e.createVM(ctx, o.VM, o.Agree, o.Events)
 	if err != nil {
 		return nil, err
 	}
-	lease, err := e.start(ctx, SuperviseOptions{Name: v.Name}, o.Events)
+	lease, err := e.start(ctx, SuperviseOptions{Name: v.Name, secrets: values}, o.Events)
 	if err != nil {
 		o.Events.warn(e.removeIfThere(ctx, v.Name))
 		claim.Release()

@@ -17,7 +17,14 @@ func (e *Engine) RestartVM(ctx context.Context, name string, o StopOptions, even
 	if err != nil {
 		return Stopped{}, err
 	}
+	again := SuperviseOptions{Name: name}
 	if v.State.Phase.Alive() {
+		if len(v.Secrets) > 0 {
+			// What cannot be had again is asked for before the VM goes down.
+			if again.secrets, err = e.vms.Secrets(ctx, name); err != nil {
+				return end, err
+			}
+		}
 		end, err = e.StopVM(ctx, name, o)
 		if errors.As(err, new(*vm.PhaseError)) {
 			err = nil // stopped meanwhile
@@ -26,7 +33,7 @@ func (e *Engine) RestartVM(ctx context.Context, name string, o StopOptions, even
 	if err != nil {
 		return end, err
 	}
-	return end, e.StartVM(ctx, name, events)
+	return end, e.startAlone(ctx, again, events)
 }
 
 // RenameVM gives a VM that is stopped another name.

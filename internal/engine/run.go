@@ -11,6 +11,7 @@ import (
 	"banger/internal/agent"
 	"banger/internal/imagemgr"
 	"banger/internal/project"
+	"banger/internal/secret"
 	"banger/internal/statedir"
 	"banger/internal/usernet/policy"
 	"banger/internal/vm"
@@ -60,12 +61,16 @@ func (e *Engine) RunVM(ctx context.Context, o RunOptions) (Run, error) {
 	for i := range o.VM.Mounts {
 		o.VM.Mounts[i].User = o.Program.User
 	}
+	values, err := e.valuesOf(ctx, o.VM)
+	if err != nil {
+		return Run{}, err
+	}
 	v, claim, err := e.createRunVM(ctx, o)
 	if err != nil {
 		return Run{}, err
 	}
 	defer claim.Release()
-	lease, err := e.start(ctx, SuperviseOptions{Name: v.Name, Foreground: o.Foreground}, o.Events)
+	lease, err := e.start(ctx, SuperviseOptions{Name: v.Name, Foreground: o.Foreground, secrets: values}, o.Events)
 	if err != nil {
 		o.Events.warn(e.removeIfThere(ctx, v.Name))
 		return Run{}, err
@@ -104,7 +109,7 @@ func (e *Engine) createRunVM(ctx context.Context, o RunOptions) (v vm.VM, claim 
 	if err != nil {
 		return v, nil, err
 	}
-	v.Name = o.VM.Name
+	v.Name, v.Secrets = o.VM.Name, kept(o.VM.Secrets)
 	if o.VM.Ephemeral {
 		return e.vms.CreateEphemeralCopy(ctx, v, origin)
 	}
@@ -182,6 +187,9 @@ func projectAt(ctx context.Context, dir string) (c copiedDir, err error) {
 // image, where that is the one asked for and is not there yet.
 func (e *Engine) CreateVM(ctx context.Context, o VMOptions, agree Agree, events Events) (vm.VM, error) {
 	o.Ephemeral = false // who would remove it?
+	if err := keepable(o.Secrets); err != nil {
+		return vm.VM{}, err
+	}
 	v, _, err := e.createVM(ctx, o, agree, events)
 	return v, err
 }
@@ -215,6 +223,9 @@ func (e *Engine) specify(ctx context.Context, o VMOptions, agree Agree, events E
 	if _, err := policy.New(o.Policy); err != nil {
 		return vm.VM{}, err
 	}
+	if err := secret.Check(kept(o.Secrets)); err != nil {
+		return vm.VM{}, err
+	}
 	if o.Image == "" {
 		if err := e.provideImage(ctx, agree, events); err != nil {
 			return vm.VM{}, err
@@ -241,7 +252,7 @@ func (e *Engine) specify(ctx context.Context, o VMOptions, agree Agree, events E
 		MemoryMiB: int(o.Memory >> 20), DiskBytes: int64(o.Disk),
 		HostLoopback: o.HostLoopback, Ports: o.Ports, Mounts: mounts, Policy: o.Policy, VMM: o.VMM,
 		MaxConnections: o.Connections, Cold: o.Cold,
-		Detached: o.Detached, Main: o.Main, Volumes: o.Volumes, Labels: o.Labels, TTL: o.TTL, IdleTimeout: o.IdleTimeout,
+		Secrets: kept(o.Secrets), Detached: o.Detached, Main: o.Main, Volumes: o.Volumes, Labels: o.Labels, TTL: o.TTL, IdleTimeout: o.IdleTimeout,
 	}
 	return v, e.setPlaces(&v, o.Networks)
 }

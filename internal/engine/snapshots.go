@@ -139,6 +139,7 @@ func (e *Engine) copyOf(ctx context.Context, snap snapshot.Snapshot, dir string,
 	v, origin := snap.VM, vm.Origin{Dir: dir, GoOn: snap.Running && !diskOnly, Label: snap.Name}
 	v.Ephemeral, v.Ports = false, nil // which the VM itself may have open
 	v.Mounts = nil                    // which are for that one, and not for every copy
+	v.Secrets = nil                   // whoever makes a copy gives it its own
 	v.Detached, v.Main = false, nil   // which goes on, or belongs to the other one
 	here, err := e.machine(ctx, snap, origin.GoOn)
 	if err != nil {

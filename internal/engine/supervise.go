@@ -10,6 +10,7 @@ import (
 
 	"banger/internal/imagemgr"
 	"banger/internal/logfile"
+	"banger/internal/secret"
 	"banger/internal/supervisor"
 	"banger/internal/usernet"
 	"banger/internal/vm"
@@ -26,7 +27,9 @@ type SuperviseOptions struct {
 	NoInit      bool // the image's init does not run
 	KeepStopped bool // an ephemeral VM is not removed where it stops while its starter lives
 	Foreground  bool // the VM stops when its starter lets go
-	Making      bool // it is the VM that a template is made of
+
+	secrets secret.Values // not on the command line
+	Making  bool          // it is the VM that a template is made of
 }
 
 // The flags of a supervisor's command line; the VM's name follows them.

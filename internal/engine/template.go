@@ -178,7 +178,7 @@ func (m *templateMaker) make(ctx context.Context, events Events) (err error) {
 	defer claim.Release()
 	defer func() { events.warn(e.removeMaking(v.Name)) }()
 	o := SuperviseOptions{Name: v.Name, Making: true}
-	lease, err := e.makings.Start(ctx, v.Name, o.command(e.Supervisor), events.stage)
+	lease, err := e.makings.Start(ctx, v.Name, o.command(e.Supervisor), nil, events.stage)
 	if err != nil {
 		return err
 	}

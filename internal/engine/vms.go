@@ -42,10 +42,15 @@ func (e *Engine) StartVM(ctx context.Context, name string, events Events) error 
 	if err != nil {
 		return err
 	}
-	lease, err := e.start(ctx, SuperviseOptions{Name: name}, events)
+	return e.startAlone(ctx, SuperviseOptions{Name: name}, events)
+}
+
+// startAlone boots a VM and leaves it to itself.
+func (e *Engine) startAlone(ctx context.Context, o SuperviseOptions, events Events) error {
+	lease, err := e.start(ctx, o, events)
 	switch {
-	case err != nil && ctx.Err() == nil && !e.vms.Exists(name):
-		return &RemovedError{"vm", name}
+	case err != nil && ctx.Err() == nil && !e.vms.Exists(o.Name):
+		return &RemovedError{"vm", o.Name}
 	case err != nil:
 		return err
 	}
@@ -54,7 +59,11 @@ func (e *Engine) StartVM(ctx context.Context, name string, events Events) error 
 
 // start boots a VM, which then lives for as long as its lease says.
 func (e *Engine) start(ctx context.Context, o SuperviseOptions, events Events) (*vm.Lease, error) {
-	return e.vms.Start(ctx, o.Name, o.command(e.Supervisor), events.stage)
+	values, err := e.valuesFor(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return e.vms.Start(ctx, o.Name, o.command(e.Supervisor), values, events.stage)
 }
 
 // DefaultPatience is how long a guest may take to shut down.

@@ -52,6 +52,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.vm.Policy.Egress, "egress", o.vm.Policy.Egress, "what they reach where no rule speaks: all, public or none (default all, or none with --allow)")
 	flags.StringArrayVar(&o.vm.Policy.Allow, "allow", o.vm.Policy.Allow, "let them reach NAME, *.NAME, ADDRESS or ADDRESS/BITS, each with :PORT or without; may be repeated")
 	flags.StringArrayVar(&o.vm.Policy.Deny, "deny", o.vm.Policy.Deny, "keep them from one, in the same form; may be repeated")
+	flags.Var(&o.vm.Secrets, "secret", "let them use NAME[=VALUE|=@FILE]@HOST[,HOST] in HTTPS without having it, by default this environment's NAME; may be repeated")
 	flags.StringVar(&o.settings.hostDir, "host-dir", "", "directory to copy into each sandbox when it is made; nothing is copied back")
 	flags.StringArrayVar(&o.settings.granted, "vm", nil, "VM that is there, which the agent may use too; may be repeated")
 	flags.IntVar(&o.settings.max, "max-sandboxes", 4, "how many sandboxes the agent may have at a time")

@@ -14,8 +14,10 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"banger/internal/engine"
+	"banger/internal/secret"
 	"banger/internal/statedir"
 )
 
@@ -191,7 +193,13 @@ func installCommand() *cobra.Command {
 func checkFlags(flags []string) ([]string, error) {
 	probe := Command(engine.New(engine.Options{}))
 	if err := probe.ParseFlags(flags); err != nil {
+		if invalid, is := errors.AsType[*pflag.InvalidValueError](err); is && invalid.GetFlag().Name == "secret" {
+			err = fmt.Errorf("--secret: %w", invalid.Unwrap()) // without what was given
+		}
 		return nil, fmt.Errorf("the server's flags: %w", err)
+	}
+	if err := checkSecrets(*probe.Flags().Lookup("secret").Value.(*secret.List), flags); err != nil {
+		return nil, err
 	}
 	if probe.Flags().NArg() > 0 {
 		return nil, fmt.Errorf("the server's flags: it takes no %q", probe.Flags().Arg(0))
@@ -202,6 +210,20 @@ func checkFlags(flags []string) ([]string, error) {
 	}
 	dir, err := filepath.Abs(given.Value.String())
 	return append(slices.Clone(flags), "--host-dir="+dir), err
+}
+
+// checkSecrets keeps values out of a client's configuration, and what depends on
+// where the client is.
+func checkSecrets(given secret.List, flags []string) error {
+	for _, g := range given {
+		if g.From == secret.FromUser {
+			return fmt.Errorf("secret %s: its value would be in the client's configuration: name a file by =@FILE, or the variable alone", g.Name)
+		}
+		if g.From == secret.FromFile && !strings.Contains(strings.Join(flags, " "), g.Name+"=@"+g.File+"@") {
+			return fmt.Errorf("secret %s: write its file's whole path, %s", g.Name, g.File)
+		}
+	}
+	return nil
 }
 
 func uninstallCommand() *cobra.Command {

@@ -3,6 +3,7 @@ package mcp
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -139,6 +140,29 @@ func TestConfiguredPolicy(t *testing.T) {
 	for flag, want := range map[string]string{"egress": "none", "allow": "[a.example]", "deny": "[b.example]"} {
 		if got := c.Flags().Lookup(flag).Value.String(); got != want {
 			t.Errorf("--%s is %s, want %s", flag, got, want)
+		}
+	}
+}
+
+// A client's configuration is no place for a secret, or for what depends on where
+// the client is.
+func TestSecretsOfServers(t *testing.T) {
+	for given, want := range map[string]string{
+		"TOKEN=hunter2@a.test":   "would be in the client's configuration",
+		"TOKEN=hunter2":          "write NAME@HOST",
+		"TOKEN=@relative@a.test": "whole path",
+		"TOKEN=@/run/x@a.test":   "",
+		"TOKEN@a.test":           "",
+	} {
+		flags, err := checkFlags([]string{"--secret", given})
+		if want == "" {
+			if err != nil || !slices.Contains(flags, given) {
+				t.Errorf("%s: %q, %v", given, flags, err)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v, want %q", given, err, want)
 		}
 	}
 }

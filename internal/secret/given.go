@@ -13,6 +13,24 @@ type Given struct {
 	Value Value // with FromUser
 }
 
+// Give makes a secret of its parts; no value is that of the variable of its name.
+func Give(name, value string, hosts []string) (Given, error) {
+	g := Given{Secret: Secret{Name: name, From: FromEnvironment}}
+	var err error
+	if value != "" {
+		g.From = FromUser
+		g.Value, err = NewValue(value)
+	}
+	for _, text := range hosts {
+		host, hostErr := parseHost(text)
+		g.Hosts, err = append(g.Hosts, host), errors.Join(err, hostErr)
+	}
+	if err = errors.Join(err, g.check()); err != nil {
+		return Given{}, fmt.Errorf("secret %s: %w", name, err)
+	}
+	return g, nil
+}
+
 // Parse reads NAME[=VALUE|=@FILE]@HOST[,HOST]. No error has the value.
 func Parse(text string) (Given, error) {
 	// A value may have an @, a host may not.
@@ -77,3 +95,20 @@ var errNoHosts = errors.New("what follows the last @ is no list of hosts")
 func notOfHosts(r rune) bool {
 	return r > 0x7e || r <= ' ' || strings.ContainsRune(`/=+$&?!"'#%()<>[]{}\|^~;`+"`", r)
 }
+
+// List takes secrets as a flag does, each time one more. It shows none.
+type List []Given
+
+// Set takes one as Parse does.
+func (l *List) Set(text string) error {
+	g, err := Parse(text)
+	if err == nil {
+		*l = append(*l, g)
+	}
+	return err
+}
+
+func (l *List) String() string { return "" }
+
+// Type is what a flag's help calls it.
+func (l *List) Type() string { return "secret" }

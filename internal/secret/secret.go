@@ -17,7 +17,7 @@ import (
 type Secret struct {
 	Name  string `json:"name"` // of the guest's variable
 	Hosts []Host `json:"hosts"`
-	From  From   `json:"from"`
+	From  From   `json:"from,omitempty"`
 	File  string `json:"file,omitempty"` // absolute, with FromFile
 }
 
@@ -83,6 +83,22 @@ func (v *Value) UnmarshalJSON(data []byte) error {
 
 // Values are those of a VM's secrets, by their names.
 type Values map[string]Value
+
+// Public is what people see of secrets: names and hosts.
+func Public(all []Secret) (public []Secret) {
+	for _, s := range all {
+		public = append(public, Secret{Name: s.Name, Hosts: s.Hosts})
+	}
+	return public
+}
+
+func (s Secret) String() string {
+	var hosts []string
+	for _, h := range s.Hosts {
+		hosts = append(hosts, string(h))
+	}
+	return s.Name + "@" + strings.Join(hosts, ",")
+}
 
 // MaxSecrets is how many a VM may have.
 const MaxSecrets = 32

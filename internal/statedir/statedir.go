@@ -35,6 +35,7 @@ const (
 	LockFile      = "lock"
 	Claim         = "claim"        // locked by the run of an ephemeral VM
 	ClientKey     = "id_ed25519"   // logs in to the guest
+	Edge          = "edge.json"    // what stands for its secrets in the guest, and who vouches for their hosts
 	HostKey       = "host_ed25519" // the guest's own, private
 	KnownHosts    = "known_hosts"  // the same, public, for OpenSSH
 	SSHConfig     = "ssh_config"   // how OpenSSH logs in, for a user's own configuration to include

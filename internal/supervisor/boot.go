@@ -147,6 +147,7 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 	b.network, err = usernet.New(usernet.Options{
 		HostLoopback: s.spec().HostLoopback, Policy: rules, Conns: s.spec().MaxConnections, Traffic: s.traffic, Log: s.Log, Held: b.saved != nil,
 		Networks: s.Places, Isolated: s.Isolated, Name: s.Name, MAC: mac,
+		Edge: s.edge,
 	})
 	if err != nil {
 		return err
@@ -302,6 +303,7 @@ func (s *supervisor) settings(keys vm.Keys) agentapi.Settings {
 		Networks:      s.addresses(),
 		NoInit:        s.NoInit,
 		StopSignal:    s.StopSignal,
+		Secrets:       s.guestSecrets,
 		Copied:        s.vm.Copied,
 		Root:          agentapi.Root{Image: device(0), Disk: device(1)},
 	}

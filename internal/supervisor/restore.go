@@ -111,5 +111,6 @@ func (s *supervisor) becoming(hostKey string) (agentapi.Restore, error) {
 		Token: agentapi.RestoreToken(hostKey), UnixNano: time.Now().UnixNano(), Seed: settings.Seed,
 		Generation: rand.Text(), Hostname: settings.Hostname, MachineID: settings.MachineID,
 		HostKey: settings.HostKey, AuthorizedKey: settings.AuthorizedKey, MAC: settings.MAC, Networks: settings.Networks,
+		Secrets: settings.Secrets,
 	}, nil
 }

@@ -123,6 +123,9 @@ func (s *supervisor) obey(conn net.Conn, request vm.Request) {
 		s.snapshot(conn, request.Dir)
 	case vm.OpStats:
 		s.stats(conn)
+	case vm.OpSecrets:
+		conn.SetWriteDeadline(time.Now().Add(requestTimeout))
+		json.NewEncoder(conn).Encode(vm.Reply{Secrets: s.values})
 	case vm.OpStop:
 		s.stop("stopped")
 		reply(conn, nil)

@@ -13,10 +13,13 @@ import (
 	"sync"
 	"time"
 
+	"banger/internal/agentapi"
 	"banger/internal/kernel"
 	"banger/internal/logfile"
+	"banger/internal/secret"
 	"banger/internal/statedir"
 	"banger/internal/usernet"
+	"banger/internal/usernet/edge"
 	"banger/internal/vm"
 	"banger/internal/vmm"
 	"banger/internal/volume"
@@ -61,6 +64,10 @@ type supervisor struct {
 	spare   *statedir.Spare      // for vm.json where the host's disk is full
 	letGo   chan struct{}        // closed when the starter has let go
 
+	edge         *edge.Edge        // nil where the guest has no secrets
+	guestSecrets *agentapi.Secrets // what it hears of them
+	values       secret.Values     // that it does not
+
 	handedOver chan struct{} // closed before, where the starter has done all that it wanted
 
 	warmth warmth    // of the start under way
@@ -96,6 +103,9 @@ func runLocked(ctx context.Context, o Options) error {
 		return err
 	}
 	defer s.close()
+	if err := s.openEdge(); err != nil {
+		return err
+	}
 	if err := s.attachVolumes(ctx); err != nil {
 		return err
 	}
@@ -157,6 +167,9 @@ func (s *supervisor) close() {
 	s.socket.Close()
 	s.console.Close()
 	s.traffic.Close()
+	if s.edge != nil {
+		s.edge.Close()
+	}
 	s.mu.Lock()
 	s.spare.Close()
 	s.mu.Unlock()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"banger/internal/ports"
+	"banger/internal/secret"
 	"banger/internal/statedir"
 	"banger/internal/usernet/policy"
 )
@@ -42,6 +43,7 @@ const (
 	OpTouch   = "touch"   // begin its times anew
 	OpSignal  = "signal"  // send one to its own program
 	OpStats   = "stats"   // say what it uses
+	OpSecrets = "secrets" // say what its secrets are, for its next start
 	OpWait    = "wait"    // say when its own program has ended, and how
 
 	OpSnapshot = "snapshot" // write down what the guest is; given up where the connection ends
@@ -54,6 +56,8 @@ type Reply struct {
 	Status  *int        `json:"status,omitempty"`  // of its own program, in the second line after wait
 	Saved   *Saved      `json:"saved,omitempty"`   // with snapshot
 	Stats   *Stats      `json:"stats,omitempty"`   // with stats
+
+	Secrets secret.Values `json:"secrets,omitempty"` // with secrets
 }
 
 // Link opens a stream to the agent of the named VM's guest. The error is a
@@ -122,6 +126,16 @@ func (s *Store) SetPolicy(ctx context.Context, name string, c policy.Change) err
 		return err
 	}
 	return s.Save(v)
+}
+
+// Secrets returns the values of the secrets of a VM that runs, for whoever starts
+// it again.
+func (s *Store) Secrets(ctx context.Context, name string) (secret.Values, error) {
+	conn, reply, err := s.request(ctx, name, Request{Op: OpSecrets})
+	if err != nil {
+		return nil, err
+	}
+	return reply.Secrets, conn.Close()
 }
 
 // Pause holds the named VM's guest still, until Resume. The error is a

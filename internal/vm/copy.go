@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -58,7 +59,13 @@ func (s *Store) ReplaceByCopy(ctx context.Context, v VM, o Origin) (VM, error) {
 			return VM{}, fmt.Errorf("keep the keys of vm %q: %w", v.Name, err)
 		}
 	}
+	if len(old.Secrets) > 0 {
+		if err := statedir.CopyFile(ctx, stage.Path(statedir.Edge), s.Path(v.Name, statedir.Edge)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return VM{}, fmt.Errorf("keep the secrets of vm %q: %w", v.Name, err)
+		}
+	}
 	v = v.copyOf(o)
+	v.Secrets = old.Secrets
 	if !o.GoOn {
 		v.Volumes = old.Volumes // which no snapshot has
 	}

@@ -13,6 +13,7 @@ import (
 	"banger/internal/format/vmdisk"
 	"banger/internal/journal"
 	"banger/internal/ref"
+	"banger/internal/secret"
 	"banger/internal/statedir"
 	"banger/internal/usernet/policy"
 )
@@ -128,6 +129,9 @@ func check(v VM) error {
 		return err
 	}
 	if _, err := policy.New(v.Policy); err != nil {
+		return err
+	}
+	if err := secret.Check(v.Secrets); err != nil {
 		return err
 	}
 	switch {

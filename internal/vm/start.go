@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,10 +9,14 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"banger/internal/process"
+	"banger/internal/secret"
 	"banger/internal/statedir"
 )
 
@@ -64,6 +69,11 @@ func (l *Lease) Abandon() {
 // Foreground has the VM stop with the lease, whatever it is else.
 func (l *Lease) Foreground() { l.ends = true }
 
+// handover is the line that a starter sends first.
+type handover struct {
+	Secrets secret.Values `json:"secrets,omitempty"`
+}
+
 // handedOver is what a starter sends that has done all it wanted to do before
 // the VM is on its own.
 const handedOver = 1
@@ -71,8 +81,9 @@ const handedOver = 1
 // Start runs a supervisor for the named VM by executing supervisor (a command
 // and its first arguments) with the VM's name, and returns when the guest is
 // ready. Cancelling ctx, like the end of this process, gives the start up.
-// stage is told what is being done.
-func (s *Store) Start(ctx context.Context, name string, supervisor []string, stage func(string)) (*Lease, error) {
+// values are those of the VM's secrets, or none where its guest gets none. stage
+// is told what is being done.
+func (s *Store) Start(ctx context.Context, name string, supervisor []string, values secret.Values, stage func(string)) (*Lease, error) {
 	v, err := s.Get(name)
 	if err != nil {
 		return nil, err
@@ -84,12 +95,14 @@ func (s *Store) Start(ctx context.Context, name string, supervisor []string, sta
 	if err != nil {
 		return nil, fmt.Errorf("start vm %q: %w", name, err)
 	}
-	ended, err := s.launch(name, supervisor, theirs)
+	ended, err := s.launch(v, supervisor, theirs)
 	theirs.Close()
 	if err != nil {
 		ours.Close()
 		return nil, err
 	}
+	// Where the supervisor has given up already, it says why.
+	json.NewEncoder(ours).Encode(handover{values})
 	if err := awaitReady(ctx, ours, stage); err != nil {
 		ours.Close()
 		awaitEnd(ended, s.lockPath(name), endTimeout)
@@ -117,7 +130,8 @@ func awaitEnd(ended <-chan struct{}, lock string, patience time.Duration) {
 	}
 }
 
-func (s *Store) launch(name string, supervisor []string, report *os.File) (ended <-chan struct{}, err error) {
+func (s *Store) launch(v VM, supervisor []string, report *os.File) (ended <-chan struct{}, err error) {
+	name := v.Name
 	log, err := os.OpenFile(s.Path(name, statedir.SupervisorLog), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if errors.Is(err, os.ErrNotExist) && !s.tree.Exists(name) {
 		return nil, s.notFound(name) // removed meanwhile
@@ -128,6 +142,7 @@ func (s *Store) launch(name string, supervisor []string, report *os.File) (ended
 	defer log.Close()
 	ended, err = process.StartDetached(process.Cmd{
 		Args:   append(append([]string{}, supervisor...), name),
+		Env:    withoutSecrets(os.Environ(), v.Secrets),
 		Dir:    "/",
 		Stdout: log,
 		Stderr: log,
@@ -137,6 +152,15 @@ func (s *Store) launch(name string, supervisor []string, report *os.File) (ended
 		return nil, fmt.Errorf("start the supervisor of vm %q: %w", name, err)
 	}
 	return ended, nil
+}
+
+// withoutSecrets is an environment without the variables of secrets: a supervisor
+// hears of them otherwise, and its VMM never.
+func withoutSecrets(env []string, secrets []secret.Secret) []string {
+	return slices.DeleteFunc(env, func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return slices.ContainsFunc(secrets, func(s secret.Secret) bool { return s.Name == name })
+	})
 }
 
 // awaitReady follows a supervisor's reports until the guest is ready, which wins
@@ -195,7 +219,12 @@ func SocketPair() (ours *net.UnixConn, theirs *os.File, err error) {
 }
 
 // Reporter is the supervisor's end of the connection to its starter.
-type Reporter struct{ conn net.Conn }
+type Reporter struct {
+	conn net.Conn
+	in   *bufio.Reader
+	// Secrets returns the values of the VM's secrets, as the starter has them.
+	Secrets func() (secret.Values, error)
+}
 
 // NewReporter takes over the descriptor that the starter passed.
 func NewReporter(f *os.File) (*Reporter, error) {
@@ -204,7 +233,26 @@ func NewReporter(f *os.File) (*Reporter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the starter: %w", err)
 	}
-	return &Reporter{conn}, nil
+	r := &Reporter{conn: conn, in: bufio.NewReader(conn)}
+	r.Secrets = sync.OnceValues(r.readSecrets)
+	return r, nil
+}
+
+// handoverTime is how long a starter may take to say what it has to say first.
+const handoverTime = 30 * time.Second
+
+func (r *Reporter) readSecrets() (secret.Values, error) {
+	r.conn.SetReadDeadline(time.Now().Add(handoverTime))
+	defer r.conn.SetReadDeadline(time.Time{})
+	line, err := r.in.ReadBytes('\n')
+	var h handover
+	if err == nil {
+		err = json.Unmarshal(line, &h)
+	}
+	if err != nil {
+		return nil, errors.New("the starter did not say what the vm's secrets are")
+	}
+	return h.Secrets, nil
 }
 
 // Send tells the starter; one that is gone does not hear it.
@@ -213,7 +261,10 @@ func (r *Reporter) Send(report Report) { json.NewEncoder(r.conn).Encode(report) 
 // Gone returns when the starter has let go. inOrder says that it did so when
 // it had done all that it wanted to, and not by its death.
 func (r *Reporter) Gone() (inOrder bool) {
-	n, _ := io.Copy(io.Discard, r.conn)
+	if _, err := r.Secrets(); err != nil {
+		return false
+	}
+	n, _ := io.Copy(io.Discard, r.in)
 	return n > 0
 }
 

@@ -110,7 +110,7 @@ func TestSweepTidies(t *testing.T) {
 func TestStartLosesToRemove(t *testing.T) {
 	s := testStore(t)
 	for _, f := range []func() error{
-		func() error { _, err := s.launch("gone", []string{"true"}, nil); return err },
+		func() error { _, err := s.launch(VM{Name: "gone"}, []string{"true"}, nil); return err },
 		func() error { _, err := s.Lock(t.Context(), "gone"); return err },
 	} {
 		if err := f(); !errors.As(err, new(*NotFoundError)) {

@@ -17,6 +17,7 @@ import (
 	"banger/internal/journal"
 	"banger/internal/ports"
 	"banger/internal/ref"
+	"banger/internal/secret"
 	"banger/internal/statedir"
 	"banger/internal/usernet/policy"
 	"banger/internal/vmm"
@@ -42,6 +43,7 @@ type VM struct {
 	VMM            string          `json:"vmm,omitempty"`             // the backend that was asked for, "" for the configured one
 	Detached       bool            `json:"detached,omitempty"`        // it lives on without the run that made it
 	Main           *Main           `json:"main,omitempty"`            // runs at each start
+	Secrets        []secret.Secret `json:"secrets,omitempty"`         // that its guest may use, without their values
 	Volumes        []Volume        `json:"volumes,omitempty"`
 	Labels         Labels          `json:"labels,omitempty"`
 	TTL            Duration        `json:"ttl,omitzero"`          // after which it is stopped

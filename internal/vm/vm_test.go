@@ -130,7 +130,7 @@ func start(t *testing.T, ctx context.Context, s *Store, behaviour string) (*Leas
 	t.Helper()
 	t.Setenv(fakeSupervisor, behaviour)
 	t.Setenv("BANGER_TEST_TREE", s.tree.Dir)
-	return s.Start(ctx, "a", []string{os.Args[0]}, func(string) {})
+	return s.Start(ctx, "a", []string{os.Args[0]}, nil, func(string) {})
 }
 
 func TestCreate(t *testing.T) {
@@ -319,13 +319,13 @@ func TestStartFailures(t *testing.T) {
 	if _, err := start(t, context.Background(), s, "dies"); !errors.As(err, &fault) {
 		t.Errorf("got %#v", err)
 	}
-	if _, err := s.Start(context.Background(), "a", []string{"/no/such/banger"}, nil); err == nil {
+	if _, err := s.Start(context.Background(), "a", []string{"/no/such/banger"}, nil, nil); err == nil {
 		t.Error("started without a supervisor")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Setenv(fakeSupervisor, "hangs")
 	t.Setenv("BANGER_TEST_TREE", s.tree.Dir)
-	_, err = s.Start(ctx, "a", []string{os.Args[0]}, func(string) { cancel() })
+	_, err = s.Start(ctx, "a", []string{os.Args[0]}, nil, func(string) { cancel() })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}

@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"banger/internal/imagemgr"
+	"banger/internal/secret"
+	"banger/internal/vm"
+)
+
+// SecretError says that the value of a VM's secret is not to be had.
+type SecretError struct {
+	VM     string
+	Secret secret.Secret
+	Err    error
+}
+
+func (e *SecretError) Error() string {
+	return fmt.Sprintf("secret %s of vm %q: %v", e.Secret.Name, e.VM, e.Err)
+}
+
+func (e *SecretError) Unwrap() error { return e.Err }
+
+// kept is what a VM keeps of secrets.
+func kept(given []secret.Given) (all []secret.Secret) {
+	for _, g := range given {
+		all = append(all, g.Secret)
+	}
+	return all
+}
+
+// keepable reports what a VM that does not start would forget.
+func keepable(given []secret.Given) error {
+	for _, g := range given {
+		if g.From == secret.FromUser {
+			return fmt.Errorf("secret %s: a vm that does not start cannot keep its value: name a file by =@FILE, or the variable alone", g.Name)
+		}
+	}
+	return nil
+}
+
+// valuesOf finds the values of a new VM's secrets, before it is made.
+func (e *Engine) valuesOf(ctx context.Context, o VMOptions) (secret.Values, error) {
+	if err := secret.Check(kept(o.Secrets)); err != nil {
+		return nil, err
+	}
+	values := secret.Values{}
+	for _, g := range o.Secrets {
+		if g.From == secret.FromUser {
+			values[g.Name] = g.Value
+			continue
+		}
+		value, err := e.find(ctx, o.Name, g.Secret)
+		if err != nil {
+			return nil, err
+		}
+		values[g.Name] = value
+	}
+	return values, nil
+}
+
+// valuesFor finds those of the secrets of a VM that is about to start, unless the
+// caller has them. A guest whose init does not run gets none.
+func (e *Engine) valuesFor(ctx context.Context, o SuperviseOptions) (secret.Values, error) {
+	v, err := e.vms.Get(o.Name)
+	if err != nil || o.NoInit {
+		return nil, err
+	}
+	values := secret.Values{}
+	for _, s := range v.Secrets {
+		value, has := o.secrets[s.Name]
+		if !has {
+			if value, err = e.find(ctx, v.Name, s); err != nil {
+				return nil, err
+			}
+		}
+		values[s.Name] = value
+	}
+	return values, nil
+}
+
+// find looks for a secret's value where it comes from. One that the user gave may
+// be in the variable of its name; where a variable is not there, the user is asked.
+func (e *Engine) find(ctx context.Context, name string, s secret.Secret) (value secret.Value, err error) {
+	fault := func(err error) (secret.Value, error) { return secret.Value{}, &SecretError{name, s, err} }
+	if s.From == secret.FromFile {
+		text, err := readSecret(s.File)
+		if err == nil {
+			value, err = secret.NewValue(text)
+		}
+		if err != nil {
+			return fault(err)
+		}
+		return value, nil
+	}
+	text := os.Getenv(s.Name)
+	if text == "" && e.AskSecret != nil {
+		if text, err = e.AskSecret(ctx, name, s.Name); err != nil {
+			return fault(err)
+		}
+	}
+	if text == "" {
+		return fault(errNoVariable)
+	}
+	if value, err = secret.NewValue(text); err != nil {
+		return fault(err)
+	}
+	return value, nil
+}
+
+var errNoVariable = errors.New("there is no such variable in this environment")
+
+// maxSecretFile is more than a file with a secret has, in bytes.
+const maxSecretFile = 64 << 10
+
+func readSecret(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxSecretFile))
+	return string(text), err
+}
+
+// withoutSecrets is an image's configuration without the variables that are a VM's
+// secrets: the guest has its own of those.
+func withoutSecrets(c *imagemgr.Config, v vm.VM) *imagemgr.Config {
+	if c == nil || len(v.Secrets) == 0 {
+		return c
+	}
+	with := *c
+	with.Env = slices.DeleteFunc(slices.Clone(c.Env), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return slices.ContainsFunc(v.Secrets, func(s secret.Secret) bool { return s.Name == name })
+	})
+	return &with
+}
