@@ -122,7 +122,7 @@ var allowed = map[string][]string{
 	"internal/project":           {"internal/process"},
 	"internal/sshconfig":         {},
 	"internal/devfile":           {"internal/ports", "internal/ref", "internal/size", "internal/usernet/policy"},
-	"internal/config":            {"internal/catalog", "internal/size", "internal/statedir", "internal/usernet/policy"},
+	"internal/config":            {"internal/catalog", "internal/ports", "internal/size", "internal/statedir", "internal/usernet/policy"},
 	"internal/format/modules":    {"internal/format/xz"},
 
 	// The guest's side, which knows of the host's only what both agreed on.

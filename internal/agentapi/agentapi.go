@@ -122,19 +122,20 @@ type Header struct {
 // The kinds of streams. On all but the first, frames follow, as package link has
 // them, with a program's streams and Messages.
 const (
-	StreamControl = "control" // payload: Welcome; Orders follow, and the agent's Events
-	StreamExec    = "exec"    // payload: ExecStream
-	StreamUntar   = "untar"   // payload: UntarStream; a tar follows as input
-	StreamTar     = "tar"     // no payload; the root filesystem follows as a tar
-	StreamRest    = "rest"    // no payload; the guest boots to its end and frees memory; how systemd says it is follows as output
-	StreamPack    = "pack"    // payload: PackStream; a tree follows as a packed tar
-	StreamUnpack  = "unpack"  // payload: UnpackStream; a packed tar follows as input
-	StreamPorts   = "ports"   // no payload; Ports follow as output, in JSON
-	StreamSettle  = "settle"  // payload: SettleStream
-	StreamStats   = "stats"   // no payload; Stats follow as output, in JSON
-	StreamTop     = "top"     // no payload; Top follows as output, in JSON
-	StreamListen  = "listen"  // payload: ListenStream; the guest listens while it is open
-	StreamAccept  = "accept"  // payload: AcceptStream; the next connection, as input and output
+	StreamControl    = "control"     // payload: Welcome; Orders follow, and the agent's Events
+	StreamExec       = "exec"        // payload: ExecStream
+	StreamUntar      = "untar"       // payload: UntarStream; a tar follows as input
+	StreamTar        = "tar"         // no payload; the root filesystem follows as a tar
+	StreamRest       = "rest"        // no payload; the guest boots to its end and frees memory; how systemd says it is follows as output
+	StreamPack       = "pack"        // payload: PackStream; a tree follows as a packed tar
+	StreamUnpack     = "unpack"      // payload: UnpackStream; a packed tar follows as input
+	StreamPorts      = "ports"       // no payload; Ports follow as output, in JSON
+	StreamWatchPorts = "watch-ports" // no payload; lines follow, at once and after each change, with the TCP ports in JSON
+	StreamSettle     = "settle"      // payload: SettleStream
+	StreamStats      = "stats"       // no payload; Stats follow as output, in JSON
+	StreamTop        = "top"         // no payload; Top follows as output, in JSON
+	StreamListen     = "listen"      // payload: ListenStream; the guest listens while it is open
+	StreamAccept     = "accept"      // payload: AcceptStream; the next connection, as input and output
 )
 
 // Welcome is the payload of a control stream.

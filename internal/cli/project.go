@@ -265,7 +265,7 @@ func projectFields(p engine.Project) []field {
 	if v.State.Phase.Alive() {
 		fields = append(fields, field{"Up since", v.State.StartedAt.Local().Format(time.DateTime)})
 	}
-	for _, port := range v.State.Ports {
+	for _, port := range v.State.OpenPorts() {
 		fields = append(fields, field{"Port", port.String()})
 	}
 	if p.Outdated {

@@ -197,7 +197,7 @@ func ttl(v vm.VM) string {
 // portList is the ports of the host that lead to a VM, as docker writes them.
 func portList(v vm.VM) string {
 	var all []string
-	for _, p := range v.State.Ports {
+	for _, p := range v.State.OpenPorts() {
 		all = append(all, fmt.Sprintf("%s->%d/%s", p.Host(), p.GuestPort, p.Protocol))
 	}
 	return strings.Join(all, ",")

@@ -22,6 +22,19 @@ func (f *portsFlag) Set(text string) error {
 	return err
 }
 
+// publishFlag is a portsFlag whose first port takes the place of the defaults.
+type publishFlag struct {
+	*portsFlag
+	given bool
+}
+
+func (f *publishFlag) Set(text string) error {
+	if !f.given {
+		f.given, *f.portsFlag = true, nil
+	}
+	return f.portsFlag.Set(text)
+}
+
 func (f *portsFlag) String() string {
 	var all []string
 	for _, spec := range *f {
@@ -49,7 +62,7 @@ func (a *app) vmPortCommand() *cobra.Command {
 			return err
 		}
 		if len(args) == 1 {
-			return list(a, v.State.Ports, "GUEST HOST", func(s ports.Spec) []string {
+			return list(a, v.State.OpenPorts(), "GUEST HOST", func(s ports.Spec) []string {
 				return []string{fmt.Sprintf("%d/%s", s.GuestPort, s.Protocol), s.Host().String()}
 			})
 		}
@@ -72,7 +85,7 @@ func (a *app) listGuestPorts(ctx context.Context, name string) error {
 func (a *app) showPort(v vm.VM, text string) error {
 	port, protocol, _ := strings.Cut(text, "/")
 	var found []ports.Spec
-	for _, s := range v.State.Ports {
+	for _, s := range v.State.OpenPorts() {
 		if strconv.Itoa(int(s.GuestPort)) == port && s.Protocol == or(protocol, ports.TCP) {
 			found = append(found, s)
 		}

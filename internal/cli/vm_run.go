@@ -36,7 +36,7 @@ func (a *app) vmRunCommand() *cobra.Command {
 	flags.BoolVar(&o.Foreground, "foreground", false, "keep the VM a part of this process: SIGTERM shuts it down, and it goes down with its command")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "make the default image, where it is not there yet, without a question")
 	o.program.addFlags(flags)
-	for _, shaped := range []string{"image", "kernel", "cpus", "memory", "disk", "vmm", "cold", "host-loopback", "network", "publish", "volume", "mount", "detach", "foreground"} {
+	for _, shaped := range []string{"image", "kernel", "cpus", "memory", "disk", "vmm", "cold", "host-loopback", "network", "publish", "publish-all", "volume", "mount", "detach", "foreground"} {
 		c.MarkFlagsMutuallyExclusive("snapshot", shaped)
 	}
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
@@ -63,7 +63,8 @@ func (a *app) addVMFlags(flags *pflag.FlagSet, o *engine.VMOptions) {
 	flags.StringSliceVar(&o.Networks, "network", o.Networks, "networks that the VM is on with others, see banger network; or none: nothing outside is reached")
 	flags.Var(&o.Secrets, "secret", "let the guest use NAME[=VALUE|=@FILE]@HOST[,HOST] in HTTPS without having it, by default this environment's NAME; may be repeated")
 	flags.IntVar(&o.Connections, "max-connections", o.Connections, "connections that the guest may have with the outside at a time")
-	flags.VarP((*portsFlag)(&o.Ports), "publish", "p", "open a port of the host: [HOST_IP:][HOST_PORT:]GUEST_PORT[/udp]; may be repeated")
+	flags.BoolVarP(&o.PublishAll, "publish-all", "P", false, "open a port of the host for each TCP port that the guest listens on, while it does")
+	flags.VarP(&publishFlag{portsFlag: (*portsFlag)(&o.Ports)}, "publish", "p", "open a port of the host: [HOST_IP:][HOST_PORT:]GUEST_PORT[/udp]; may be repeated")
 	flags.VarP((*volumesFlag)(&o.Volumes), "volume", "v", "attach a volume: NAME:/PATH[:ro], made where there is none of the name; may be repeated")
 	flags.StringVar(&o.VMM, "vmm", "", "VMM to run it: auto, firecracker or qemu (default "+or(a.engine.Config.VMM, "auto")+")")
 	flags.VarP(&o.Labels, "label", "l", "note KEY=VALUE on the VM; may be repeated")

@@ -17,6 +17,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"banger/internal/catalog"
+	"banger/internal/ports"
 	"banger/internal/size"
 	"banger/internal/usernet/policy"
 )
@@ -43,6 +44,9 @@ type Config struct {
 	Egress string   `toml:"egress"` // what guests may reach, see package policy
 	Allow  []string `toml:"allow"`
 	Deny   []string `toml:"deny"`
+
+	Ports    []string `toml:"ports"`    // of the host, that lead to VMs, see package ports
+	Networks []string `toml:"networks"` // that VMs are on
 
 	Warm Warm `toml:"warm"`
 
@@ -103,7 +107,23 @@ func Load(dir string, getenv func(string) string) (Config, error) {
 	if _, err := policy.New(c.Policy()); err != nil {
 		return Config{}, fmt.Errorf("read %s: %w", path, err)
 	}
-	return c, c.fromEnvironment(getenv)
+	if err := c.fromEnvironment(getenv); err != nil {
+		return c, err
+	}
+	_, err = c.Publish()
+	return c, err
+}
+
+// Publish is the ports of the host that lead to a VM.
+func (c Config) Publish() (all []ports.Spec, err error) {
+	for _, text := range c.Ports {
+		specs, err := ports.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("read the ports that are configured: %w", err)
+		}
+		all = append(all, specs...)
+	}
+	return all, nil
 }
 
 // Policy is what guests may reach.
@@ -121,6 +141,8 @@ func (c *Config) fromEnvironment(getenv func(string) string) error {
 		"BANGER_EGRESS":          setString(&c.Egress),
 		"BANGER_ALLOW":           setWords(&c.Allow),
 		"BANGER_DENY":            setWords(&c.Deny),
+		"BANGER_PORTS":           setWords(&c.Ports),
+		"BANGER_NETWORKS":        setWords(&c.Networks),
 		"BANGER_QEMU_BIN":        setString(&c.QEMU),
 		"BANGER_FIRECRACKER_BIN": setString(&c.Firecracker),
 		"BANGER_MEMORY":          c.Memory.Set,

@@ -109,6 +109,7 @@ type buildVM struct {
 
 func (e *Engine) createBuildVM(ctx context.Context, o BuildOptions, events Events) (*buildVM, error) {
 	spec := o.VM
+	spec.Ports, spec.Networks = nil, nil // which are for VMs that stay
 	spec.Name, spec.Image, spec.Ephemeral = "build-"+madeUpName(o.Name), o.From, true
 	spec.Cold = true
 	v, claim, err := e.createVM(ctx, spec, nil, events)

@@ -98,6 +98,7 @@ type VMOptions struct {
 	Ephemeral    bool            // removed when it stops
 	HostLoopback bool            // the guest reaches the host's loopback
 	Ports        []ports.Spec    // of the host, that lead to the guest
+	PublishAll   bool            // ports of the host for all that the guest listens on
 	Mounts       []vm.Mount      // directories of the host that the guest has
 	Policy       policy.Settings // what the guest may reach
 	Networks     []string        // by name, or "none" for nothing at all outside
@@ -113,7 +114,9 @@ type VMOptions struct {
 
 // VMDefaults are the options of a user who asks for nothing in particular.
 func (e *Engine) VMDefaults() VMOptions {
+	publish, _ := e.Config.Publish() // which was tried when it was read
 	return VMOptions{
+		Ports: publish, Networks: e.Config.Networks,
 		CPUs: e.Config.CPUs, Memory: e.Config.Memory, Disk: e.Config.Disk,
 		Policy: e.Config.Policy(), Connections: e.Config.MaxConnections,
 	}

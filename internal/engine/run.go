@@ -250,7 +250,7 @@ func (e *Engine) specify(ctx context.Context, o VMOptions, agree Agree, events E
 	v := vm.VM{
 		Name: o.Name, Image: o.Image, ImageDigest: image.Digest, Kernel: kernel, CPUs: o.CPUs,
 		MemoryMiB: int(o.Memory >> 20), DiskBytes: int64(o.Disk),
-		HostLoopback: o.HostLoopback, Ports: o.Ports, Mounts: mounts, Policy: o.Policy, VMM: o.VMM,
+		HostLoopback: o.HostLoopback, Ports: o.Ports, PublishAll: o.PublishAll, Mounts: mounts, Policy: o.Policy, VMM: o.VMM,
 		MaxConnections: o.Connections, Cold: o.Cold,
 		Secrets: kept(o.Secrets), Detached: o.Detached, Main: o.Main, Volumes: o.Volumes, Labels: o.Labels, TTL: o.TTL, IdleTimeout: o.IdleTimeout,
 	}

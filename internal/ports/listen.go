@@ -49,6 +49,16 @@ func (e *TakenError) Error() string {
 
 // Listen opens a port. guest is asked for at each connection: it comes and goes.
 func Listen(s Spec, guest func() (Guest, error)) (*Listener, error) {
+	l, err := ListenQuietly(s, guest)
+	if errors.Is(err, unix.EADDRINUSE) {
+		return nil, &TakenError{Spec: s, By: holder(s)}
+	}
+	return l, err
+}
+
+// ListenQuietly is Listen for who does not ask who has a port that is taken, which
+// takes a while to find out.
+func ListenQuietly(s Spec, guest func() (Guest, error)) (*Listener, error) {
 	l := &Listener{spec: s, guest: guest}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	open := l.listenTCP
@@ -57,9 +67,6 @@ func Listen(s Spec, guest func() (Guest, error)) (*Listener, error) {
 	}
 	if err := open(); err != nil {
 		l.cancel()
-		if errors.Is(err, unix.EADDRINUSE) {
-			return nil, &TakenError{Spec: s, By: holder(s)}
-		}
 		return nil, fmt.Errorf("open port %s of the host: %w", s.Host(), err)
 	}
 	return l, nil

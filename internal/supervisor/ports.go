@@ -19,9 +19,9 @@ func (s *supervisor) openPorts() (closeAll func(), err error) {
 		for _, l := range open {
 			l.Close()
 		}
-		s.save(func(st *vm.State) { st.Ports = nil })
+		s.save(func(st *vm.State) { st.Ports, st.Published = nil, nil })
 	}
-	s.save(func(st *vm.State) { st.Ports = nil })
+	s.save(func(st *vm.State) { st.Ports, st.Published = nil, nil })
 	for _, spec := range s.vm.Ports {
 		l, err := ports.Listen(spec, s.portGuest)
 		if err != nil {

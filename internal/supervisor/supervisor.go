@@ -233,6 +233,7 @@ func (s *supervisor) bootAndWait(ctx context.Context, first bool) (reason string
 		s.Starter.Send(vm.Report{Ready: true})
 	}
 	releaseBoot()
+	defer s.publishAll(b)()
 	s.runMain(b)
 	go s.makeWhenQuiet(b)
 	s.awaitDown(ctx, b)

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"banger/internal/journal"
@@ -34,9 +35,10 @@ type VM struct {
 	DiskBytes      int64           `json:"disk_bytes"`          // what the disk adds to the image
 	Ephemeral      bool            `json:"ephemeral,omitempty"` // removed when it stops
 	HostLoopback   bool            `json:"host_loopback,omitempty"`
-	Ports          []ports.Spec    `json:"ports,omitempty"`  // of the host, that lead to the guest
-	Mounts         []Mount         `json:"mounts,omitempty"` // in the order of their making
-	Policy         policy.Settings `json:"policy,omitzero"`  // what the guest may reach
+	Ports          []ports.Spec    `json:"ports,omitempty"`       // of the host, that lead to the guest
+	Mounts         []Mount         `json:"mounts,omitempty"`      // in the order of their making
+	PublishAll     bool            `json:"publish_all,omitempty"` // each TCP port that the guest listens on has one of the host
+	Policy         policy.Settings `json:"policy,omitzero"`       // what the guest may reach
 	Networks       []Place         `json:"networks,omitempty"`
 	NoNetwork      bool            `json:"no_network,omitempty"`      // nothing outside is reached
 	MaxConnections int             `json:"max_connections,omitempty"` // of the guest with the outside at a time, 0 for the usual
@@ -71,12 +73,16 @@ type State struct {
 	Guest     *Guest       `json:"guest,omitempty"`
 	Start     Start        `json:"start,omitempty"`     // how the guest came up
 	Ports     []ports.Spec `json:"ports,omitempty"`     // that are open
+	Published []ports.Spec `json:"published,omitempty"` // the same, of what the guest listens on by itself
 	Volumes   []Volume     `json:"volumes,omitempty"`   // that are attached
 	ExpiresAt time.Time    `json:"expires_at,omitzero"` // when its time to live is over
 	Main      *MainState   `json:"main,omitempty"`      // of the last start
 
 	SnapshotPausedMillis int64 `json:"snapshot_paused_ms,omitempty"` // how long the last snapshot held the guest still
 }
+
+// OpenPorts are all of the host's ports that lead to the guest.
+func (s State) OpenPorts() []ports.Spec { return slices.Concat(s.Ports, s.Published) }
 
 // Main is a VM's own program, as its user asked for it: an image may add to that.
 type Main struct {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 )
 
 type openPort struct {
@@ -21,7 +22,7 @@ type openPort struct {
 // one on every address, and one of datagrams.
 const servers = `use IO::Socket::INET; use IO::Select;
 my $u = IO::Socket::INET->new(Proto => "udp", LocalPort => 5353) or die;
-my @l = map { IO::Socket::INET->new(Listen => 500, LocalAddr => $_, ReuseAddr => 1) or die } "127.0.0.1:8000", "0.0.0.0:8001";
+my @l = map { IO::Socket::INET->new(Listen => 500, LocalAddr => $_, ReuseAddr => 1) or die } "127.0.0.1:8000", "0.0.0.0:8001", "127.0.0.1:8002";
 exit if fork;
 open STDIN, "<", "/dev/null"; open STDOUT, ">", "/dev/null"; open STDERR, ">", "/dev/null";
 $SIG{CHLD} = "IGNORE";
@@ -34,7 +35,7 @@ while (1) { for my $s ($all->can_read) {
 
 func TestPorts(t *testing.T) {
 	h := newHost(t)
-	h.ok("vm", "run", "--image", "debian", "--name", "box", "-p", "0:8000", "-p", "[::1]::8001", "-p", "0:5353/udp", "-p", "0:9",
+	h.ok("vm", "run", "--image", "debian", "--name", "box", "-p", "0:8000", "-p", "[::1]::8001", "-p", "0:5353/udp", "-p", "0:9", "-P",
 		"--", "perl", "-e", servers)
 	ports := h.openPorts("box")
 	for _, guest := range []int{8000, 8001} {
@@ -55,6 +56,13 @@ func TestPorts(t *testing.T) {
 		t.Errorf("got %q, %v", buf[:n], err)
 	}
 
+	// What nobody asked for is there too, while a program listens.
+	if got := askTCP(t, h.awaitPort("box", 8002, true)); got != "got 300000\n" {
+		t.Errorf("a port that was found answered %q", got)
+	}
+	h.ok("vm", "exec", "box", "--", "pkill", "-x", "perl")
+	h.awaitPort("box", 8002, false)
+
 	h.fails("is taken by vm box", "vm", "run", "--image", "debian", "--name", "late", "-p", ports[8000].String()+":1", "--", "true")
 	h.fails("no vm is called", "vm", "show", "late")
 
@@ -69,6 +77,18 @@ func TestPorts(t *testing.T) {
 	}
 	h.ok("vm", "rm", "--force", "box")
 	h.wantNothingLeft()
+}
+
+// awaitPort waits until a port of the guest has one of the host, or has none.
+func (h *host) awaitPort(name string, guest int, open bool) netip.AddrPort {
+	h.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if at, is := h.openPorts(name)[guest]; is == open {
+			return at
+		}
+	}
+	h.t.Fatalf("port %d of the guest: open is not %v", guest, open)
+	return netip.AddrPort{}
 }
 
 // openPorts are the host's sides by the guest's ports.

@@ -67,6 +67,10 @@ func (s *Server) serve(ctx context.Context, conn io.ReadWriteCloser) {
 		}
 		return
 	}
+	if header.Kind == agentapi.StreamWatchPorts {
+		watchPorts(with)
+		return
+	}
 	channel := link.NewChannel(with)
 	if err := s.run(ctx, header, channel); err != nil {
 		channel.Send(agentapi.Message{Refused: clip(err.Error())})

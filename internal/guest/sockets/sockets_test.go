@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -44,5 +45,20 @@ func TestTable(t *testing.T) {
 	got := listening(strings.NewReader(table))
 	if len(got) != 2 || got["11"].String() != "127.0.0.1:8080" || got["13"].String() != "[::1]:80" {
 		t.Errorf("got %v", got)
+	}
+}
+
+func TestPorts(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	port := uint16(l.Addr().(*net.TCPAddr).Port)
+	if all := Ports("/proc"); !slices.Contains(all, port) || !slices.IsSorted(all) {
+		t.Errorf("%d is not among %v", port, all)
+	}
+	if all := Ports(t.TempDir()); len(all) > 0 {
+		t.Errorf("without a kernel there are %v", all)
 	}
 }
