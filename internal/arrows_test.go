@@ -119,11 +119,11 @@ var allowed = map[string][]string{
 	"internal/kernelcat":         {"internal/catalog"},
 	"internal/imagecat":          {"internal/catalog", "internal/ref"},
 	"internal/catalog":           {"internal/fetch", "internal/ref", "internal/statedir"},
-	"internal/project":           {"internal/process"},
+	"internal/project":           {"internal/process", "internal/smallfile"},
 	"internal/sshconfig":         {},
-	"internal/devfile":           {"internal/ports", "internal/ref", "internal/size", "internal/usernet/policy"},
-	"internal/config":            {"internal/catalog", "internal/ports", "internal/size", "internal/statedir", "internal/usernet/policy"},
-	"internal/format/modules":    {"internal/format/xz"},
+	"internal/devfile":           {"internal/ports", "internal/ref", "internal/size", "internal/smallfile", "internal/usernet/policy"},
+	"internal/config":            {"internal/catalog", "internal/ports", "internal/size", "internal/smallfile", "internal/statedir", "internal/usernet/policy"},
+	"internal/format/modules":    {"internal/format/xz", "internal/smallfile"},
 
 	// The guest's side, which knows of the host's only what both agreed on.
 	"internal/guest": {
@@ -174,7 +174,8 @@ var allowed = map[string][]string{
 	"internal/format/cpio":              {},
 	"internal/fetch":                    {},
 	"internal/format/xz":                {},
-	"internal/statedir":                 {},
+	"internal/statedir":                 {"internal/smallfile"},
+	"internal/smallfile":                {},
 	"internal/ref":                      {},
 	"internal/secret":                   {},
 	"internal/size":                     {},

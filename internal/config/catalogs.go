@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -15,6 +14,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"banger/internal/catalog"
+	"banger/internal/smallfile"
 	"banger/internal/statedir"
 )
 
@@ -92,7 +92,7 @@ func edit(dir string, change func([]byte, []catalog.Source) ([]byte, []catalog.S
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // a link into a user's own repository stays one
 	}
-	text, err := os.ReadFile(path)
+	text, err := smallfile.Read(path, maxFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

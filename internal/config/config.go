@@ -19,11 +19,15 @@ import (
 	"banger/internal/catalog"
 	"banger/internal/ports"
 	"banger/internal/size"
+	"banger/internal/smallfile"
 	"banger/internal/usernet/policy"
 )
 
 // FileName is the configuration's name in its directory.
 const FileName = "config.toml"
+
+// maxFile is more than any configuration has, in bytes.
+const maxFile = 1 << 20
 
 // Config holds what commands use where no flag says otherwise.
 type Config struct {
@@ -93,9 +97,12 @@ func (c Config) Values() (values map[string]any, err error) {
 func Load(dir string, getenv func(string) string) (Config, error) {
 	c := Default()
 	path := filepath.Join(dir, FileName)
-	meta, err := toml.DecodeFile(path, &c)
+	text, err := smallfile.Read(path, maxFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Config{}, err
+	}
+	meta, err := toml.Decode(string(text), &c)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return Config{}, fmt.Errorf("read %s: %w", path, err)
 	case len(meta.Undecoded()) > 0:

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"banger/internal/smallfile"
 )
 
 // takeFeatures takes those that are directories beside the file; others, which a
@@ -43,7 +45,7 @@ func featureOptions(dir string, given json.RawMessage) ([]string, error) {
 		} `json:"options"`
 	}
 	if path := filepath.Join(dir, "devcontainer-feature.json"); isFile(path) {
-		text, err := readFile(path)
+		text, err := smallfile.Read(path, maxFile)
 		if err == nil {
 			err = json.Unmarshal(text, &manifest)
 		}

@@ -3,9 +3,10 @@ package devfile
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+
+	"banger/internal/smallfile"
 )
 
 // devcontainers are where a devcontainer.json is looked for, in this order.
@@ -48,7 +49,7 @@ func isFile(path string) bool {
 
 func read(path, dir string, parse func(*Spec, []byte) error) (Spec, error) {
 	s := Spec{Path: path, Dir: dir}
-	text, err := readFile(path)
+	text, err := smallfile.Read(path, maxFile)
 	if err != nil {
 		return s, err
 	}
@@ -61,17 +62,4 @@ func read(path, dir string, parse func(*Spec, []byte) error) (Spec, error) {
 		return s, placed
 	}
 	return s, nil
-}
-
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(text) > maxFile {
-		err = fmt.Errorf("%s is larger than %d bytes", path, maxFile)
-	}
-	return text, err
 }

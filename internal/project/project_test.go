@@ -178,6 +178,33 @@ func TestFilesRefuse(t *testing.T) {
 	}
 }
 
+// What is no plain file, or has no end, is no part of a repository.
+func TestFilesHoldNobodyUp(t *testing.T) {
+	for name, tt := range map[string]struct{ script, want string }{
+		"a pipe":           {"git init -q p; rm -f p/.git/config.worktree; mkfifo p/.git/config.worktree", "not a regular file"},
+		"without an end":   {"git init -q p; truncate -s 300M p/.git/config.worktree", "is larger than"},
+		"a .git of no end": {"mkdir p; truncate -s 300M p/.git", "is larger than"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			sh(t, dir, tt.script)
+			l := &list{top: filepath.Join(dir, "p"), git: &git{}}
+			dot := filepath.Join(l.top, dotGit)
+			info, err := os.Lstat(dot)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := findRepository(dot, info)
+			if err == nil {
+				err = l.setWorkTree(dotGit, r)
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
 func TestFilesWithoutGit(t *testing.T) {
 	dir := t.TempDir()
 	sh(t, dir, "mkdir p; echo a >p/a")

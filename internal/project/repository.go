@@ -8,7 +8,12 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"banger/internal/smallfile"
 )
+
+// maxText is more than the files have that say how a repository is laid out, in bytes.
+const maxText = 4 << 20
 
 // repository is where git keeps what belongs to a work tree.
 type repository struct {
@@ -117,7 +122,7 @@ func (l *list) addData(name, from string, wanted func(string) bool) error {
 // are: in the directory that it is in, whatever it was for on the host.
 func (l *list) setWorkTree(name string, r repository) error {
 	for _, file := range []string{filepath.Join(r.common, "config"), filepath.Join(r.dir, "config.worktree")} {
-		config, err := os.ReadFile(file)
+		config, err := smallfile.Read(file, maxText)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -162,7 +167,7 @@ func isObject(file string) bool {
 
 // alternatesOf lists the stores that a store of objects leans on.
 func alternatesOf(store string) []string {
-	text, err := os.ReadFile(filepath.Join(store, "info", "alternates"))
+	text, err := smallfile.Read(filepath.Join(store, "info", "alternates"), maxText)
 	if err != nil {
 		return nil
 	}
@@ -193,7 +198,7 @@ func (l *list) replace(name string, content []byte) {
 func findRepository(dot string, info fs.FileInfo) (r repository, err error) {
 	dir := dot
 	if info.Mode().IsRegular() {
-		text, err := os.ReadFile(dot)
+		text, err := smallfile.Read(dot, maxText)
 		if err != nil {
 			return r, err
 		}
@@ -209,7 +214,7 @@ func findRepository(dot string, info fs.FileInfo) (r repository, err error) {
 		return r, err
 	}
 	r.common = r.dir
-	text, err := os.ReadFile(filepath.Join(r.dir, "commondir"))
+	text, err := smallfile.Read(filepath.Join(r.dir, "commondir"), maxText)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
 	}

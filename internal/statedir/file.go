@@ -5,12 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"banger/internal/smallfile"
 )
 
 const newPrefix = ".new-"
@@ -83,14 +84,9 @@ func fill(f *os.File, mode fs.FileMode, data []byte) error {
 
 // ReadJSON fills v from the file at path.
 func ReadJSON(path string, v any) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxJSON+1))
-	if err == nil && len(data) > maxJSON {
-		err = fmt.Errorf("read %s: %w", path, errTooLong)
+	data, err := smallfile.Read(path, maxJSON)
+	if errors.As(err, new(*smallfile.TooLargeError)) {
+		return fmt.Errorf("read %s: %w", path, errTooLong)
 	}
 	if err != nil {
 		return err

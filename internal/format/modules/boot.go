@@ -6,6 +6,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"banger/internal/smallfile"
 )
 
 // atBoot are the modules without which a guest does not reach its root and its
@@ -28,7 +30,7 @@ const bootList = "modules.boot"
 // order: those that Index found the kernel to have as modules, and what they
 // depend on. None of their files is compressed.
 func Boot(dir string) ([]Module, error) {
-	list, err := os.ReadFile(filepath.Join(dir, bootList))
+	list, err := smallfile.Read(filepath.Join(dir, bootList), maxList)
 	if err != nil {
 		return nil, fmt.Errorf("list the modules to boot with: %w", err)
 	}

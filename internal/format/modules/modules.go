@@ -14,7 +14,12 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"banger/internal/smallfile"
 )
+
+// maxList is more than any list of modules has, in bytes.
+const maxList = 32 << 20
 
 // Module is a module's file.
 type Module struct {
@@ -64,7 +69,7 @@ func normal(alias string) string {
 
 // readOptional reads a file that not every directory has.
 func readOptional(dir, name string) (string, error) {
-	data, err := os.ReadFile(filepath.Join(dir, name))
+	data, err := smallfile.Read(filepath.Join(dir, name), maxList)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("read %s: %w", name, err)
 	}

@@ -426,3 +426,16 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A bundle's lists are of foreign bytes: one that has no end is not read.
+func TestListsAreBounded(t *testing.T) {
+	for _, name := range []string{"modules.order", "modules.builtin", "modules.builtin.modinfo"} {
+		dir := tree(t, map[string][]byte{name: nil})
+		if err := os.Truncate(filepath.Join(dir, name), 4<<30); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := read(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "is larger than") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
