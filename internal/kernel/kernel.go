@@ -122,8 +122,8 @@ func (s *Store) notFound(name string) error {
 	return &NotFoundError{Name: name, Nearest: ref.Nearest(name, names)}
 }
 
-// List returns all kernels, sorted by name. Directories that are no kernels are
-// not the store's and are left out.
+// List returns all kernels, sorted by name; one whose manifest cannot be read has its
+// name alone. Directories that are no kernels are not the store's and are left out.
 func (s *Store) List() ([]Kernel, error) {
 	names, err := s.tree.Names()
 	if err != nil {
@@ -135,9 +135,7 @@ func (s *Store) List() ([]Kernel, error) {
 		if errors.As(err, new(*NotFoundError)) || errors.As(err, new(*ref.NameError)) || errors.Is(err, fs.ErrNotExist) {
 			continue // removed meanwhile, or never made here
 		}
-		if err != nil {
-			return nil, err
-		}
+		k.Name = name
 		all = append(all, k)
 	}
 	return all, nil

@@ -89,7 +89,8 @@ func (s *Store) notFound(name string) error {
 	return &NotFoundError{Name: name, Nearest: ref.Nearest(name, names)}
 }
 
-// List returns all snapshots, sorted by name.
+// List returns all snapshots, sorted by name; one whose manifest cannot be read has its
+// name alone.
 func (s *Store) List() ([]Snapshot, error) {
 	names, err := s.tree.Names()
 	if err != nil {
@@ -101,9 +102,7 @@ func (s *Store) List() ([]Snapshot, error) {
 		if errors.As(err, new(*NotFoundError)) || errors.As(err, new(*ref.NameError)) || errors.Is(err, fs.ErrNotExist) {
 			continue // removed meanwhile, or never made here
 		}
-		if err != nil {
-			return nil, err
-		}
+		snap.Name = name
 		all = append(all, snap)
 	}
 	return all, nil
