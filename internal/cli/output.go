@@ -36,7 +36,7 @@ func checkFormat(format string) error {
 }
 
 // list prints items as a JSON array, or as a table with a header and a row
-// for each.
+// for each, of which -q leaves the names.
 func list[T any](a *app, items []T, header string, row func(T) []string) error {
 	if a.format == formatJSON {
 		if items == nil {
@@ -48,9 +48,15 @@ func list[T any](a *app, items []T, header string, row func(T) []string) error {
 		return printByTemplate(a.Out, a.format, items)
 	}
 	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, strings.ReplaceAll(header, " ", "\t"))
+	namesOnly := a.quiet && strings.HasPrefix(header, "NAME ")
+	if !namesOnly {
+		fmt.Fprintln(w, strings.ReplaceAll(header, " ", "\t"))
+	}
 	for _, item := range items {
 		cells := row(item)
+		if namesOnly {
+			cells = cells[:1]
+		}
 		for i := range cells {
 			cells[i] = printable(cells[i])
 		}

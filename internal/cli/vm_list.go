@@ -109,9 +109,6 @@ func (a *app) printVMs(vms []vm.VM) error {
 	for _, v := range vms {
 		rows = append(rows, newVMRow(v))
 	}
-	if a.quiet && a.format == formatTable {
-		return printByTemplate(a.Out, "{{.Name}}", rows)
-	}
 	return list(a, rows, "NAME STATUS UPTIME TTL IMAGE KERNEL CPUS MEMORY DISK NETWORKS PORTS CREATED", func(r vmRow) []string {
 		return []string{r.Name, statusCell(r.VM), r.Uptime, r.TTL, r.Image, r.Kernel, strconv.Itoa(r.CPUs), r.Memory, r.Disk, r.NetworkSet, r.Ports, r.CreatedAgo}
 	})

@@ -78,9 +78,6 @@ func (a *app) volumeListCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if a.quiet && a.format == formatTable {
-			return printByTemplate(a.Out, "{{.Name}}", volumes)
-		}
 		return list(a, volumes, "NAME SIZE USED VMS CREATED", func(v engine.Volume) []string {
 			return []string{
 				v.Name, size.Size(v.SizeBytes).String(), size.Size(v.DiskUsage).String(), volumeUsers(v), age(v.CreatedAt),
