@@ -57,9 +57,6 @@ func (a *app) networkListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.quiet && a.format == formatTable {
-				return printByTemplate(a.Out, "{{.Name}}", networks)
-			}
 			return list(a, networks, "NAME SUBNET OUTSIDE VMS CREATED", func(n engine.Network) []string {
 				return []string{n.Name, n.Subnet.String(), wayOut(n), networkMembers(n), age(n.CreatedAt)}
 			})
