@@ -33,7 +33,7 @@ const (
 
 	maxHeader       = 32 << 10  // bytes of a request's
 	maxAnswerHeader = 128 << 10 // and of an answer's
-	maxUpload       = 512 << 10 // that wait for the host, of a connection by HTTP/2
+	maxUpload       = 1 << 20   // that wait for the host, of a connection by HTTP/2
 	maxDownload     = 1 << 20   // that wait for the guest, of the same
 	copySize        = 16 << 10
 
@@ -92,7 +92,7 @@ func New(o Options) *Edge {
 		ConnContext: withSession, Protocols: new(http.Protocols),
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          maxStreams,
-			MaxReceiveBufferPerConnection: maxUpload, MaxReceiveBufferPerStream: maxUpload / 2,
+			MaxReceiveBufferPerConnection: maxUpload, MaxReceiveBufferPerStream: maxUpload,
 		},
 	}
 	e.server.Protocols.SetHTTP1(true)

@@ -19,7 +19,7 @@ func (s *session) setProxy() {
 		DialTLSContext: s.dial, DisableCompression: true, Protocols: new(http.Protocols),
 		MaxConnsPerHost: maxDials, MaxIdleConnsPerHost: maxDials, IdleConnTimeout: idleHostTime,
 		MaxResponseHeaderBytes: maxAnswerHeader, ExpectContinueTimeout: continueTime,
-		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerConnection: maxDownload, MaxReceiveBufferPerStream: maxDownload / 2},
+		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerConnection: maxDownload, MaxReceiveBufferPerStream: maxDownload},
 	}
 	s.hosts.Protocols.SetHTTP1(true)
 	s.hosts.Protocols.SetHTTP2(true)
