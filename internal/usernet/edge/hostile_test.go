@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -93,6 +94,8 @@ func TestHostileHTTP1(t *testing.T) {
 		{"a user in the host", "GET / HTTP/1.1\r\nHost: evil.test@api.test\r\n" + auth + "\r\n"},
 		{"a proxy", "CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test:443\r\n" + auth + "\r\n"},
 		{"a proxy of this host", "CONNECT api.test:443 HTTP/1.1\r\nHost: api.test:443\r\n" + auth + "\r\n"},
+		{"a wish to hear it all again", "TRACE / HTTP/1.1\r\nHost: api.test\r\n" + auth + "\r\n"},
+		{"the same by another word", "TRACK / HTTP/1.1\r\nHost: api.test\r\n" + auth + "\r\n"},
 		{"a zero in a header", "GET / HTTP/1.1\r\nHost: api.test\r\nX: \x00\r\n" + auth + "\r\n"},
 		{"a space before the colon", "GET / HTTP/1.1\r\nHost : api.test\r\n" + auth + "\r\n"},
 		{"two lengths", "POST / HTTP/1.1\r\nHost: api.test\r\nContent-Length: 4\r\nContent-Length: 5\r\n" + auth + "\r\nbodyX"},
@@ -280,7 +283,7 @@ func TestHostsAnswersAreNotQuoted(t *testing.T) {
 		"a bad header":  "HTTP/1.1 200 OK\r\n" + token + "\r\n\r\n",
 		"a bad length":  "HTTP/1.1 200 OK\r\nContent-Length: " + token + "\r\n\r\n",
 		"a huge header": "HTTP/1.1 200 OK\r\nX: " + strings.Repeat(token, 10_000) + "\r\n\r\n",
-		"a header":      "HTTP/1.1 200 OK\r\nX-Echo: " + token + password + other + "\r\nX-" + token + ": y\r\nContent-Length: 0\r\n\r\n",
+		"a header":      "HTTP/1.1 200 OK\r\nX-Echo: " + token + password + other + "\r\nLocation: /?k=" + url.QueryEscape(password) + "\r\nX-" + token + ": y\r\nContent-Length: 0\r\n\r\n",
 	} {
 		t.Run(what, func(t *testing.T) {
 			w := newWorld(t, func(w http.ResponseWriter, r *http.Request) {
@@ -297,6 +300,9 @@ func TestHostsAnswersAreNotQuoted(t *testing.T) {
 				t.Error("there is no answer")
 			}
 			leaks(t, "the answer", got)
+			if bytes.Contains(got, []byte(url.QueryEscape(password))) {
+				t.Errorf("the answer has a value: %q", got)
+			}
 			leaks(t, "the log", []byte(w.noted()))
 		})
 	}

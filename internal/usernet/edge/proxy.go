@@ -42,13 +42,18 @@ func (e *Edge) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	s.serve(w, r)
 }
 
+// refused are methods that would have a host lead elsewhere, or say again in a body
+// what it got: RFC 9110, 9.3.6 and 9.3.8, and what some servers call the latter.
+var refused = []string{http.MethodConnect, http.MethodTrace, "TRACK", "DEBUG"}
+
 func (s *session) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case s.fault != nil:
 		refuse(w, http.StatusBadGateway, "the host %s cannot be reached by TLS: %v", s.to.Host, s.fault)
 		return
-	case r.Method == http.MethodConnect:
-		refuse(w, http.StatusMethodNotAllowed, "%s is no proxy", s.to.Host)
+	case slices.Contains(refused, r.Method):
+		s.to.Note("denied https %q by its secrets: the method %s", s.to.Host, r.Method)
+		refuse(w, http.StatusMethodNotAllowed, "the method %s is not for hosts with secrets", r.Method)
 		return
 	case !s.means(r.Host):
 		s.to.Note("denied https %q by its secrets: a request for another host, %.200q", s.to.Host, r.Host)

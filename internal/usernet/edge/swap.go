@@ -173,9 +173,8 @@ func (s swaps) hide(h http.Header) {
 		}
 		for name, values := range h {
 			for i, value := range values {
-				if strings.Contains(value, o.value) {
-					h[name][i] = strings.ReplaceAll(value, o.value, o.placeholder)
-				}
+				value = strings.ReplaceAll(value, o.value, o.placeholder)
+				h[name][i] = strings.ReplaceAll(value, url.QueryEscape(o.value), url.QueryEscape(o.placeholder))
 			}
 			if strings.Contains(name, o.value) {
 				delete(h, name)
