@@ -57,7 +57,8 @@ func (s *Store) Get(name string) (n Network, err error) {
 	return n, err
 }
 
-// List returns all networks, sorted by name.
+// List returns all networks, sorted by name; one whose file cannot be read has its name
+// alone.
 func (s *Store) List() ([]Network, error) {
 	names, err := s.tree.Names()
 	if err != nil {
@@ -66,13 +67,13 @@ func (s *Store) List() ([]Network, error) {
 	var all []Network
 	for _, name := range names {
 		n, err := s.Get(name)
-		switch {
-		case errors.As(err, new(*NotFoundError)):
-			continue // removed meanwhile
-		case err != nil:
-			return nil, err
+		if errors.As(err, new(*NotFoundError)) || errors.As(err, new(*ref.NameError)) {
+			continue // removed meanwhile, or never made here
 		}
-		all = append(all, n)
+		all = append(all, Network{Name: name})
+		if err == nil {
+			all[len(all)-1] = n
+		}
 	}
 	return all, nil
 }

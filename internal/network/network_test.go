@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -55,6 +57,33 @@ func TestCreate(t *testing.T) {
 	var none *NotFoundError
 	if _, err := s.Get("ona"); !errors.As(err, &none) || none.Nearest != "one" {
 		t.Errorf("got %v", err)
+	}
+}
+
+// One that cannot be read hides no other, is in nobody's way, and can be removed.
+func TestDamaged(t *testing.T) {
+	s := newStore(t)
+	for _, name := range []string{"a", "damaged"} {
+		if _, err := s.Create(t.Context(), Network{Name: name}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, text := range map[string]string{
+		s.tree.Path("damaged", statedir.NetworkFile): `{"subnet":"10.0.0.0/24","latest":{`, s.tree.Path("lost+found", "x"): "",
+	} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := s.List()
+	if err != nil || len(all) != 2 || all[0].Name != "a" || all[1].Name != "damaged" || all[1].Subnet.IsValid() {
+		t.Errorf("got %+v, %v", all, err)
+	}
+	if _, err := s.Create(t.Context(), Network{Name: "b"}, nil); err != nil {
+		t.Error(err)
+	}
+	if err := s.Remove(t.Context(), "damaged", free); err != nil {
+		t.Error(err)
 	}
 }
 
