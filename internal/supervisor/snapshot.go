@@ -15,12 +15,17 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"banger/internal/agentapi"
 	"banger/internal/statedir"
 	"banger/internal/vm"
+	"banger/internal/vmm"
 )
 
 // saveTimeout is how long a snapshot may hold a guest still.
 const saveTimeout = 10 * time.Minute
+
+// readyTimeout is how long a guest may take to make ready for it.
+const readyTimeout = 5 * time.Second
 
 // snapshot answers who asked for a snapshot, and gives it up where that one is
 // gone.
@@ -57,6 +62,9 @@ func (s *supervisor) takeSnapshot(ctx context.Context, dir string) (vm.Saved, er
 	if err := s.checkRoom(dir, b.machine.PID()); err != nil {
 		return vm.Saved{}, err
 	}
+	if phase == vm.Running { // a guest that says nothing can be saved all the same
+		_ = b.agent.have(agentapi.StreamReady, nil, readyTimeout)
+	}
 	began := time.Now()
 	err := b.machine.Save(ctx, dir)
 	if err == nil {
@@ -68,6 +76,9 @@ func (s *supervisor) takeSnapshot(ctx context.Context, dir string) (vm.Saved, er
 		err = errors.Join(err, b.resume(resuming))
 	}
 	paused := time.Since(began).Milliseconds()
+	if err == nil {
+		err = vmm.PunchZeros(ctx, filepath.Join(dir, statedir.Memory))
+	}
 	if err != nil {
 		return vm.Saved{}, err
 	}

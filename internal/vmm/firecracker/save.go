@@ -72,9 +72,6 @@ func (m *machine) Save(ctx context.Context, dir string) error {
 	if err := m.api().send(ctx, http.MethodPut, "/snapshot/create", saveTo()); err != nil {
 		return err
 	}
-	if err := vmm.PunchZeros(ctx, m.path(memoryFile)); err != nil {
-		return fmt.Errorf("save the guest: %w", err)
-	}
 	for _, name := range []string{memoryFile, stateFile} {
 		if err := os.Rename(m.path(name), filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("save the guest: %w", err)
