@@ -145,7 +145,7 @@ var allowed = map[string][]string{
 	"internal/guest/sshd":       {"internal/agentapi", "internal/guest/account", "internal/guest/session", "internal/guest/usersocket"},
 	"internal/guest/disks":      {"internal/format/ext4", "internal/guest/dm"},
 	"internal/guest/usage":      {"internal/agentapi"},
-	"internal/guest/linkd":      {"internal/agent/link", "internal/agentapi", "internal/guest/disks", "internal/guest/session", "internal/guest/sockets", "internal/guest/usage", "internal/guest/usersocket"},
+	"internal/guest/linkd":      {"internal/agent/link", "internal/agentapi", "internal/guest/disks", "internal/guest/session", "internal/guest/sockets", "internal/guest/tcpend", "internal/guest/usage", "internal/guest/usersocket"},
 	"internal/guest/share":      {"internal/agent/link", "internal/agentapi", "internal/guest/account", "internal/guest/console"},
 	"internal/guest/sockets":    {"internal/agentapi"},
 	"internal/guest/usersocket": {"internal/guest/account"},

@@ -128,6 +128,7 @@ const (
 	StreamTar        = "tar"         // no payload; the root filesystem follows as a tar
 	StreamRest       = "rest"        // no payload; the guest boots to its end and frees memory; how systemd says it is follows as output
 	StreamPack       = "pack"        // payload: PackStream; a tree follows as a packed tar
+	StreamReady      = "ready"       // no payload; the guest makes ready to be copied
 	StreamUnpack     = "unpack"      // payload: UnpackStream; a packed tar follows as input
 	StreamPorts      = "ports"       // no payload; Ports follow as output, in JSON
 	StreamWatchPorts = "watch-ports" // no payload; lines follow, at once and after each change, with the TCP ports in JSON

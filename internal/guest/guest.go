@@ -41,6 +41,12 @@ func Main(args []string) int {
 				return 1
 			}
 			return 0
+		case service.ClearArgument:
+			if err := service.ClearFree(); err != nil {
+				fmt.Fprintln(os.Stderr, "banger: clear:", err)
+				return 1
+			}
+			return 0
 		case sshd.SFTPArgument:
 			if err := sshd.ServeSFTP(); err != nil {
 				fmt.Fprintln(os.Stderr, "banger: sftp:", err)

@@ -63,7 +63,7 @@ func (s *supervisor) takeSnapshot(ctx context.Context, dir string) (vm.Saved, er
 		return vm.Saved{}, err
 	}
 	if phase == vm.Running { // a guest that says nothing can be saved all the same
-		_ = b.agent.have(agentapi.StreamReady, nil, readyTimeout)
+		_, _ = b.agent.ask(readyTimeout, agentapi.StreamReady, nil)
 	}
 	began := time.Now()
 	err := b.machine.Save(ctx, dir)

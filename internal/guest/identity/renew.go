@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -14,22 +15,27 @@ import (
 // Renew makes the root of one VM, which users may have edited, that of another:
 // its names, and its SSH server's keys.
 func Renew(root string, s agentapi.Settings) []error {
+	return append(renewNames(root, s), nonNil(renewServerKeys(root))...)
+}
+
+// Rehearse does what Renew does first, for the machine that this one is: what is
+// needed for it is in memory then.
+func Rehearse(root string, s agentapi.Settings) []error { return renewNames(root, s) }
+
+func renewNames(root string, s agentapi.Settings) []error {
 	etc := filepath.Join(root, "etc")
 	before, _ := os.ReadFile(filepath.Join(etc, "machine-id"))
-	var errs []error
-	for _, err := range []error{
+	return nonNil(
 		replace(filepath.Join(etc, "hostname"), []byte(s.Hostname+"\n"), 0o644),
 		edit(filepath.Join(etc, "hosts"), func(old string) string { return hosts(old, s.Hostname, s.Networks) }),
 		renewResolver(filepath.Join(etc, "resolv.conf"), s),
 		setMachineID(root, s.MachineID),
 		keepJournals(root, strings.TrimSpace(string(before)), s.MachineID),
-		renewServerKeys(root),
-	} {
-		if err != nil {
-			errs = append(errs, err)
-		}
-	}
-	return errs
+	)
+}
+
+func nonNil(errs ...error) []error {
+	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 
 // renewResolver replaces what banger has written, for a VM on networks or one on

@@ -97,6 +97,9 @@ func (s *Server) run(ctx context.Context, header agentapi.Header, channel *link.
 	case agentapi.StreamTop:
 		return say(channel, usage.Top("/proc"))
 	}
+	if header.Kind == agentapi.StreamReady {
+		return ready(channel)
+	}
 	want, err := read(header)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"banger/internal/agent/link"
 	"banger/internal/agentapi"
 	"banger/internal/guest/disks"
+	"banger/internal/guest/tcpend"
 )
 
 // settle leaves the file systems of disks clean.
@@ -16,6 +17,15 @@ func settle(header agentapi.Header, channel *link.Channel) error {
 	}
 	go channel.Serve(func(agentapi.Message) {})
 	if err := disks.Settle(want.Devices); err != nil {
+		return err
+	}
+	return channel.Send(agentapi.Message{Exit: new(int)})
+}
+
+// ready has at hand what the guest needs when it becomes another one.
+func ready(channel *link.Channel) error {
+	go channel.Serve(func(agentapi.Message) {})
+	if err := tcpend.Ready(); err != nil {
 		return err
 	}
 	return channel.Send(agentapi.Message{Exit: new(int)})

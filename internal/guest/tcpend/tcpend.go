@@ -40,6 +40,25 @@ func All(except uint16) error {
 	return all(except)
 }
 
+// Ready has the kernel load now what All needs of it.
+func Ready() error {
+	_, err := all4()
+	if !errors.Is(err, unix.ENOENT) {
+		return err
+	}
+	return loadModules()
+}
+
+// all4 lists the connections by IPv4.
+func all4() ([]sockID, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	return list(fd, unix.AF_INET)
+}
+
 func all(except uint16) error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
 	if err != nil {
