@@ -29,9 +29,19 @@ type boot struct {
 	agent   *agent
 	shares  *shares // nil where the guest has no directory of the host's
 	machine vmm.Machine
-	saved   *saved        // the guest that goes on, nil where one boots
+	saved   *saved // the guest that goes on, nil where one boots
+	took    vm.Took
+	laps    time.Time     // when the part of it that is under way began
 	done    chan struct{} // closed when machine has ended
 	err     error         // how, once done is closed
+}
+
+// lap returns the milliseconds since the last one.
+func (b *boot) lap() int64 {
+	now := time.Now()
+	took := now.Sub(b.laps).Milliseconds()
+	b.laps = now
+	return took
 }
 
 // bootSpace is what has to be free on the host's disk for a boot, in bytes: for the
@@ -91,6 +101,7 @@ func (s *supervisor) awaitGuest(ctx context.Context, b *boot, first bool) (*vm.G
 	}
 	if b.saved != nil {
 		err := s.makeOwn(ctx, b)
+		b.took.Identity = b.lap()
 		select {
 		case <-b.done: // which says more
 		default:
@@ -105,7 +116,7 @@ func (s *supervisor) awaitGuest(ctx context.Context, b *boot, first bool) (*vm.G
 // start starts the VMM; nothing is left where that fails, or where the VM's end
 // was asked for meanwhile.
 func (s *supervisor) start(first bool) (*boot, error) {
-	b := &boot{done: make(chan struct{})}
+	b := &boot{done: make(chan struct{}), laps: time.Now()}
 	err := s.startIn(b, first)
 	if err == nil {
 		err = s.setBoot(b)
@@ -162,10 +173,12 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 	if first {
 		s.Starter.Send(vm.Report{Stage: s.doing(b) + " " + s.Name + " (" + describe(info) + ")"})
 	}
+	b.took.Prepare = b.lap()
 	b.machine, err = s.launch(b)
 	if err != nil {
 		return err
 	}
+	b.took.Load = b.lap()
 	go func() {
 		b.err = b.machine.Wait()
 		close(b.done)
@@ -224,6 +237,7 @@ func (s *supervisor) awaitReady(ctx context.Context, b *boot, first bool) (*vm.G
 	defer timeout.Stop()
 	select {
 	case event := <-b.agent.ready:
+		b.took.Link = b.lap()
 		return &vm.Guest{Kernel: event.Kernel, Init: event.Init, Warnings: b.agent.warnings()}, nil
 	case <-b.done:
 		return nil, s.earlyEnd(b)

@@ -227,6 +227,8 @@ func (s *supervisor) bootAndWait(ctx context.Context, first bool) (reason string
 			st.Phase = vm.Running
 		}
 		st.ReadyAt, st.Guest, st.Start = time.Now().UTC(), guest, s.startOf(b)
+		took := b.took
+		st.Took = &took
 		s.vm.Copied = false
 	})
 	if first {

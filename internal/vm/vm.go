@@ -72,6 +72,7 @@ type State struct {
 	VMMPID    int          `json:"vmm_pid,omitempty"`
 	Guest     *Guest       `json:"guest,omitempty"`
 	Start     Start        `json:"start,omitempty"`     // how the guest came up
+	Took      *Took        `json:"took,omitempty"`      // and where the time of that went
 	Ports     []ports.Spec `json:"ports,omitempty"`     // that are open
 	Published []ports.Spec `json:"published,omitempty"` // the same, of what the guest listens on by itself
 	Volumes   []Volume     `json:"volumes,omitempty"`   // that are attached
@@ -130,6 +131,14 @@ const (
 	Warm     Start = "warm"     // it goes on from a template that had booted
 	Restored Start = "restored" // it goes on from a snapshot
 )
+
+// Took is where the time of a start went, in milliseconds.
+type Took struct {
+	Prepare  int64 `json:"prepare"`            // the supervisor, before it starts the VMM
+	Load     int64 `json:"load"`               // the VMM, until the guest runs
+	Identity int64 `json:"identity,omitempty"` // the guest becomes this VM
+	Link     int64 `json:"link"`               // until the guest serves: its boot, where it boots
+}
 
 // Alive tells whether a supervisor is at work.
 func (p Phase) Alive() bool {
