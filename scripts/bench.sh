@@ -18,9 +18,9 @@ built=$(built_kernel)
 if [[ -n $built ]]; then
 	"$banger" kernel rm --force generic 2>/dev/null || true # that of an earlier build
 	"$banger" kernel import generic --from "$built" --distro generic >/dev/null
-	"$bench" -banger "$banger" -kernel generic -only boot,network,qemu || status=1
+	"$bench" -banger "$banger" -kernel generic -only boot,warm,network,qemu || status=1
 fi
-"$bench" -banger "$banger" -only boot,exec,create,qemu,pull,list,image || status=1
+"$bench" -banger "$banger" -only boot,exec,create,warm,fork,qemu,pull,list,image || status=1
 if ! "$banger" doctor --json | jq -e '.[] | select(.name == "kvm") | .ok' >/dev/null; then
 	HOME=$user FIGURES=1 scripts/e2e-firecracker.sh "$banger" || status=1
 else
