@@ -74,7 +74,7 @@ func (e *Engine) MakeTemplate(ctx context.Context, o TemplateOptions, events Eve
 		return t, err
 	}
 	err = maker.make(ctx, events)
-	if err != nil && ctx.Err() == nil && o.unasked {
+	if err != nil && ctx.Err() == nil && o.unasked && !errors.Is(err, errUnwanted) {
 		err = errors.Join(err, e.templates.SetFailed(maker.shape.Name()))
 	}
 	if err != nil {
@@ -186,6 +186,9 @@ func (m *templateMaker) make(ctx context.Context, events Events) (err error) {
 	began := time.Now()
 	if err := m.settle(ctx, v.Name, began); err != nil {
 		return err
+	}
+	if off, err := e.templates.Off(); m.options.unasked && (err != nil || slices.Contains(off, m.options.Image)) {
+		return errors.Join(errUnwanted, err) // since it was begun
 	}
 	events.stage("saving " + v.Name)
 	return m.save(ctx, v.Name)

@@ -4,8 +4,12 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // templates returns the directories of the templates.
@@ -25,6 +29,34 @@ func (h *host) wantStart(name, want string) {
 	h.must(json.Unmarshal([]byte(h.ok("vm", "show", "--json", name)), &v))
 	if v.State.Start != want {
 		h.t.Errorf("%s came up %q, want %q", name, v.State.Start, want)
+	}
+}
+
+// endMakers ends what makes templates in the background, and waits for the end of
+// all that is this host's.
+func (h *host) endMakers() {
+	h.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		living := 0
+		processes, err := filepath.Glob("/proc/[0-9]*")
+		h.must(err)
+		for _, dir := range processes {
+			environ, _ := os.ReadFile(filepath.Join(dir, "environ")) // of one that may have ended
+			if !slices.Contains(strings.Split(string(environ), "\x00"), "HOME="+h.home) {
+				continue
+			}
+			living++
+			command, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
+			if pid, err := strconv.Atoi(filepath.Base(dir)); err == nil && strings.Contains(string(command), "\x00internal\x00warm\x00") {
+				syscall.Kill(pid, syscall.SIGTERM)
+			}
+		}
+		switch {
+		case living == 0:
+			return
+		case time.Now().After(deadline):
+			h.t.Fatalf("%d processes are left", living)
+		}
 	}
 }
 
@@ -92,6 +124,7 @@ func TestWarm(t *testing.T) {
 		t.Errorf("listed as %q", got)
 	}
 	h.ok("vm", "rm", "--force", "third")
+	h.endMakers()
 	if left, _ := os.ReadDir(filepath.Join(h.home, ".local/state/banger/making")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
