@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 
 	"banger/internal/agentapi"
@@ -143,6 +145,9 @@ func (b *boot) furnish(init initsys.Init) {
 		b.warn("trust the authority of this VM's secrets", err)
 	}
 	b.warn("tell systemd about this machine", init.Furnish("/run"))
+	if slices.ContainsFunc(b.settings.Mounts, func(m agentapi.Mount) bool { return strings.HasPrefix(m.Target, "/tmp/") }) {
+		b.warn("keep what is mounted below /tmp", init.KeepTmp("/run"))
+	}
 	if first {
 		b.warn("note the first boot", b.disk.endFirstBoot())
 	}

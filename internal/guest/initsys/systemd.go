@@ -90,6 +90,15 @@ func (i Init) Furnish(run string) error {
 	return nil
 }
 
+// KeepTmp has systemd mount nothing over /tmp, where something is mounted below it
+// already. Furnish comes before.
+func (i Init) KeepTmp(run string) error {
+	if i.Name != "systemd" && !i.Script {
+		return nil
+	}
+	return os.Symlink("/dev/null", filepath.Join(run, "systemd/system/tmp.mount"))
+}
+
 // privateSocket is where systemd takes systemctl's calls, from the moment on
 // that it handles signals too.
 const privateSocket = "/run/systemd/private"

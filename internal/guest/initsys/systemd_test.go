@@ -14,6 +14,12 @@ func TestFurnishSystemd(t *testing.T) {
 	if err := (Init{Name: "systemd"}).Furnish(run); err != nil {
 		t.Fatal(err)
 	}
+	if err := (Init{Name: "systemd"}).KeepTmp(run); err != nil {
+		t.Fatal(err)
+	}
+	if target, err := os.Readlink(filepath.Join(run, "systemd/system/tmp.mount")); target != "/dev/null" {
+		t.Errorf("tmp.mount is %q, %v", target, err)
+	}
 	for _, m := range masked {
 		if to, err := os.Readlink(filepath.Join(run, "systemd/system", m.unit)); to != "/dev/null" || m.why == "" {
 			t.Errorf("%s: a link to %q, %v, because %q", m.unit, to, err, m.why)
@@ -31,7 +37,7 @@ func TestFurnishSystemd(t *testing.T) {
 func TestFurnishOthers(t *testing.T) {
 	for _, name := range []string{"", "busybox", "openrc", "sysvinit"} {
 		run := t.TempDir()
-		if err := (Init{Name: name}).Furnish(run); err != nil {
+		if err := errors.Join((Init{Name: name}).Furnish(run), (Init{Name: name}).KeepTmp(run)); err != nil {
 			t.Fatal(err)
 		}
 		if entries, err := os.ReadDir(run); err != nil || len(entries) > 0 {
