@@ -21,7 +21,7 @@ var allowed = map[string][]string{
 
 	"internal/cli": {
 		"internal/secret",
-		"internal/agent", "internal/agent/share", "internal/agentapi", "internal/catalog", "internal/config", "internal/devfile", "internal/doctor", "internal/engine", "internal/imagebuild",
+		"internal/agent", "internal/agent/filesync", "internal/agent/share", "internal/agentapi", "internal/catalog", "internal/config", "internal/devfile", "internal/doctor", "internal/engine", "internal/imagebuild",
 		"internal/imagemgr", "internal/jail", "internal/journal", "internal/kernel", "internal/network", "internal/ports", "internal/process", "internal/ref",
 		"internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/vmm/firecracker", "internal/volume",
 	},
@@ -38,6 +38,7 @@ var allowed = map[string][]string{
 	"internal/engine": {
 		"internal/secret",
 		"internal/agent",
+		"internal/agent/filesync",
 		"internal/agentapi",
 		"internal/catalog",
 		"internal/config",
@@ -82,8 +83,9 @@ var allowed = map[string][]string{
 		"internal/agent/link", "internal/agentapi", "internal/initramfs", "internal/journal", "internal/kernel", "internal/logfile", "internal/ports", "internal/process", "internal/statedir",
 		"internal/usernet", "internal/usernet/policy", "internal/vm", "internal/vmm", "internal/volume",
 	},
-	"internal/agent":      {"internal/agent/link", "internal/agentapi", "internal/format/packed", "internal/format/tarfile", "internal/format/tree"},
-	"internal/agent/link": {"internal/agentapi"},
+	"internal/agent/filesync": {"internal/format/tree"},
+	"internal/agent":          {"internal/agent/filesync", "internal/agent/link", "internal/agentapi", "internal/format/packed", "internal/format/tarfile", "internal/format/tree"},
+	"internal/agent/link":     {"internal/agentapi"},
 	"internal/agent/share": {
 		"internal/jail",
 	},
@@ -141,7 +143,7 @@ var allowed = map[string][]string{
 		"internal/guest/restored", "internal/guest/roottar", "internal/guest/session", "internal/guest/share", "internal/guest/sshd", "internal/guest/tcpend",
 	},
 	"internal/guest/roottar":    {"internal/guest/trust", "internal/agentapi", "internal/format/tarfile", "internal/guest/dm", "internal/guest/identity"},
-	"internal/guest/session":    {"internal/agentapi", "internal/format/packed", "internal/format/tree", "internal/guest/account", "internal/guest/login", "internal/guest/terminal"},
+	"internal/guest/session":    {"internal/agent/filesync", "internal/agentapi", "internal/format/packed", "internal/format/tree", "internal/guest/account", "internal/guest/login", "internal/guest/terminal"},
 	"internal/guest/sshd":       {"internal/agentapi", "internal/guest/account", "internal/guest/session", "internal/guest/usersocket"},
 	"internal/guest/disks":      {"internal/format/ext4", "internal/guest/dm"},
 	"internal/guest/usage":      {"internal/agentapi"},

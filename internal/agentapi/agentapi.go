@@ -130,6 +130,7 @@ const (
 	StreamPack       = "pack"        // payload: PackStream; a tree follows as a packed tar
 	StreamReady      = "ready"       // no payload; the guest makes ready to be copied
 	StreamUnpack     = "unpack"      // payload: UnpackStream; a packed tar follows as input
+	StreamSync       = "sync"        // payload: SyncStream; input and output are packed, and what Do says
 	StreamPorts      = "ports"       // no payload; Ports follow as output, in JSON
 	StreamWatchPorts = "watch-ports" // no payload; lines follow, at once and after each change, with the TCP ports in JSON
 	StreamSettle     = "settle"      // payload: SettleStream
@@ -214,6 +215,25 @@ type UnpackStream struct {
 	Any  bool   `json:"any,omitempty"`  // the tar is any: it is unpacked into the directory Path
 	Keep bool   `json:"keep,omitempty"` // owners are the tar's, and not User
 }
+
+// SyncStream works on a directory that is kept alike with one of the host's. States
+// are as package filesync writes them.
+type SyncStream struct {
+	User  string   `json:"user"`
+	Dir   string   `json:"dir"`             // below the user's home where relative
+	Do    string   `json:"do"`              // one of the Sync constants
+	Prune bool     `json:"prune,omitempty"` // with SyncRemove: also directories that are empty then
+	Skip  []string `json:"skip,omitempty"`  // with SyncScan: directories that are left out
+}
+
+// What a SyncStream does.
+const (
+	SyncScan   = "scan"   // a state comes out, without hashes
+	SyncHash   = "hash"   // a state of names goes in, the same with hashes comes out
+	SyncPack   = "pack"   // a state of names goes in, a tar of those comes out
+	SyncUnpack = "unpack" // a tar goes in, a state of what was left out for it had changed comes out
+	SyncRemove = "remove" // a state of what is to be removed goes in, the same as with SyncUnpack comes out
+)
 
 // Port is a TCP port that one of the guest's programs listens on.
 type Port struct {

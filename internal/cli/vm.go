@@ -20,7 +20,7 @@ func (a *app) vmCommand() *cobra.Command {
 		a.vmRemoveCommand(), a.vmSSHConfigCommand(), a.vmPortCommand(), a.vmForwardCommand(), a.vmPolicyCommand(),
 		a.vmCreateCommand(), a.vmRestartCommand(), a.vmRenameCommand(), a.vmSetCommand(), a.vmPruneCommand(),
 		a.vmKillCommand(), a.vmWaitCommand(), a.vmTouchCommand(), a.vmEventsCommand(), a.vmStatsCommand(), a.vmTopCommand(),
-		a.vmCopyCommand(),
+		a.vmCopyCommand(), a.vmSyncCommand(),
 		a.snapshotCommand(), a.vmForkCommand(), a.vmCommitCommand(),
 	)
 }

@@ -40,6 +40,8 @@ const (
 	KnownHosts    = "known_hosts"  // the same, public, for OpenSSH
 	SSHConfig     = "ssh_config"   // how OpenSSH logs in, for a user's own configuration to include
 
+	SyncDir = "sync" // directory: what was alike of guests' directories and the host's the last time
+
 	Memory     = "memory"  // a saved guest's
 	SavedState = "state"   // its devices'
 	RestoreDir = "restore" // directory: what a new VM's guest goes on from, once

@@ -128,7 +128,7 @@ func (u *unpacker) push(at *dir, base string, mode uint32) (made bool, err error
 	made = err == nil
 	fd, err := openDirAt(at.fd, base)
 	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
-		err = errors.New("there is a file of that name, and no directory")
+		err = errNoDir
 	}
 	if err != nil {
 		return made, err
@@ -136,6 +136,8 @@ func (u *unpacker) push(at *dir, base string, mode uint32) (made bool, err error
 	u.dirs = append(u.dirs, &dir{fd: fd, name: path.Join(at.name, base)})
 	return made, nil
 }
+
+var errNoDir = errors.New("there is a file of that name, and no directory")
 
 func openDirAt(at int, base string) (int, error) {
 	return unix.Openat(at, base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)

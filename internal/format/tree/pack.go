@@ -46,6 +46,8 @@ type packer struct {
 	notes notes
 	small []byte // room for a file's content
 	xattr []byte // room for extended attributes
+
+	was func(name string) Stamp // what is expected in files' places; directories are then without what is in them
 }
 
 // top packs what the tree begins with.
@@ -86,7 +88,7 @@ func (p *packer) child(dir int, base, name string, dev uint64) error {
 		return fault(name, err)
 	case st.Mode&unix.S_IFMT == unix.S_IFLNK:
 		return p.link(dir, base, name, &st)
-	case st.Mode&unix.S_IFMT == unix.S_IFDIR && st.Dev != dev && isKernels(dir, base):
+	case st.Mode&unix.S_IFMT == unix.S_IFDIR && st.Dev != dev && p.was == nil && isKernels(dir, base):
 		p.notes.add("%s is left out: the kernel's own", name)
 		return nil
 	}
@@ -140,7 +142,7 @@ func (p *packer) dir(fd int, name string, st *unix.Stat_t) error {
 	if err := p.xattrs(fd, h); err != nil {
 		return fault(name, err)
 	}
-	if err := p.out.Add(h, nil); err != nil {
+	if err := p.out.Add(h, nil); err != nil || p.was != nil {
 		return err
 	}
 	names, err := d.Readdirnames(-1)
@@ -175,10 +177,14 @@ func (p *packer) link(dir int, base, name string, st *unix.Stat_t) error {
 
 // header describes a file; what its kind needs beside is the caller's.
 func (p *packer) header(name string, st *unix.Stat_t) *tar.Header {
-	return &tar.Header{
+	h := &tar.Header{
 		Typeflag: kinds[st.Mode&unix.S_IFMT], Name: name, Mode: int64(st.Mode & 0o7777),
 		Uid: int(st.Uid), Gid: int(st.Gid), ModTime: time.Unix(st.Mtim.Unix()), Format: tar.FormatPAX,
 	}
+	if p.was != nil {
+		h.PAXRecords = map[string]string{wasKey: p.was(name).record()}
+	}
+	return h
 }
 
 var kinds = map[uint32]byte{
@@ -189,7 +195,7 @@ var kinds = map[uint32]byte{
 // isLink makes a header one of a link where its file was packed by another name
 // before, and reports whether it was.
 func (p *packer) isLink(h *tar.Header, st *unix.Stat_t) bool {
-	if st.Nlink < 2 {
+	if st.Nlink < 2 || p.was != nil {
 		return false
 	}
 	file := inode{st.Dev, st.Ino}

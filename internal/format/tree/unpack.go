@@ -28,6 +28,12 @@ type UnpackOptions struct {
 	// disk: for a tar that somebody else made.
 	Guarded bool
 	Note    func(text string) // hears what was left out; nil is nobody
+
+	// Expect, if not nil, says of each entry what has to be in its place, and refuses
+	// those that are not wanted. Changed hears of those whose place has changed: they
+	// are left out.
+	Expect  func(h *tar.Header) (Stamp, error)
+	Changed func(name string)
 }
 
 // Unpack unpacks what Pack wrote to where to says. What follows an end of the tar
@@ -78,6 +84,8 @@ type unpacker struct {
 	linked  linkables
 	entries int
 	small   []byte // room for a file's content
+
+	expected Stamp // in the entry's place
 }
 
 func newUnpacker(r io.Reader, o UnpackOptions) *unpacker {
@@ -120,7 +128,7 @@ func (u *unpacker) rest(r io.Reader) error {
 		if err != nil {
 			return err
 		}
-		if err := u.entry(h); err != nil {
+		if err := u.guardedEntry(h); err != nil {
 			return fault(h.Name, err)
 		}
 	}
@@ -143,6 +151,22 @@ func (u *unpacker) end(r io.Reader) error {
 	n, err := io.Copy(io.Discard, io.LimitReader(r, maxPadding))
 	if n == maxPadding {
 		err = errors.New("the tar does not end")
+	}
+	return err
+}
+
+// guardedEntry is entry, if what is expected is there.
+func (u *unpacker) guardedEntry(h *tar.Header) (err error) {
+	if u.Expect == nil || h.Name == "." {
+		return u.entry(h)
+	}
+	if u.expected, err = u.Expect(h); err != nil {
+		return err
+	}
+	err = u.entry(h)
+	if errors.Is(err, ErrChanged) || errors.Is(err, errIsDir) || errors.Is(err, errNoDir) {
+		u.Changed(h.Name)
+		return nil
 	}
 	return err
 }
@@ -286,10 +310,15 @@ func (u *unpacker) takePlace(dir int, base string, create func(temporary string)
 		if errors.Is(err, unix.EEXIST) {
 			continue
 		}
-		if err == nil {
+		switch {
+		case err == nil && u.Expect != nil:
+			err = u.exchange(dir, temporary, base)
+		case err == nil:
 			err = unix.Renameat(dir, temporary, dir, base)
 		}
-		unix.Unlinkat(dir, temporary, 0) // also where both were names of one file
+		if !errors.Is(err, errKept) {
+			unix.Unlinkat(dir, temporary, 0) // also where both were names of one file
+		}
 		return err
 	}
 	return unix.EEXIST

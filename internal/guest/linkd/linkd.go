@@ -165,6 +165,10 @@ func read(h agentapi.Header) (w wanted, err error) {
 		var unpack agentapi.UnpackStream
 		err = json.Unmarshal(h.Payload, &unpack)
 		return wanted{unpack.User, nil, func(s *session.Session) session.Program { return s.Unpack(unpack) }}, err
+	case agentapi.StreamSync:
+		var sync agentapi.SyncStream
+		err = json.Unmarshal(h.Payload, &sync)
+		return wanted{sync.User, nil, func(s *session.Session) session.Program { return s.Sync(sync) }}, err
 	case agentapi.StreamTar:
 		return wanted{"root", nil, (*session.Session).Tar}, nil
 	case agentapi.StreamRest:

@@ -1,0 +1,335 @@
+package filesync
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"banger/internal/format/tree"
+)
+
+// content reads "f:text", "x:text" for an executable, "l:target" or "d".
+func content(word string) Content {
+	kind, text, _ := strings.Cut(word, ":")
+	switch kind {
+	case "f":
+		return Content{File, false, text}
+	case "x":
+		return Content{File, true, text}
+	case "l":
+		return Content{Link, false, text}
+	case "d":
+		return Content{Kind: Dir}
+	}
+	return Content{}
+}
+
+// state reads "name=word name=word".
+func state(text string) State {
+	s := State{}
+	for _, pair := range strings.Fields(text) {
+		name, word, _ := strings.Cut(pair, "=")
+		s[name] = Entry{Content: content(word)}
+	}
+	return s
+}
+
+func base(text string) Base {
+	b := Base{}
+	for name, e := range state(text) {
+		b[name] = Known{Content: e.Content}
+	}
+	return b
+}
+
+func brief(p Plan) string {
+	var words []string
+	for _, c := range p.Push {
+		words = append(words, fmt.Sprintf(">%s%s", c.Name, sign(c)))
+	}
+	for _, c := range p.Pull {
+		words = append(words, fmt.Sprintf("<%s%s", c.Name, sign(c)))
+	}
+	for _, name := range p.Conflicts {
+		words = append(words, "!"+name)
+	}
+	for _, name := range p.Alike {
+		words = append(words, "="+name)
+	}
+	return strings.Join(words, " ")
+}
+
+func sign(c Change) string {
+	switch {
+	case c.From.Kind == Absent:
+		return "+"
+	case c.To.Kind == Absent:
+		return "-"
+	}
+	return "~"
+}
+
+func TestReconcile(t *testing.T) {
+	for _, c := range []struct{ name, base, here, there, want string }{
+		{"nothing anywhere", "", "", "", ""},
+		{"nothing changed", "a=f:1 d=d d/b=l:x", "a=f:1 d=d d/b=l:x", "a=f:1 d=d d/b=l:x", "=a =d =d/b"},
+		{"new here", "", "a=f:1", "", ">a+"},
+		{"new there", "", "", "a=f:1", "<a+"},
+		{"new on both, alike", "", "a=f:1", "a=f:1", "=a"},
+		{"new on both, each its own", "", "a=f:1", "a=f:2", "!a"},
+		{"new on both, and executable on one", "", "a=f:1", "a=x:1", "!a"},
+		{"changed here", "a=f:1", "a=f:2", "a=f:1", ">a~"},
+		{"changed there", "a=f:1", "a=f:1", "a=f:2", "<a~"},
+		{"made executable here", "a=f:1", "a=x:1", "a=f:1", ">a~"},
+		{"made executable there", "a=f:1", "a=f:1", "a=x:1", "<a~"},
+		{"changed on both, alike", "a=f:1", "a=f:2", "a=f:2", "=a"},
+		{"changed on both, each its own", "a=f:1", "a=f:2", "a=f:3", "!a"},
+		{"executable here, other bytes there", "a=f:1", "a=x:1", "a=f:2", "!a"},
+		{"removed here", "a=f:1", "", "a=f:1", ">a-"},
+		{"removed there", "a=f:1", "a=f:1", "", "<a-"},
+		{"removed on both", "a=f:1", "", "", "=a"},
+		{"removed here, changed there", "a=f:1", "", "a=f:2", "<a+"},
+		{"removed there, changed here", "a=f:1", "a=f:2", "", ">a+"},
+		{"renamed here", "a=f:1", "b=f:1", "a=f:1", ">a- >b+"},
+		{"renamed on both, alike", "a=f:1", "b=f:1", "b=f:1", "=a =b"},
+		{"renamed on both, otherwise", "a=f:1", "b=f:1", "c=f:1", ">b+ <c+ =a"},
+		{"swapped here", "a=f:1 b=f:2", "a=f:2 b=f:1", "a=f:1 b=f:2", ">a~ >b~"},
+		{"a link for a file here", "a=f:1", "a=l:b", "a=f:1", ">a~"},
+		{"a file for a link there", "a=l:b", "a=l:b", "a=f:1", "<a~"},
+		{"a link here, another there", "a=l:1", "a=l:2", "a=l:3", "!a"},
+		{"a directory for a file here", "a=f:1", "a=d a/b=f:1", "a=f:1", ">a~ >a/b+"},
+		{"a directory for a file there", "a=f:1", "a=f:1", "a=d a/b=f:1", "<a~ <a/b+"},
+		{"a file for a directory here", "a=d a/b=f:1", "a=f:1", "a=d a/b=f:1", ">a~ >a/b-"},
+		{"a file for a directory here, with something new there", "a=d a/b=f:1", "a=f:1", "a=d a/b=f:1 a/c=f:2", ">a/b- !a !a/c"},
+		{"a file for a directory here, with something changed there", "a=d a/b=f:1", "a=f:1", "a=d a/b=f:2", "!a !a/b"},
+		{"a file for a directory there, with something new here", "a=d a/b=f:1", "a=d a/b=f:1 a/c=f:2", "a=f:1", "<a/b- !a !a/c"},
+		{"a directory removed here, with something new there", "a=d a/b=f:1", "", "a=d a/b=f:1 a/c=f:2", ">a/b- <a/c+"},
+		{"a directory removed there, with something changed here", "a=d a/b=f:1", "a=d a/b=f:2", "", ">a/b+"},
+		{"a directory removed on both", "a=d a/b=f:1", "", "", "=a =a/b"},
+		{"a file here, a directory there", "", "a=f:1", "a=d a/b=f:2", "!a !a/b"},
+		{"directories without entries of their own", "", "a/b=f:1", "a/c=f:2", ">a/b+ <a/c+"},
+		{"a file where the other has files without a directory's entry", "", "a=f:1", "a/c=f:2", "!a !a/c"},
+		{"empty directories", "", "a=d", "b=d", ">a+ <b+"},
+		{"an empty directory removed here", "a=d", "", "a=d", ">a-"},
+		{"many at once", "a=f:1 b=f:1 c=f:1 d=f:1 e=f:1", "a=f:2 b=f:1 d=f:2 e=f:2", "a=f:1 b=f:2 c=f:1 d=f:3", ">a~ >c- >e+ <b~ !d"},
+		{"all gone here", "a=f:1 b=f:1", "", "a=f:1 b=f:1", ">a- >b-"},
+		{"all gone there", "a=f:1 b=f:1", "a=f:1 b=f:1", "", "<a- <b-"},
+	} {
+		p := Reconcile(base(c.base), state(c.here), state(c.there))
+		if got := brief(p); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// What each side does leaves both alike, but for what is in conflict, and nothing
+// that one side alone had is lost.
+func TestReconcileConverges(t *testing.T) {
+	name := []string{"a", "a/b"}
+	states := []string{""}
+	for _, word := range []string{"f:1", "f:2", "x:1", "l:t", "d"} {
+		states = append(states, "a="+word, "a=d a/b="+word)
+	}
+	for _, b := range states {
+		for _, h := range states {
+			for _, th := range states {
+				here, there := state(h), state(th)
+				p := Reconcile(base(b), here, there)
+				apply(t, there, p.Push, fmt.Sprint(b, "|", h, "|", th))
+				apply(t, here, p.Pull, fmt.Sprint(b, "|", h, "|", th))
+				for _, n := range name {
+					if !alike(n, here, there) && !slices.Contains(p.Conflicts, n) && !below(n, p.Conflicts) {
+						t.Errorf("%q, %q, %q: %s is not alike after %s", b, h, th, n, brief(p))
+					}
+				}
+			}
+		}
+	}
+}
+
+func alike(name string, here, there State) bool {
+	return here[name].Content == there[name].Content || implied(name, here) && implied(name, there)
+}
+
+// implied reports whether a name is a directory for what is in it.
+func implied(name string, s State) bool {
+	for other := range s {
+		if strings.HasPrefix(other, name+"/") {
+			return s[name].Kind == Dir || s[name].Kind == Absent
+		}
+	}
+	return false
+}
+
+// below reports whether what a name is in, or what is in it, is in conflict.
+func below(name string, conflicts []string) bool {
+	for _, c := range conflicts {
+		if strings.HasPrefix(name, c+"/") || strings.HasPrefix(c, name+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func apply(t *testing.T, side State, changes []Change, what string) {
+	t.Helper()
+	for _, c := range changes {
+		if side[c.Name].Content != c.From {
+			t.Errorf("%s: %s is not %v", what, c.Name, c.From)
+		}
+		side[c.Name] = Entry{Content: c.To}
+		if c.To.Kind == Absent {
+			delete(side, c.Name)
+		}
+	}
+	for name := range side {
+		if dir := filepath.Dir(name); dir != "." && side[dir].Kind != Dir && side[dir].Kind != Absent {
+			t.Errorf("%s: %s is in what is no directory", what, name)
+		}
+	}
+}
+
+func TestHarmless(t *testing.T) {
+	for _, c := range []struct{ name, pull, here, refused string }{
+		{"files", "a=f:1 d/b=x:2", "", ""},
+		{"links that stay inside", "a=l:b d/e/f=l:../../x/y d/g=l:./h", "", ""},
+		{"an absolute link", "a=l:/etc/passwd", "", "a"},
+		{"a link to above", "a=l:.. d/b=l:../../x", "", "a d/b"},
+		{"a link by way of another", "d/l=l:.. e=l:d/l/../x", "", "e"},
+		{"a link to nothing", "a=l:", "", "a"},
+		{"into .git", ".git/hooks/pre-commit=x:1 sub/.GIT/config=f:1 git~1/x=f:1", "", ".git/hooks/pre-commit git~1/x sub/.GIT/config"},
+		{"a .git that is a file", "sub/.git=f:gitdir", "", "sub/.git"},
+		{"a link into .git", "hooks=l:.git/hooks", "", "hooks"},
+		{"a bare repository", "b/HEAD=f:1 b/config=f:2 b/objects/x=f:3 b/refs/y=f:4 c=f:5", "", "b/HEAD b/config b/objects/x b/refs/y"},
+		{"what completes one", "HEAD=f:1", "objects/x=f:1 refs=d config=f:1", "HEAD"},
+		{"a configuration for one", "x/config=f:1", "x/HEAD=f:1 x/objects=d x/refs=d", "x/config"},
+		{"not all of one", "HEAD=f:1 config=f:2 refs/x=f:3", "", ""},
+	} {
+		var pull []Change
+		s := state(c.pull)
+		for _, name := range s.Names() {
+			pull = append(pull, Change{Name: name, To: s[name].Content})
+		}
+		left, refused := Harmless(pull, state(c.here))
+		if got := strings.Join(refused, " "); got != c.refused || len(left)+len(refused) != len(pull) {
+			t.Errorf("%s: refused %q, want %q", c.name, got, c.refused)
+		}
+	}
+}
+
+func TestScanAndHash(t *testing.T) {
+	top := t.TempDir()
+	for name, text := range map[string]string{"a": "A", "d/b": "B", ".git/config": "no", "skipped/c": "C", "d/.git": "no", ".banger-x": "no"} {
+		if err := os.MkdirAll(filepath.Join(top, filepath.Dir(name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(top, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("../..", filepath.Join(top, "d/up")); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Scan(top, func(name string) bool { return name == "skipped" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a", "d", "d/b", "d/up"}, s.Names()); diff != "" {
+		t.Error(diff)
+	}
+	looked, err := Look(top, append(s.Names(), "gone", "gone/too", "d/up/etc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(s, looked); diff != "" {
+		t.Error(diff)
+	}
+	hashed, err := Hash(top, append(s.Names(), "gone"))
+	if err != nil || len(hashed) != 2 || hashed["a"].Hash != "559aead08264d5795d3909718cdd05abd49572e84fe55590eef31a88a08fdffd" {
+		t.Errorf("%v, %v", hashed, err)
+	}
+	var out bytes.Buffer
+	if err := s.Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	read, err := Read(&out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(s, read); diff != "" {
+		t.Error(diff)
+	}
+	known := Base{}
+	for name, e := range s {
+		known[name] = Known{e.Content, e.Stamp, tree.Stamp{Size: 1}}
+	}
+	again, skip, err := DecodeBase(known.Encode([]string{"skipped"}))
+	if err != nil || len(skip) != 1 || skip[0] != "skipped" {
+		t.Errorf("%q, %v", skip, err)
+	}
+	if diff := cmp.Diff(known, again); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What has changed since it was looked at is not removed.
+func TestRemove(t *testing.T) {
+	top := t.TempDir()
+	write := func(name, text string) {
+		if err := os.MkdirAll(filepath.Join(top, filepath.Dir(name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(top, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("d/e/gone", "x")
+	write("changed", "x")
+	write("stays", "x")
+	s, err := Look(top, []string{"d/e/gone", "changed", "d"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("changed", "more")
+	changed, err := s.Remove(top, true)
+	if err != nil || len(changed) != 1 || changed["changed"].Kind != File {
+		t.Errorf("%v, %v", changed, err)
+	}
+	left, err := Scan(top, func(string) bool { return false })
+	if diff := cmp.Diff([]string{"changed", "stays"}, left.Names()); err != nil || diff != "" {
+		t.Error(diff, err)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	var out bytes.Buffer
+	if err := state("a=f:1 d=d d/b=l:x").Write(&out); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(out.Bytes())
+	f.Add([]byte{1, 0, 2, '.', '.', 0, 0, 0, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := Read(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		for name := range s {
+			if !filepath.IsLocal(name) || Hidden(name) || name == "." {
+				t.Errorf("%q came of it", name)
+			}
+		}
+		var again bytes.Buffer
+		if err := s.Write(&again); err != nil {
+			t.Fatal(err)
+		}
+		if back, err := Read(&again); err != nil || !cmp.Equal(s, back) {
+			t.Errorf("%v became %v, %v", s, back, err)
+		}
+	})
+}

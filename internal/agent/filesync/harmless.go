@@ -1,0 +1,76 @@
+package filesync
+
+import (
+	"path"
+	"strings"
+)
+
+// Harmless leaves out of what is to come from a guest what could have the host do
+// more than hold a file: links that lead out of the directory or into a .git, and
+// what would make a directory one that git takes for a repository.
+func Harmless(pull []Change, here State) (left []Change, refused []string) {
+	is := present(pull, here)
+	for _, c := range pull {
+		if c.To.Kind != Absent && (Hidden(c.Name) || is.inRepository(c.Name)) || c.To.Kind == Link && leadsOut(c.Name, c.To.Hash) {
+			refused = append(refused, c.Name)
+			continue
+		}
+		left = append(left, c)
+	}
+	return left, refused
+}
+
+// presence are names that are there, and the directories above them.
+type presence map[string]bool
+
+// present are those that are there, or come.
+func present(pull []Change, here State) presence {
+	p := presence{}
+	for name := range here {
+		p.add(name)
+	}
+	for _, c := range pull {
+		if c.To.Kind != Absent {
+			p.add(c.Name)
+		}
+	}
+	return p
+}
+
+func (p presence) add(name string) {
+	for ; name != "." && !p[name]; name = path.Dir(name) {
+		p[name] = true
+	}
+}
+
+// inRepository reports whether a name is in what git takes for a repository.
+func (p presence) inRepository(name string) bool {
+	for dir := path.Dir(name); ; dir = path.Dir(dir) {
+		if p[path.Join(dir, "HEAD")] && p[path.Join(dir, "objects")] && p[path.Join(dir, "refs")] {
+			return true
+		}
+		if dir == "." {
+			return false
+		}
+	}
+}
+
+// leadsOut reports whether a link, by its words, leads to outside or into a .git.
+func leadsOut(name, target string) bool {
+	if target == "" || target[0] == '/' {
+		return true
+	}
+	depth, down := strings.Count(name, "/"), false
+	for part := range strings.SplitSeq(target, "/") {
+		switch {
+		case part == "..":
+			// Behind a name, it is the parent of what that is a link to.
+			if depth--; down || depth < 0 {
+				return true
+			}
+		case part != "" && part != ".":
+			down = true
+		}
+	}
+	return Hidden(target)
+}

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"banger/internal/agent/filesync"
+	"banger/internal/engine"
+)
+
+func (a *app) vmSyncCommand() *cobra.Command {
+	var o engine.SyncOptions
+	var patch string
+	c := &cobra.Command{
+		Use:   "sync [flags] VM [DIR]",
+		Short: "Keep a directory and one in a VM alike, or show how they differ",
+		Long: "Keep a directory and one in a VM alike, or show how they differ.\n\n" +
+			"What changed since the last sync goes from here to there by --push, from there to here by --pull, and both\n" +
+			"ways by both. What changed on both sides is left as it is, and an error. Without either, nothing is done and\n" +
+			"the differences are printed. What git ignores stays where it is, and so does what is in a .git.",
+		Example: "  banger vm sync dev                   # how . and its copy in dev differ\n" +
+			"  banger vm sync --push dev            # what changed here goes there\n" +
+			"  banger vm sync --pull --delete dev src\n" +
+			"  banger vm sync --patch work.patch dev && git apply work.patch",
+		Args: cobra.RangeArgs(1, 2),
+	}
+	flags := c.Flags()
+	flags.BoolVar(&o.Push, "push", false, "take what changed here there")
+	flags.BoolVar(&o.Pull, "pull", false, "take what changed there here")
+	flags.BoolVar(&o.Delete, "delete", false, "remove also what was removed on the other side")
+	flags.BoolVarP(&o.DryRun, "dry-run", "n", false, "show what would be done")
+	flags.StringVar(&o.To, "to", "", "the directory in the VM, from the user's home where relative (default DIR's name)")
+	flags.StringVarP(&o.User, "user", "u", "", "user in the VM, whose the files there are (default root)")
+	flags.StringVar(&patch, "patch", "", "write what changed in the VM to this file, - for the standard output, as a patch for git apply")
+	for _, does := range []string{"push", "pull"} {
+		c.MarkFlagsMutuallyExclusive("patch", does)
+	}
+	c.RunE = a.run(func(ctx context.Context, args []string) error {
+		if len(args) == 2 {
+			o.Dir = args[1]
+		}
+		d := a.newDisplay()
+		defer d.end()
+		o.Events = d.show
+		if patch != "" {
+			return a.writePatch(ctx, args[0], patch, o)
+		}
+		return a.sync(ctx, args[0], o)
+	})
+	return c
+}
+
+func (a *app) sync(ctx context.Context, name string, o engine.SyncOptions) error {
+	found, err := a.engine.Sync(ctx, name, o)
+	if err != nil {
+		return err
+	}
+	if a.format == formatJSON {
+		err = printJSON(a.Out, found)
+	} else {
+		a.printChanges("push", found.Push)
+		a.printChanges("pull", found.Pull)
+		for _, file := range found.Conflicts {
+			fmt.Fprintln(a.Out, "both  changed ", printable(file))
+		}
+		for _, file := range found.Refused {
+			fmt.Fprintln(a.Out, "pull  refused ", printable(file))
+		}
+	}
+	if err != nil || !o.Push && !o.Pull {
+		return err
+	}
+	return unsynced(found)
+}
+
+// unsynced is the error of a sync that left files as they are.
+func unsynced(found engine.Synced) error {
+	switch n := len(found.Conflicts); {
+	case n > 0:
+		return withHint(fmt.Errorf("%d files changed on both sides and were left as they are, such as %s", n, found.Conflicts[0]),
+			"copy the one that is to stay over the other, by vm cp")
+	case len(found.Refused) > 0:
+		return fmt.Errorf("%d files were refused, such as %s: links that lead out, and what git would run", len(found.Refused), found.Refused[0])
+	}
+	return nil
+}
+
+func (a *app) printChanges(way string, changes []filesync.Change) {
+	for _, c := range changes {
+		what := "changed"
+		switch {
+		case c.From.Kind == filesync.Absent:
+			what = "new"
+		case c.To.Kind == filesync.Absent:
+			what = "removed"
+		}
+		fmt.Fprintf(a.Out, "%-5s %-8s %s\n", way, what, printable(c.Name))
+	}
+}
+
+func (a *app) writePatch(ctx context.Context, name, file string, o engine.SyncOptions) error {
+	patch, found, err := a.engine.SyncPatch(ctx, name, o)
+	if err != nil {
+		return err
+	}
+	if file == "-" {
+		_, err = a.raw.Out.Write(patch)
+	} else {
+		err = os.WriteFile(file, patch, 0o644)
+	}
+	if err != nil {
+		return err
+	}
+	return unsynced(found)
+}

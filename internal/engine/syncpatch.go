@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+
+	"banger/internal/agent/filesync"
+	"banger/internal/format/tree"
+	"banger/internal/process"
+)
+
+// SyncPatch returns what changed in the guest since the last sync, against the files
+// that are here, as a patch for git apply. It needs git, and changes nothing. What
+// changed on both sides is in it too.
+func (e *Engine) SyncPatch(ctx context.Context, name string, o SyncOptions) ([]byte, Synced, error) {
+	s, err := e.openSync(ctx, name, o)
+	if err != nil {
+		return nil, Synced{}, err
+	}
+	defer s.lock.Release()
+	if err := s.look(ctx); err != nil {
+		return nil, Synced{}, err
+	}
+	plan := filesync.Reconcile(s.base, s.here, s.there)
+	for _, both := range plan.Conflicts {
+		plan.Pull = append(plan.Pull, filesync.Change{Name: both, From: s.here[both].Content, To: s.there[both].Content})
+	}
+	var result Synced
+	result.Pull, result.Refused = filesync.Harmless(plan.Pull, s.here)
+	dir, err := os.MkdirTemp("", "banger-patch-")
+	if err != nil {
+		return nil, result, err
+	}
+	defer os.RemoveAll(dir)
+	if err := s.spread(ctx, dir, result.Pull); err != nil {
+		return nil, result, err
+	}
+	patch, err := diff(ctx, dir)
+	return patch, result, err
+}
+
+// spread puts the files of changes as they are here into the directory a of dir, and
+// as they are to be into b.
+func (s *syncing) spread(ctx context.Context, dir string, changes []filesync.Change) error {
+	var here []string
+	there := filesync.State{}
+	for _, c := range changes {
+		if c.From.Kind != filesync.Absent {
+			here = append(here, c.Name)
+		}
+		if c.To.Kind != filesync.Absent {
+			there[c.Name] = s.there[c.Name]
+		}
+	}
+	for _, side := range []string{"a", "b"} {
+		if err := os.Mkdir(filepath.Join(dir, side), 0o700); err != nil {
+			return err
+		}
+	}
+	unpack := func(r io.Reader, side string) error {
+		return tree.UnpackInto(r, filepath.Join(dir, side), false, tree.UnpackOptions{Guarded: true})
+	}
+	var own bytes.Buffer
+	if err := tree.PackNames(&own, s.dir, here, func(string) tree.Stamp { return tree.Stamp{} }); err != nil {
+		return err
+	}
+	if err := unpack(&own, "a"); err != nil {
+		return err
+	}
+	return s.guest.Pull(ctx, there, func(r io.Reader) error { return unpack(r, "b") })
+}
+
+// diff compares a and b in dir. Neither is a repository, and no configuration says
+// what else is to run.
+func diff(ctx context.Context, dir string) ([]byte, error) {
+	var out bytes.Buffer
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "GIT_CONFIG_NOSYSTEM=1", "GIT_CEILING_DIRECTORIES=" + filepath.Dir(dir), "LC_ALL=C"}
+	err := process.Run(ctx, process.Cmd{
+		Args: []string{
+			"git", "-C", dir, "-c", "core.quotePath=true", "diff", "--no-index", "--no-prefix", "--binary", "--no-color",
+			"--no-ext-diff", "--no-textconv", "--no-renames", "--", "a", "b",
+		},
+		Env: env, Stdout: &out,
+	})
+	var failed *process.Error
+	if errors.As(err, &failed) && failed.Status == "exit status 1" {
+		err = nil // they differ
+	}
+	return out.Bytes(), err
+}
