@@ -80,6 +80,9 @@ func (c *Client) wait(ctx context.Context, kind string, payload any) (*waited, e
 	defer stop()
 	if err := link.WriteHeader(conn, kind, payload); err != nil {
 		conn.Close()
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
 		return nil, err
 	}
 	w := &waited{conn: conn, channel: link.NewChannel(conn), served: make(chan struct{})}

@@ -38,8 +38,6 @@ func answering(answer func(c *link.Channel)) func(net.Conn) {
 }
 
 func exit(c *link.Channel, status int) {
-	c.Writer(link.Stdout).Close()
-	c.Writer(link.Stderr).Close()
 	c.Send(agentapi.Message{Exit: &status})
 }
 
