@@ -173,3 +173,50 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A network is a rule that allows its addresses.
+func TestPeer(t *testing.T) {
+	in := Network{Name: "lab", Subnet: netip.MustParsePrefix("10.7.0.0/24")}
+	for _, tt := range []struct {
+		settings, to string
+		allowed      bool
+		rule         string
+	}{
+		{"", "10.7.0.3:80", true, "allow network lab"},
+		{"none", "10.7.0.3:80", true, "allow network lab"},
+		{"public", "10.7.0.3:80", true, "allow network lab"},
+		{"+github.com", "10.7.0.3:80", true, "allow network lab"},
+		{"-10.0.0.0/8", "10.7.0.3:80", true, "allow network lab"},
+		{"-10.7.0.0/24", "10.7.0.3:80", false, "deny 10.7.0.0/24"},
+		{"-10.7.0.0/24:81", "10.7.0.3:80", true, "allow network lab"},
+		{"-10.7.0.0/24:80", "10.7.0.3:80", false, "deny 10.7.0.0/24:80"},
+		{"-10.7.0.0/25", "10.7.0.3:80", false, "deny 10.7.0.0/25"},
+		{"-10.7.0.3", "10.7.0.3:80", false, "deny 10.7.0.3"},
+		{"-db", "10.7.0.3:80", false, "deny db"},
+		{"-DB.banger.internal", "10.7.0.3:80", false, "deny DB.banger.internal"},
+		{"-db:81", "10.7.0.3:80", true, "allow network lab"},
+		{"-db +db:80", "10.7.0.3:80", true, "allow db:80"},
+		{"-*.banger.internal", "10.7.0.3:80", false, "deny *.banger.internal"},
+		{"-*.banger.internal +db.banger.internal", "10.7.0.3:80", true, "allow db.banger.internal"},
+		{"public -db +10.7.0.3", "10.7.0.3:80", true, "allow 10.7.0.3"},
+		{"-web", "10.7.0.3:80", true, "allow network lab"},
+	} {
+		p, err := New(settings(tt.settings))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := Verdict{tt.allowed, tt.rule}
+		if got := p.Peer(netip.MustParseAddrPort(tt.to), PeerNames("db"), in); got != want {
+			t.Errorf("%q to %s: %+v, want %+v", tt.settings, tt.to, got, want)
+		}
+	}
+	for text, allowed := range map[string]bool{"": true, "none": true, "-db": false, "-db:80": true, "-*.banger.internal": false, "-10.7.0.3": true} {
+		p, err := New(settings(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.PeerName(PeerNames("db"), in); got.Allowed != allowed {
+			t.Errorf("%q: the name is resolved: %+v", text, got)
+		}
+	}
+}
