@@ -28,7 +28,7 @@ $u->send("x" x 1000); my $m; print defined $u->recv($m, 65536) ? "udp $m\n" : "u
 socket(my $p, PF_INET, SOCK_RAW, 1); my $echo = pack("CCnnn", 8, 0, 0, 77, 1) . "abcdefgh"; my $sum = 0; $sum += $_ for unpack("n*", $echo);
 $sum = ($sum & 0xffff) + ($sum >> 16); substr($echo, 2, 2) = pack("n", ~($sum + ($sum >> 16)) & 0xffff);
 send($p, $echo, 0, pack_sockaddr_in(0, $ip));
-while (1) { my $from = recv($p, my $got, 65536, 0); my ($type, undef, undef, $id) = unpack("CCnn", substr($got, 20));
+while (1) { my $from = recv($p, my $got, 65536, 0); my ($type, $code, $sum, $id) = unpack("CCnn", substr($got, 20));
 	if ($type == 3) { print "ping unreachable\n"; last } if ($type == 0 && $id == 77) { print "ping ", inet_ntoa((unpack_sockaddr_in($from))[1]), "\n"; last } }`
 
 func (h *host) askPeer(from, to string) string {
@@ -43,33 +43,43 @@ func (h *host) whyNot(from, to string) string {
 	return h.ok("vm", "exec", from, "--", "perl", "-e", connect, to)
 }
 
+// startOnNetworks boots VMs on the networks that they have by name.
+func (h *host) startOnNetworks(vms map[string]string) {
+	h.t.Helper()
+	var all sync.WaitGroup
+	for name, networks := range vms {
+		h.ok("vm", "create", "--image", "debian", "--memory", "256M", "--name", name, "--network", networks)
+		all.Go(func() {
+			if r := h.banger("vm", "start", name); r.code != 0 {
+				h.t.Error(r.stderr)
+			}
+		})
+	}
+	all.Wait()
+	for name := range vms {
+		h.ok("vm", "exec", name, "--", "perl", "-e", echoServers)
+	}
+}
+
+// addressIn is a VM's address in a network.
+func (h *host) addressIn(name, network string) string {
+	h.t.Helper()
+	for _, n := range h.show(name).Networks {
+		if at, _, _ := strings.Cut(n.Address, "/"); n.Network == network {
+			return at
+		}
+	}
+	h.t.Fatalf("%s is not on %s", name, network)
+	return ""
+}
+
 // VMs on a network, and others that are not on it.
 func TestNetwork(t *testing.T) {
 	h := newHost(t)
 	h.ok("network", "create", "lab", "--subnet", "10.77.0.0/24")
 	h.ok("network", "create", "closed", "--internal", "--subnet", "10.78.0.0/24")
-	var all sync.WaitGroup
-	for name, networks := range map[string]string{"a": "lab", "b": "lab,closed", "c": "closed"} {
-		h.ok("vm", "create", "--image", "debian", "--memory", "256M", "--name", name, "--network", networks)
-		all.Go(func() {
-			if r := h.banger("vm", "start", name); r.code != 0 {
-				t.Error(r.stderr)
-			}
-		})
-	}
-	all.Wait()
-	for _, name := range []string{"a", "b", "c"} {
-		h.ok("vm", "exec", name, "--", "perl", "-e", echoServers)
-	}
-	address := func(name, network string) string {
-		for _, n := range h.show(name).Networks {
-			if at, _, _ := strings.Cut(n.Address, "/"); n.Network == network {
-				return at
-			}
-		}
-		t.Fatalf("%s is not on %s", name, network)
-		return ""
-	}
+	h.startOnNetworks(map[string]string{"a": "lab", "b": "lab,closed", "c": "closed"})
+	address := h.addressIn
 	a, b, c := address("a", "lab"), address("b", "lab"), address("c", "closed")
 	want := func(from, to, as, at string) {
 		t.Helper()
