@@ -137,8 +137,8 @@ func TestFromImage(t *testing.T) {
 	want := []string{
 		"boot", apt + " update", apt + " install --yes --no-install-recommends nginx tree",
 		"true", "copy etc a,b,b/c to /etc", "copy setup.sh to /opt/setup.sh", "copy setup.sh to /opt/x",
-		"copy setup.sh to /run/banger-build/setup.sh",
-		`sh -c chmod 755 "$1" && "$1"; status=$?; rm -rf "${1%/*}"; exit $status sh /run/banger-build/setup.sh`,
+		"copy setup.sh to /.banger-build/setup.sh",
+		`sh -c chmod 755 "$1" && "$1"; status=$?; rm -rf "${1%/*}"; exit $status sh /.banger-build/setup.sh`,
 		"stop", "boot the agent",
 	}
 	if diff := cmp.Diff(want, f.did); diff != "" {
@@ -206,7 +206,7 @@ func TestFromImageFails(t *testing.T) {
 		f    fake
 		want string
 	}{
-		"script":  {fake{status: map[string]int{"/run/banger-build/s": 3}, says: map[string]string{"build/s": "no such host\n"}}, "it ended with status 3"},
+		"script":  {fake{status: map[string]int{"/.banger-build/s": 3}, says: map[string]string{"build/s": "no such host\n"}}, "it ended with status 3"},
 		"apt":     {fake{status: map[string]int{"apt-get": 100}, says: map[string]string{"update": "no such host\n"}}, "update the lists of packages: it ended with status 100"},
 		"dpkg":    {fake{status: map[string]int{"dpkg-query": 2}}, "list the packages: it ended with status 2"},
 		"root":    {fake{root: func(io.Writer) error { return broken }}, broken.Error()},

@@ -14,9 +14,10 @@ import (
 	"banger/internal/imagemgr"
 )
 
-// scriptDir is where scripts are put: unlike /tmp, no init mounts something over
-// /run once more, or clears it up. It is removed after.
-const scriptDir = "/run/banger-build"
+// scriptDir is where scripts are put. No init mounts something over it or clears it
+// up, as some do with /tmp, and none forbids to execute what is in it, as sysvinit and
+// OpenRC do with /run. It is removed after.
+const scriptDir = "/.banger-build"
 
 // worker does a build's steps in its guest.
 type worker struct {
