@@ -24,8 +24,8 @@ var onFiles = []struct{ name, script string }{
 	{"read them", "cat $dir/large >/dev/null"},
 	{"git status of 10,000 files", "cd $dir/repo && git status"},
 	{"git status again", "cd $dir/repo && git status"},
-	{"unpack a tar of 2,000 files", "mkdir $dir/out && tar -C $dir/out -xf $dir/source.tar"},
-	{"remove them", "rm -rf $dir/out"},
+	{"unpack a tar of 2,000 files", "mkdir -p $dir/out$dir && tar -C $dir/out$dir -xf $dir/source.tar"},
+	{"remove them", "rm -rf $dir/out$dir"},
 }
 
 // again is what is done with what the one before has left in the caches.
