@@ -123,7 +123,7 @@ var allowed = map[string][]string{
 	"internal/catalog":           {"internal/fetch", "internal/ref", "internal/statedir"},
 	"internal/project":           {"internal/process", "internal/smallfile"},
 	"internal/sshconfig":         {},
-	"internal/devfile":           {"internal/ports", "internal/ref", "internal/size", "internal/smallfile", "internal/usernet/policy"},
+	"internal/devfile":           {"internal/ports", "internal/ref", "internal/size", "internal/smallfile", "internal/usernet/policy", "internal/vm"},
 	"internal/config":            {"internal/catalog", "internal/ports", "internal/size", "internal/smallfile", "internal/statedir", "internal/usernet/policy"},
 	"internal/format/modules":    {"internal/format/xz", "internal/smallfile"},
 

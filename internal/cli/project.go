@@ -186,11 +186,7 @@ func (a *app) downCommand() *cobra.Command {
 	o.addDirFlag(c.Flags())
 	c.Flags().BoolVar(&remove, "rm", false, "remove it too, and what is on its disk")
 	c.RunE = a.run(func(ctx context.Context, _ []string) error {
-		s, err := o.spec()
-		if err != nil {
-			return err
-		}
-		p, err := a.engine.Project(s)
+		p, err := a.project(o)
 		if err != nil {
 			return err
 		}
@@ -233,6 +229,15 @@ func (a *app) shellCommand() *cobra.Command {
 	return c
 }
 
+// project finds the VM of the project that the flags name.
+func (a *app) project(o projectOptions) (engine.Project, error) {
+	s, err := o.spec()
+	if err != nil {
+		return engine.Project{}, err
+	}
+	return a.engine.Project(s)
+}
+
 func (a *app) statusCommand() *cobra.Command {
 	var o projectOptions
 	c := &cobra.Command{
@@ -242,11 +247,7 @@ func (a *app) statusCommand() *cobra.Command {
 	}
 	o.addDirFlag(c.Flags())
 	c.RunE = a.run(func(_ context.Context, _ []string) error {
-		s, err := o.spec()
-		if err != nil {
-			return err
-		}
-		p, err := a.engine.Project(s)
+		p, err := a.project(o)
 		if err != nil {
 			return err
 		}

@@ -34,6 +34,17 @@ func (s Spec) Asks(configured policy.Settings) (asks []string) {
 	if len(s.Policy.Allow) > 0 && egress != policy.All {
 		add("the guest reaches %s", strings.Join(s.Policy.Allow, ", "))
 	}
+	for _, m := range s.Mounts {
+		switch _, err := s.within(m.Source); {
+		case !m.ReadOnly:
+			add("the guest changes what is in %s of this host", m.Source)
+		case err != nil:
+			add("the guest reads what is in %s of this host", m.Source)
+		}
+	}
+	for _, v := range s.Volumes {
+		add("the guest has the volume %s", v)
+	}
 	for _, port := range s.Ports {
 		if !port.HostIP.IsLoopback() {
 			add("port %d of the host is open on %s", port.HostPort, port.HostIP)

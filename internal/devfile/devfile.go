@@ -15,6 +15,7 @@ import (
 	"banger/internal/ports"
 	"banger/internal/size"
 	"banger/internal/usernet/policy"
+	"banger/internal/vm"
 )
 
 // FileName is the file's name in a project's directory.
@@ -25,8 +26,9 @@ const maxFile = 1 << 20
 
 // How a project's files come into its VM.
 const (
-	Copy = "copy" // what belongs to it is copied, as vm run PATH does
-	None = "none"
+	Copy  = "copy"  // what belongs to it is copied, as vm run PATH does
+	Mount = "mount" // the directory itself is the guest's too
+	None  = "none"
 )
 
 // Spec is a project's VM. What is empty is as the configuration says.
@@ -46,8 +48,10 @@ type Spec struct {
 	Disk      size.Size
 	User      string
 	Workdir   string // in the guest; "" is where the project's files are
-	Workspace string // Copy or None
+	Workspace string // Copy, Mount or None
 	Ports     []ports.Spec
+	Mounts    []vm.Mount // the workspace's too
+	Volumes   []vm.Volume
 	Env       map[string]string
 	Policy    policy.Settings
 	HostLoopback,

@@ -92,7 +92,9 @@ func TestTOMLRefuses(t *testing.T) {
 		"dockerfile = \"out/passwd\"":                   "is not within the project",
 		"dockerfile = \"Missing\"":                      "no such file",
 		"script = \"/etc/passwd\"":                      "is not within the project",
-		"workspace = \"nfs\"":                           "neither copy nor none",
+		"mounts = [\"src\"]\nvolumes = [\"x\"]":         "line 2: volumes: ",
+		"mounts = [\"src:/proc\"]":                      "line 1: mounts: ",
+		"workspace = \"nfs\"":                           "none of copy, mount and none",
 		"ports = [\"80\", \"x\"]":                       "line 1: ports: ",
 		"egress = \"some\"":                             "line 1: egress: ",
 		"\nallow = [\"http://x\"]":                      "line 2: allow: ",
@@ -209,10 +211,21 @@ func TestAsks(t *testing.T) {
 		`egress = "none"`:                        0,
 		`egress = "public"`:                      0,
 		`allow = ["10.0.0.1"]`:                   1,
+		`mounts = ["src:/src:ro"]`:               0,
+		`mounts = ["src:/src"]`:                  1,
+		`mounts = ["/etc:/host:ro"]`:             1,
+		`mounts = ["../..:/host:ro"]`:            1,
+		`mounts = ["out:/host:ro"]`:              1,
+		`workspace = "mount"`:                    1,
+		`volumes = ["db:/var/lib/db"]`:           1,
 		`deny = ["10.0.0.1"]`:                    0,
 		"ssh_agent = true\nhost_loopback = true": 2,
 	} {
-		s, err := Find(write(t, map[string]string{FileName: text}), hostEnv)
+		dir := write(t, map[string]string{FileName: text, "src/x": ""})
+		if err := os.Symlink("/etc", filepath.Join(dir, "out")); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Find(dir, hostEnv)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -32,7 +32,7 @@ func TestSchema(t *testing.T) {
 		}
 	}
 	schema.Properties["egress"].Enum = []any{policy.All, policy.Public, policy.None}
-	schema.Properties["workspace"].Enum = []any{Copy, None}
+	schema.Properties["workspace"].Enum = []any{Copy, Mount, None}
 	schema.Schema, schema.Title = "https://json-schema.org/draft/2020-12/schema", FileName
 	want, err := json.MarshalIndent(schema, "", "  ")
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	"banger/internal/ref"
 	"banger/internal/size"
 	"banger/internal/usernet/policy"
+	"banger/internal/vm"
 )
 
 // File is banger.toml, for its schema too.
@@ -29,7 +32,9 @@ type File struct {
 	Disk         size.Size         `toml:"disk" json:"disk,omitempty" jsonschema:"size of the VM's own disk, such as 8G"`
 	User         string            `toml:"user" json:"user,omitempty" jsonschema:"who commands run as in the guest"`
 	Workdir      string            `toml:"workdir" json:"workdir,omitempty" jsonschema:"where commands run in the guest; where the project's files are if it is not given"`
-	Workspace    string            `toml:"workspace" json:"workspace,omitempty" jsonschema:"how the project's files come into the VM: copy or none"`
+	Workspace    string            `toml:"workspace" json:"workspace,omitempty" jsonschema:"how the project's files come into the VM: copy, mount or none"`
+	Mounts       []string          `toml:"mounts" json:"mounts,omitempty" jsonschema:"directories of the host that the guest has, live: SRC[:DST][:ro], SRC from the project's"`
+	Volumes      []string          `toml:"volumes" json:"volumes,omitempty" jsonschema:"volumes that the VM has: NAME:/PATH[:ro]"`
 	Ports        []string          `toml:"ports" json:"ports,omitempty" jsonschema:"ports of the host that lead to the guest: [HOST_IP:][HOST_PORT:]GUEST_PORT[/udp]"`
 	Env          map[string]string `toml:"env" json:"env,omitempty" jsonschema:"variables of every command"`
 	Egress       string            `toml:"egress" json:"egress,omitempty" jsonschema:"what the guest reaches where no rule speaks: all, public or none"`
@@ -91,6 +96,8 @@ func (s *Spec) take(f File) (key string, err error) {
 		{"script", func() error { return s.takeScript(f.Script) }},
 		{"cpus", func() error { return notNegative(f.CPUs) }},
 		{"workspace", func() error { return s.checkWorkspace() }},
+		{"mounts", func() error { return s.takeMounts(f.Mounts) }},
+		{"volumes", func() error { return s.takeVolumes(f.Volumes) }},
 		{"ports", func() error { return s.takePorts(f.Ports) }},
 		{"env", func() error { return checkEnv(f.Env) }},
 		{"egress", func() error { _, err := policy.New(policy.Settings{Egress: f.Egress}); return err }},
@@ -135,11 +142,11 @@ func (s *Spec) checkImage() error {
 		if source.Rest == "-" {
 			return errors.New("standard input is no image of a project's")
 		}
-		path, err := s.within(source.Rest)
+		file, err := s.within(source.Rest)
 		if err != nil {
 			return err
 		}
-		s.Image = string(source.Transport) + ":" + path
+		s.Image = string(source.Transport) + ":" + file
 	}
 	return nil
 }
@@ -151,8 +158,8 @@ func (s *Spec) takeDockerfile(f File) error {
 	if f.Image != "" {
 		return errors.New("there is an image already")
 	}
-	path, err := s.within(f.Dockerfile)
-	s.Build = &Build{Dockerfile: path, Context: s.Dir}
+	file, err := s.within(f.Dockerfile)
+	s.Build = &Build{Dockerfile: file, Context: s.Dir}
 	return err
 }
 
@@ -168,8 +175,41 @@ func (s *Spec) checkWorkspace() error {
 	case "":
 		s.Workspace = Copy
 	case Copy, None:
+	case Mount:
+		if s.Workdir == "" {
+			s.Workdir = path.Join("/srv", filepath.Base(s.Dir))
+		}
+		m, err := vm.ParseMount(s.Dir + ":" + s.Workdir)
+		s.Mounts = append(s.Mounts, m)
+		return err
 	default:
-		return fmt.Errorf("%q is neither %s nor %s", s.Workspace, Copy, None)
+		return fmt.Errorf("%q is none of %s, %s and %s", s.Workspace, Copy, Mount, None)
+	}
+	return nil
+}
+
+// takeMounts takes directories, which are the project's where they are relative.
+func (s *Spec) takeMounts(texts []string) error {
+	for _, text := range texts {
+		if !filepath.IsAbs(text) {
+			text = s.Dir + "/" + text
+		}
+		m, err := vm.ParseMount(text)
+		if err != nil {
+			return err
+		}
+		s.Mounts = append(s.Mounts, m)
+	}
+	return nil
+}
+
+func (s *Spec) takeVolumes(texts []string) error {
+	for _, text := range texts {
+		v, err := vm.ParseVolume(text)
+		if err != nil {
+			return err
+		}
+		s.Volumes = append(s.Volumes, v)
 	}
 	return nil
 }

@@ -134,7 +134,8 @@ func (e *Engine) createProjectVM(ctx context.Context, o UpOptions) error {
 // it allows and denies is beside what the configuration does.
 func (e *Engine) projectVMOptions(s devfile.Spec) VMOptions {
 	o := e.VMDefaults()
-	o.Name, o.Kernel, o.Ports, o.HostLoopback = projectVM(s), s.Kernel, s.Ports, s.HostLoopback
+	o.Name, o.Kernel, o.HostLoopback = projectVM(s), s.Kernel, s.HostLoopback
+	o.Ports, o.Mounts, o.Volumes = slices.Concat(o.Ports, s.Ports), s.Mounts, s.Volumes
 	if s.CPUs > 0 {
 		o.CPUs = s.CPUs
 	}
@@ -160,7 +161,7 @@ func (e *Engine) bringUp(ctx context.Context, o UpOptions, name string) error {
 	}
 	up := v.State.Phase == vm.Running
 	if !up {
-		if err := e.applySpec(ctx, o.Spec, v); err != nil {
+		if err := e.applySpec(ctx, o, v); err != nil {
 			return err
 		}
 		if err := e.StartVM(ctx, name, o.Events); err != nil {
@@ -180,14 +181,20 @@ func (e *Engine) bringUp(ctx context.Context, o UpOptions, name string) error {
 }
 
 // applySpec gives a VM that is down what may have changed in the file.
-func (e *Engine) applySpec(ctx context.Context, s devfile.Spec, v vm.VM) error {
-	want := e.projectVMOptions(s)
+func (e *Engine) applySpec(ctx context.Context, o UpOptions, v vm.VM) error {
+	want := e.projectVMOptions(o.Spec)
 	memory, disk := int(want.Memory>>20), int64(want.Disk)
 	change := vm.Change{CPUs: &want.CPUs, MemoryMiB: &memory, Ports: &want.Ports}
 	if disk > v.DiskBytes {
 		change.DiskBytes = &disk
 	}
-	_, err := e.vms.Set(ctx, v.Name, change)
+	if len(want.Mounts)+len(v.Mounts) > 0 {
+		change.Mounts = &want.Mounts
+	}
+	if len(want.Volumes)+len(v.Volumes) > 0 {
+		change.Volumes = &want.Volumes
+	}
+	_, err := e.SetVM(ctx, v.Name, change, o.Events)
 	return err
 }
 
