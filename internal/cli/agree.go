@@ -43,6 +43,11 @@ func (a *app) confirm(ctx context.Context, question string) error {
 	if a.In == nil || !term.IsTerminal(int(a.In.Fd())) {
 		return nil
 	}
+	return a.yes(ctx, question, "nothing was removed")
+}
+
+// yes asks for a yes. otherwise is the error of all other answers.
+func (a *app) yes(ctx context.Context, question, otherwise string) error {
 	fmt.Fprintf(a.Err, "%s [y/N] ", question)
 	switch answer, err := a.answer(ctx); {
 	case err != nil:
@@ -50,7 +55,7 @@ func (a *app) confirm(ctx context.Context, question string) error {
 	case answer == "y" || answer == "yes":
 		return nil
 	}
-	return errors.New("nothing was removed")
+	return errors.New(otherwise)
 }
 
 // answer reads a line from the user; the input's end is a no.

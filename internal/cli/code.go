@@ -87,7 +87,7 @@ func (a *app) toEdit(ctx context.Context, args []string, o projectOptions) (name
 		if err != nil {
 			return "", "", err
 		}
-		dir, err := a.homeDir(ctx, p.VM.Name, engine.ProjectProgram(up.Spec))
+		dir, err := a.workDir(ctx, p.VM.Name, engine.ProjectProgram(up.Spec))
 		return p.VM.Name, dir, err
 	}
 	v, err := a.engine.VM(args[0])
@@ -97,8 +97,8 @@ func (a *app) toEdit(ctx context.Context, args []string, o projectOptions) (name
 	return args[0], "/root", err
 }
 
-// homeDir asks the guest where a project's programs run.
-func (a *app) homeDir(ctx context.Context, name string, p engine.Program) (string, error) {
+// workDir asks the guest where a project's programs run.
+func (a *app) workDir(ctx context.Context, name string, p engine.Program) (string, error) {
 	var out line
 	p.Argv = []string{"pwd"}
 	p.Attach = func() (engine.Attachment, error) { return engine.Attachment{Stdout: &out, Stderr: a.Err}, nil }

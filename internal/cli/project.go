@@ -131,14 +131,7 @@ func (a *app) consent(agree bool) engine.Consent {
 		for _, ask := range asks {
 			fmt.Fprintf(a.Err, "  * %s\n", printable(ask))
 		}
-		fmt.Fprint(a.Err, "Go on? [y/N] ")
-		switch answer, err := a.answer(ctx); {
-		case err != nil:
-			return err
-		case answer == "y" || answer == "yes":
-			return nil
-		}
-		return errors.New("nothing was started")
+		return a.yes(ctx, "Go on?", "nothing was started")
 	}
 }
 
