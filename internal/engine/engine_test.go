@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"testing"
@@ -49,6 +50,7 @@ func addImage(t *testing.T, e *Engine, i imagemgr.Image) {
 	}
 	defer stage.Discard()
 	ext4test.Write(t, stage.Path(statedir.Rootfs))
+	i.Digest = cmp.Or(i.Digest, "sha256:"+i.Name)
 	if err := statedir.WriteJSON(stage.Path(statedir.Manifest), i); err != nil {
 		t.Fatal(err)
 	}

@@ -169,7 +169,7 @@ func (e *Engine) PruneImages(unused bool) (p Pruned, err error) {
 	}
 	for _, i := range images {
 		err := e.RemoveImage(i.Name, false)
-		if errors.As(err, new(*InUseError)) {
+		if errors.As(err, new(*InUseError)) || Gone(err) {
 			continue
 		}
 		if err != nil {

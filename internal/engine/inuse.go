@@ -39,21 +39,35 @@ func (e *Engine) imageUsers(image string) ([]string, error) {
 	return users, err
 }
 
-// users names the VMs, and the snapshots of VMs, that are so.
+// unread is said of what cannot be read, and so may use anything.
+const unread = " (which cannot be read)"
+
+// vmsThat names the VMs that are so, or may be.
+func vmsThat(are func(vm.VM) bool, vms []vm.VM) (users []string) {
+	for _, v := range vms {
+		switch {
+		case v.Damaged():
+			users = append(users, "vm "+v.Name+unread)
+		case are(v):
+			users = append(users, "vm "+v.Name)
+		}
+	}
+	return users
+}
+
+// users names the VMs, and the snapshots of VMs, that are so, or may be.
 func (e *Engine) users(are func(vm.VM) bool) ([]string, error) {
 	vms, err := e.vms.List()
 	if err != nil {
 		return nil, err
 	}
 	snapshots, err := e.snapshots.List()
-	var users []string
-	for _, v := range vms {
-		if are(v) {
-			users = append(users, "vm "+v.Name)
-		}
-	}
+	users := vmsThat(are, vms)
 	for _, s := range snapshots {
-		if are(s.VM) {
+		switch {
+		case s.VM.Damaged():
+			users = append(users, "snapshot "+s.Name+unread)
+		case are(s.VM):
 			users = append(users, "snapshot "+s.Name)
 		}
 	}
@@ -63,10 +77,7 @@ func (e *Engine) users(are func(vm.VM) bool) ([]string, error) {
 // imageUnused is an *InUseError where a VM, or a snapshot of one, uses the image.
 func (e *Engine) imageUnused(name string) error {
 	users, err := e.users(func(v vm.VM) bool { return v.Image == name })
-	if err == nil && len(users) > 0 {
-		err = &InUseError{"image", name, users}
-	}
-	return err
+	return inUse("image", name, users, err)
 }
 
 // kernelUsers names what needs a kernel: images, and VMs.
@@ -77,7 +88,10 @@ func (e *Engine) kernelUsers(kernel string) ([]string, error) {
 	}
 	var users []string
 	for _, i := range images {
-		if i.KernelRef == kernel {
+		switch {
+		case i.Digest == "":
+			users = append(users, "image "+i.Name+unread)
+		case i.KernelRef == kernel:
 			users = append(users, "image "+i.Name)
 		}
 	}
@@ -88,8 +102,13 @@ func (e *Engine) kernelUsers(kernel string) ([]string, error) {
 // kernelUnused is an *InUseError where something needs the kernel.
 func (e *Engine) kernelUnused(kernel string) error {
 	users, err := e.kernelUsers(kernel)
-	if err == nil && len(users) > 0 {
-		err = &InUseError{"kernel", kernel, users}
+	return inUse("kernel", kernel, users, err)
+}
+
+// inUse is an *InUseError where there are users, unless err says that nobody knows.
+func inUse(kind, name string, users []string, err error) error {
+	if err != nil || len(users) == 0 {
+		return err
 	}
-	return err
+	return &InUseError{kind, name, users}
 }

@@ -76,8 +76,8 @@ func (e *Engine) pruneVMs(ctx context.Context, labels vm.Labels, age time.Durati
 		return nil, err
 	}
 	for _, v := range all {
-		if v.CreatedAt.IsZero() {
-			continue // its vm.json cannot be read: nobody knows what its disk is worth
+		if v.Damaged() {
+			continue // nobody knows what its disk is worth
 		}
 		down := v.State.StoppedAt
 		if down.IsZero() {

@@ -81,17 +81,11 @@ func membersOf(network string, vms []vm.VM) []NetworkMember {
 func (e *Engine) RemoveNetwork(ctx context.Context, name string) error {
 	return e.networks.Remove(ctx, name, func() error {
 		vms, err := e.vms.List()
-		if err != nil {
-			return err
+		on := func(v vm.VM) bool {
+			_, is := v.PlaceIn(name)
+			return is
 		}
-		var users []string
-		for _, m := range membersOf(name, vms) {
-			users = append(users, "vm "+m.VM)
-		}
-		if len(users) > 0 {
-			return &InUseError{"network", name, users}
-		}
-		return nil
+		return inUse("network", name, vmsThat(on, vms), err)
 	})
 }
 

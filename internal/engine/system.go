@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"runtime"
-	"slices"
 	"time"
 
 	"banger/internal/statedir"
@@ -35,17 +34,9 @@ func (e *Engine) DiskUsage() ([]Share, error) {
 	for _, v := range vms {
 		alive[v.Name] = v.State.Phase.Alive()
 	}
-	images, err := e.usedNames(func(v vm.VM) string { return v.Image })
-	if err != nil {
-		return nil, err
-	}
-	volumes := func(name string) bool {
-		return slices.ContainsFunc(vms, func(v vm.VM) bool { return v.Uses(name) })
-	}
-	kernels := func(name string) bool {
-		users, err := e.kernelUsers(name)
-		return err != nil || len(users) > 0
-	}
+	images := func(name string) bool { return e.imageUnused(name) != nil }
+	kernels := func(name string) bool { return e.kernelUnused(name) != nil }
+	volumes := func(name string) bool { return e.volumeUnused(name) != nil }
 	always, never := func(string) bool { return true }, func(string) bool { return false }
 	var shares []Share
 	for _, of := range []struct {
@@ -53,7 +44,7 @@ func (e *Engine) DiskUsage() ([]Share, error) {
 		tree statedir.Tree
 		used func(name string) bool
 	}{
-		{"images", e.Dirs.ImageTree(), func(name string) bool { return images[name] }},
+		{"images", e.Dirs.ImageTree(), images},
 		{"kernels", e.Dirs.KernelTree(), kernels},
 		{"snapshots", e.Dirs.SnapshotTree(), always}, // nothing but their user knows whether they are needed
 		{"vms", e.Dirs.VMTree(), func(name string) bool { return alive[name] }},
@@ -84,16 +75,6 @@ func shareOf(tally *statedir.Tally, tree statedir.Tree, used func(string) bool) 
 		}
 	}
 	return s, err
-}
-
-// usedNames are the names of what VMs, and snapshots of VMs, are made of.
-func (e *Engine) usedNames(of func(vm.VM) string) (map[string]bool, error) {
-	used := map[string]bool{}
-	_, err := e.users(func(v vm.VM) bool {
-		used[of(v)] = true
-		return false
-	})
-	return used, err
 }
 
 // PruneOptions say what to remove of what nothing needs.

@@ -111,6 +111,9 @@ func (e *Engine) PruneVolumes(ctx context.Context, labels vm.Labels) (removed []
 		return nil, err
 	}
 	for _, v := range all {
+		if v.CreatedAt.IsZero() {
+			continue // it cannot be read: nobody knows what it is worth
+		}
 		err := e.RemoveVolume(ctx, v.Name)
 		switch {
 		case err == nil:
@@ -126,19 +129,7 @@ func (e *Engine) PruneVolumes(ctx context.Context, labels vm.Labels) (removed []
 // volumeUnused is an *InUseError where a VM has the volume.
 func (e *Engine) volumeUnused(name string) error {
 	vms, err := e.vms.List()
-	if err != nil {
-		return err
-	}
-	var users []string
-	for _, v := range vms {
-		if v.Uses(name) {
-			users = append(users, "vm "+v.Name)
-		}
-	}
-	if len(users) > 0 {
-		return &InUseError{"volume", name, users}
-	}
-	return nil
+	return inUse("volume", name, vmsThat(func(v vm.VM) bool { return v.Uses(name) }, vms), err)
 }
 
 // whoHas adds to an error of a volume that a VM has which one that is.

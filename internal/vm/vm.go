@@ -187,6 +187,10 @@ func (s *Store) Path(name, file string) string { return s.tree.Path(name, file) 
 // Exists tells whether a VM of that name is there.
 func (s *Store) Exists(name string) bool { return s.tree.Exists(name) }
 
+// Damaged reports whether the VM's vm.json cannot be read, so that it may be
+// anything.
+func (v VM) Damaged() bool { return v.CreatedAt.IsZero() }
+
 // Get returns the named VM as it is now. The error is a *NotFoundError where
 // there is none.
 func (s *Store) Get(name string) (VM, error) {
