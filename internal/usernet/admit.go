@@ -49,7 +49,7 @@ func (n *Network) admitIPv4(frame []byte, packet header.IPv4) bool {
 		p := n.placeAt(src)
 		return p != nil && !n.held.Load() && (dst == gateway || n.admitPeer(p, packet[:packet.TotalLength()], dst))
 	}
-	if n.held.Load() && !ofRestoring(packet, dst) {
+	if n.held.Load() && !ofRestoring(packet, dst) || n.tuples.hold(frame, packet) {
 		return false
 	}
 	if packet.Protocol() != uint8(header.ICMPv4ProtocolNumber) || n.answers(dst) {

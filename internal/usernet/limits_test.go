@@ -177,6 +177,11 @@ func synFrame(port uint16) []byte { return synTo(host, 4242, port) }
 
 // synTo starts a connection of the guest's.
 func synTo(address netip.Addr, from, to uint16) []byte {
+	return segmentTo(address, header.TCPFields{SrcPort: from, DstPort: to, SeqNum: 1, Flags: header.TCPFlagSyn})
+}
+
+// segmentTo is the frame of a segment without data that the guest sends.
+func segmentTo(address netip.Addr, fields header.TCPFields) []byte {
 	frame := make([]byte, header.EthernetMinimumSize+header.IPv4MinimumSize+header.TCPMinimumSize)
 	header.Ethernet(frame).Encode(&header.EthernetFields{SrcAddr: guestMAC, DstAddr: gatewayMAC, Type: header.IPv4ProtocolNumber})
 	ip := header.IPv4(frame[header.EthernetMinimumSize:])
@@ -185,10 +190,9 @@ func synTo(address netip.Addr, from, to uint16) []byte {
 		SrcAddr: tcpip.AddrFrom4(guest.As4()), DstAddr: tcpip.AddrFrom4(address.As4()),
 	})
 	ip.SetChecksum(^ip.CalculateChecksum())
+	fields.DataOffset, fields.WindowSize = header.TCPMinimumSize, 1<<15
 	segment := header.TCP(ip.Payload())
-	segment.Encode(&header.TCPFields{
-		SrcPort: from, DstPort: to, SeqNum: 1, DataOffset: header.TCPMinimumSize, Flags: header.TCPFlagSyn, WindowSize: 1 << 15,
-	})
+	segment.Encode(&fields)
 	sum := header.PseudoHeaderChecksum(header.TCPProtocolNumber, ip.SourceAddress(), ip.DestinationAddress(), header.TCPMinimumSize)
 	segment.SetChecksum(^segment.CalculateChecksum(sum))
 	return frame

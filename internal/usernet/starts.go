@@ -21,7 +21,7 @@ func newStarts() *starts {
 
 // note keeps a segment's beginning where it starts a connection.
 func (s *starts) note(id stack.TransportEndpointID, segment header.TCP) {
-	if len(segment) < header.TCPMinimumSize || segment.Flags() != header.TCPFlagSyn {
+	if !isStart(segment) {
 		return
 	}
 	s.mu.Lock()

@@ -55,6 +55,8 @@ func (n *Network) connect(request *tcp.ForwarderRequest, quote []byte) {
 	}
 	defer grant.release()
 	id := request.ID()
+	tuple := n.tuples.begin(id, quote)
+	defer n.endTuple(id, tuple)
 	address, _ := n.outside(fromStack(id.LocalAddress))
 	outside, err := n.dial(n.ctx, netip.AddrPortFrom(address, id.LocalPort))
 	if err != nil {
@@ -74,6 +76,7 @@ func (n *Network) connect(request *tcp.ForwarderRequest, quote []byte) {
 	if endpoint == nil {
 		return // the guest went away meanwhile
 	}
+	n.tuples.accepted(tuple, endpoint)
 	n.join(endpoint, queue, outside, grant, n.opening(destination(id)))
 }
 

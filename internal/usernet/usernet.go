@@ -81,6 +81,7 @@ type Network struct {
 	pinger  *pinger
 	quota   *quota
 	queries budget // of its connections that ask for names
+	tuples  tuples
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
