@@ -22,7 +22,7 @@ var allowed = map[string][]string{
 	"internal/cli": {
 		"internal/secret",
 		"internal/agent", "internal/agent/filesync", "internal/agent/share", "internal/agentapi", "internal/catalog", "internal/config", "internal/devfile", "internal/doctor", "internal/engine", "internal/imagebuild",
-		"internal/imagemgr", "internal/jail", "internal/journal", "internal/kernel", "internal/network", "internal/ports", "internal/process", "internal/ref",
+		"internal/imagemgr", "internal/jail", "internal/journal", "internal/kernel", "internal/network", "internal/ports", "internal/process", "internal/ref", "internal/registry",
 		"internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/vmm/firecracker", "internal/volume",
 	},
 	"internal/api": {
@@ -110,8 +110,8 @@ var allowed = map[string][]string{
 	"internal/usernet/policy": {},
 	"internal/initramfs":      {"internal/agentapi", "internal/format/cpio", "internal/format/modules"},
 	"internal/imagemgr": {
-		"internal/format/bundle", "internal/catalog", "internal/format/ext4", "internal/fetch", "internal/imagecat", "internal/process",
-		"internal/ref", "internal/format/rootfs", "internal/statedir", "internal/format/tarfile",
+		"internal/format/bundle", "internal/catalog", "internal/digest", "internal/format/ext4", "internal/fetch", "internal/imagecat", "internal/process",
+		"internal/ref", "internal/registry", "internal/format/rootfs", "internal/statedir", "internal/format/tarfile",
 	},
 	"internal/kernel": {
 		"internal/format/bundle", "internal/catalog", "internal/format/ext4", "internal/fetch", "internal/kernelcat", "internal/format/modules",
@@ -120,6 +120,8 @@ var allowed = map[string][]string{
 	"internal/kernel/kerneltest": {},
 	"internal/kernelcat":         {"internal/catalog"},
 	"internal/imagecat":          {"internal/catalog", "internal/ref"},
+	"internal/registry":          {"internal/digest", "internal/fetch"},
+	"internal/digest":            {},
 	"internal/catalog":           {"internal/fetch", "internal/ref", "internal/statedir"},
 	"internal/project":           {"internal/process", "internal/smallfile"},
 	"internal/sshconfig":         {},

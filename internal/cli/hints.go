@@ -17,6 +17,7 @@ import (
 	"banger/internal/kernel"
 	"banger/internal/network"
 	"banger/internal/process"
+	"banger/internal/registry"
 	"banger/internal/secret"
 	"banger/internal/statedir"
 	"banger/internal/vm"
@@ -139,7 +140,7 @@ func (a *app) hostHint(err error) string {
 		return a.noSpaceHint(err) + "; nothing was left behind"
 	case errors.Is(err, syscall.EDQUOT):
 		return "your quota of the disk is used up; nothing was left behind"
-	case errors.As(err, new(*imagemgr.PlainHTTPError)):
+	case errors.As(err, new(*registry.PlainHTTPError)):
 		return "--insecure speaks plain http to it, and insecure_registries in config.toml always; what comes so, and your login, others can read and change"
 	case errors.As(err, new(*imagemgr.LimitError)):
 		return "image pull --max-size and --max-entries, or max_image_size and max_image_entries in config.toml, allow more"

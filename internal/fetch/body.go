@@ -46,7 +46,7 @@ func Open(ctx context.Context, from string, o Options) (*Body, error) {
 		o.Transport = t
 	}
 	if o.Sleep == nil {
-		o.Sleep = sleep
+		o.Sleep = Sleep
 	}
 	o.Stall = cmp.Or(o.Stall, time.Minute)
 	b := &Body{

@@ -129,7 +129,8 @@ func pause(attempt int, err error) time.Duration {
 	return longest/2 + rand.N(longest/2)
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits for d, or until ctx ends, whose error it returns then.
+func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

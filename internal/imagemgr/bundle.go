@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"banger/internal/catalog"
+	"banger/internal/digest"
 	"banger/internal/fetch"
 	"banger/internal/format/bundle"
 	"banger/internal/imagecat"
@@ -123,7 +124,7 @@ func bundledImage(stage *statedir.Stage, files []bundle.File) (Image, error) {
 			continue
 		}
 		if got := "sha256:" + f.SHA256; got != i.Digest || f.Size != i.Size {
-			return Image{}, &DigestError{Want: i.Digest, Got: got}
+			return Image{}, &digest.Error{Want: i.Digest, Got: got}
 		}
 		file, err := os.Open(stage.Path(statedir.Rootfs))
 		if err != nil {

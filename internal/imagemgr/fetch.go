@@ -13,7 +13,9 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"banger/internal/digest"
 	"banger/internal/fetch"
+	"banger/internal/registry"
 	"banger/internal/statedir"
 )
 
@@ -64,7 +66,7 @@ func (r *repository) fetchFile(ctx context.Context, d v1.Descriptor, path string
 // fetch writes a blob to w and checks its digest. A transfer that breaks off
 // is taken up where it ended.
 func (r *repository) fetch(ctx context.Context, d v1.Descriptor, w io.Writer) error {
-	sum, err := newHashed(d.Digest)
+	sum, err := digest.New(d.Digest)
 	if err != nil {
 		return err
 	}
@@ -80,13 +82,13 @@ func (r *repository) fetch(ctx context.Context, d v1.Descriptor, w io.Writer) er
 			failed = 0
 		}
 		if failed++; failed == tries || !passing(err) {
-			return explain(r.repo, err)
+			return registry.Explain(r.Name, err)
 		}
-		if err := pause(ctx, r.backoff<<failed); err != nil {
+		if err := fetch.Sleep(ctx, r.backoff<<failed); err != nil {
 			return err
 		}
 	}
-	return sum.verify()
+	return sum.Verify()
 }
 
 // fetchFrom writes what follows the first have bytes of a blob, and tells how
@@ -96,7 +98,7 @@ func (r *repository) fetchFrom(ctx context.Context, d v1.Descriptor, have int64,
 	if have > 0 {
 		header.Set("Range", fmt.Sprintf("bytes=%d-%d", have, d.Size-1))
 	}
-	resp, err := r.get(ctx, "blobs/"+d.Digest.String(), header)
+	resp, err := r.Get(ctx, "blobs/"+d.Digest.String(), header)
 	if err != nil {
 		return 0, err
 	}
@@ -108,7 +110,7 @@ func (r *repository) fetchFrom(ctx context.Context, d v1.Descriptor, have int64,
 			return 0, err
 		}
 	case !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", have)):
-		return 0, &statusError{resp.StatusCode}
+		return 0, &registry.StatusError{Code: resp.StatusCode}
 	}
 	n, err := io.Copy(w, r.meter.reader(io.LimitReader(resp.Body, d.Size-have)))
 	if err == nil && n < d.Size-have {
@@ -125,14 +127,14 @@ func isDisk(err error) bool {
 // passing tells whether a transfer that broke off with err is worth another
 // try.
 func passing(err error) bool {
-	if e, ok := errors.AsType[*statusError](err); ok {
-		return e.code >= 500 || e.code == http.StatusRequestTimeout
+	if e, ok := errors.AsType[*registry.StatusError](err); ok {
+		return e.Code >= 500 || e.Code == http.StatusRequestTimeout
 	}
 	if isDisk(err) || !fetch.MayMend(err) {
 		return false
 	}
-	_, denied := errors.AsType[*AccessError](err)
-	_, limited := errors.AsType[*RateLimitError](err)
-	_, missing := errors.AsType[*missingError](err)
+	_, denied := errors.AsType[*registry.AccessError](err)
+	_, limited := errors.AsType[*registry.RateLimitError](err)
+	_, missing := errors.AsType[*registry.MissingError](err)
 	return !denied && !limited && !missing && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }

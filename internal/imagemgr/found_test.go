@@ -24,6 +24,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"banger/internal/digest"
 	"banger/internal/ref"
 )
 
@@ -150,11 +151,11 @@ func TestPullSHA512(t *testing.T) {
 	}
 	lies = true
 	_, err := pull(t.Context(), testStore(t), "docker://"+reference, "a", nil)
-	if e, ok := errors.AsType[*DigestError](err); !ok || e.Want != manifest.Digest.String() {
+	if e, ok := errors.AsType[*digest.Error](err); !ok || e.Want != manifest.Digest.String() {
 		t.Errorf("a lying registry: %v", err)
 	}
 	p["blobs/sha512/"+blob.Digest.Hex] = append([]byte("y"), layer[1:]...)
-	if _, err := pull(t.Context(), testStore(t), "oci-archive:"+p.archive(t), "a", nil); !errors.As(err, new(*DigestError)) {
+	if _, err := pull(t.Context(), testStore(t), "oci-archive:"+p.archive(t), "a", nil); !errors.As(err, new(*digest.Error)) {
 		t.Errorf("another layer: %v", err)
 	}
 }

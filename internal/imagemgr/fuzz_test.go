@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"banger/internal/digest"
 	"banger/internal/format/bundle"
 	"banger/internal/statedir"
 )
@@ -136,7 +137,7 @@ func FuzzBundleManifest(f *testing.F) {
 		if err == nil {
 			t.Error("a byte is no file system")
 		}
-		if _, mismatch := errors.AsType[*DigestError](err); !mismatch && i.Digest != "" && i.Digest != "sha256:00" {
+		if _, mismatch := errors.AsType[*digest.Error](err); !mismatch && i.Digest != "" && i.Digest != "sha256:00" {
 			t.Errorf("the digest %q was taken: %v", i.Digest, err)
 		}
 	})

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"time"
 
+	"banger/internal/fetch"
 	"banger/internal/ref"
 	"banger/internal/statedir"
 )
@@ -67,7 +68,7 @@ type Store struct {
 
 // NewStore returns the store of the images in dirs.
 func NewStore(dirs statedir.Dirs) *Store {
-	return &Store{tree: dirs.ImageTree(), blobs: dirs.BlobTree(), backoff: 500 * time.Millisecond, sleep: pause}
+	return &Store{tree: dirs.ImageTree(), blobs: dirs.BlobTree(), backoff: 500 * time.Millisecond, sleep: fetch.Sleep}
 }
 
 // Rootfs returns the path of the named image's file system.

@@ -10,6 +10,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"banger/internal/digest"
 	"banger/internal/format/rootfs"
 	"banger/internal/statedir"
 )
@@ -94,7 +95,7 @@ func (l *layer) first(ctx context.Context, dir string, m *meter) (io.ReadCloser,
 	if err != nil {
 		return nil, err
 	}
-	sum, err := newHashed(l.diffID)
+	sum, err := digest.New(l.diffID)
 	if err != nil {
 		p.Close()
 		return nil, err
@@ -120,7 +121,7 @@ type firstReading struct {
 	io.ReadCloser
 	layer  *layer
 	packed io.Closer
-	sum    hashed
+	sum    digest.Checker
 	size   int64
 	keep   *roomyFile
 }
@@ -143,7 +144,7 @@ func (r *firstReading) Read(p []byte) (int, error) {
 }
 
 func (r *firstReading) done() error {
-	if err := r.sum.verify(); err != nil {
+	if err := r.sum.Verify(); err != nil {
 		return err
 	}
 	r.layer.checked, r.layer.unpacked = true, r.size

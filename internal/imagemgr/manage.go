@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"banger/internal/digest"
 	"banger/internal/ref"
 	"banger/internal/statedir"
 )
@@ -62,7 +63,7 @@ func (s *Store) openWhole(ctx context.Context, i Image) (*os.File, error) {
 	case err == nil && file.size != i.Size:
 		err = &DamagedError{i.Name, fmt.Errorf("%s has %d bytes, its manifest says %d", statedir.Rootfs, file.size, i.Size)}
 	case err == nil && file.digest != i.Digest:
-		err = &DamagedError{i.Name, &DigestError{Want: i.Digest, Got: file.digest}}
+		err = &DamagedError{i.Name, &digest.Error{Want: i.Digest, Got: file.digest}}
 	}
 	if err != nil {
 		f.Close()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"banger/internal/digest"
 	"banger/internal/format/bundle"
 	"banger/internal/process"
 	"banger/internal/statedir"
@@ -91,7 +92,7 @@ func (s *Store) stageBundle(ctx context.Context, stage *statedir.Stage, i Image)
 		return err
 	}
 	if file.digest != i.Digest {
-		return &DigestError{Want: i.Digest, Got: file.digest}
+		return &digest.Error{Want: i.Digest, Got: file.digest}
 	}
 	if err := os.Link(s.Rootfs(i.Name), stage.Path(statedir.Rootfs)); err != nil {
 		return err

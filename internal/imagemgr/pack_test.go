@@ -13,11 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"banger/internal/digest"
 	"banger/internal/format/bundle"
 	"banger/internal/process"
 	"banger/internal/statedir"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestPack(t *testing.T) {
@@ -91,7 +92,7 @@ func TestPackFails(t *testing.T) {
 	if err := os.Truncate(s.Rootfs("x"), 4096); err != nil {
 		t.Fatal(err)
 	}
-	var damaged *DigestError
+	var damaged *digest.Error
 	if _, err := s.Pack(t.Context(), "x", io.Discard); !errors.As(err, &damaged) {
 		t.Errorf("damaged: %v", err)
 	}

@@ -19,7 +19,9 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"banger/internal/digest"
 	"banger/internal/ref"
+	"banger/internal/registry"
 )
 
 // quick is a test store that does not wait before it tries again.
@@ -66,10 +68,10 @@ func TestRegistryBlobsAreShared(t *testing.T) {
 
 func TestRegistryByDigest(t *testing.T) {
 	image := imageOf(smallLayers(t)...)
-	digest := must(image.Digest()).String()
+	sum := must(image.Digest()).String()
 	reference := strings.TrimSuffix(serve(t, image, nil), ":v1")
-	i, err := pull(t.Context(), testStore(t), "docker://"+reference+"@"+digest, "a", nil)
-	if err != nil || i.SourceDigest != digest || i.Source != reference+"@"+digest {
+	i, err := pull(t.Context(), testStore(t), "docker://"+reference+"@"+sum, "a", nil)
+	if err != nil || i.SourceDigest != sum || i.Source != reference+"@"+sum {
 		t.Errorf("got %+v, %v", i, err)
 	}
 	// A registry that gives another manifest than asked for is not believed.
@@ -83,8 +85,8 @@ func TestRegistryByDigest(t *testing.T) {
 			h.ServeHTTP(w, r)
 		})
 	})
-	_, err = pull(t.Context(), testStore(t), strings.TrimSuffix(lying, ":v1")+"@"+digest, "a", nil)
-	if e, ok := errors.AsType[*DigestError](err); !ok || e.Want != digest {
+	_, err = pull(t.Context(), testStore(t), strings.TrimSuffix(lying, ":v1")+"@"+sum, "a", nil)
+	if e, ok := errors.AsType[*digest.Error](err); !ok || e.Want != sum {
 		t.Errorf("got %v", err)
 	}
 }
@@ -261,7 +263,7 @@ func TestRegistryCredentials(t *testing.T) {
 	t.Setenv("HOME", dir)
 	t.Setenv("DOCKER_CONFIG", dir)
 	_, err := pull(t.Context(), testStore(t), reference, "a", nil)
-	if e, ok := errors.AsType[*AccessError](err); !ok || e.Registry != host || e.Repository != "org/app" {
+	if e, ok := errors.AsType[*registry.AccessError](err); !ok || e.Registry != host || e.Repository != "org/app" {
 		t.Errorf("without credentials: %v", err)
 	}
 	config := fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, base64.StdEncoding.EncodeToString([]byte("me:secret")))

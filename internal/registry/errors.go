@@ -1,4 +1,4 @@
-package imagemgr
+package registry
 
 import (
 	"context"
@@ -54,22 +54,22 @@ func (e *PlainHTTPError) Error() string {
 
 func (e *PlainHTTPError) Unwrap() error { return e.Err }
 
-// missingError says that a repository does not have something.
-type missingError struct{ registry, repository, path string }
+// MissingError says that a repository does not have something.
+type MissingError struct{ Registry, Repository, Path string }
 
-func (e *missingError) Error() string {
-	return fmt.Sprintf("%s has no %s in %s", e.registry, e.path, e.repository)
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("%s has no %s in %s", e.Registry, e.Path, e.Repository)
 }
 
-// statusError is any other answer that is no success.
-type statusError struct{ code int }
+// StatusError is any other answer that is no success.
+type StatusError struct{ Code int }
 
-func (e *statusError) Error() string {
-	return fmt.Sprintf("the registry answers %d %s", e.code, http.StatusText(e.code))
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("the registry answers %d %s", e.Code, http.StatusText(e.Code))
 }
 
-// registryName is a registry as docker login takes it.
-func registryName(repo name.Repository) string {
+// Title is a registry as docker login takes it.
+func Title(repo name.Repository) string {
 	if repo.RegistryStr() == name.DefaultRegistry {
 		return "docker.io"
 	}
@@ -78,14 +78,14 @@ func registryName(repo name.Repository) string {
 
 func statusFault(repo name.Repository, code int) error {
 	if code == http.StatusUnauthorized || code == http.StatusForbidden {
-		return &AccessError{registryName(repo), repo.RepositoryStr()}
+		return &AccessError{Title(repo), repo.RepositoryStr()}
 	}
-	return &statusError{code}
+	return &StatusError{code}
 }
 
-// explain makes one message of the errors of net/http and of the library that
+// Explain makes one message of the errors of net/http and of the library that
 // logs in.
-func explain(repo name.Repository, err error) error {
+func Explain(repo name.Repository, err error) error {
 	if limit, ok := errors.AsType[*RateLimitError](err); ok {
 		return limit
 	}
@@ -93,7 +93,7 @@ func explain(repo name.Repository, err error) error {
 		return context.Canceled // whatever else was tried
 	}
 	if errors.As(err, new(*PlainHTTPError)) || repo.Scheme() == "https" && errors.Is(err, http.ErrSchemeMismatch) {
-		plain := &PlainHTTPError{Registry: registryName(repo)}
+		plain := &PlainHTTPError{Registry: Title(repo)}
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			plain.Err = e.Err
 		}
@@ -103,10 +103,10 @@ func explain(repo name.Repository, err error) error {
 		return statusFault(repo, e.StatusCode)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("%s drops the connection", registryName(repo))
+		return fmt.Errorf("%s drops the connection", Title(repo))
 	}
 	if e, ok := errors.AsType[*url.Error](err); ok {
-		return fmt.Errorf("reach %s: %w", registryName(repo), e.Err)
+		return fmt.Errorf("reach %s: %w", Title(repo), e.Err)
 	}
 	return err
 }

@@ -1,4 +1,4 @@
-package imagemgr
+package registry
 
 import (
 	"context"
@@ -27,7 +27,7 @@ func credentials(ctx context.Context, repo name.Repository, warn func(error)) (a
 			return f.auth, nil
 		}
 		if warn != nil {
-			warn(fmt.Errorf("read the credentials for %s: %w: going on without", registryName(repo), f.err))
+			warn(fmt.Errorf("read the credentials for %s: %w: going on without", Title(repo), f.err))
 		}
 		return authn.Anonymous, nil
 	case <-ctx.Done():

@@ -1,4 +1,4 @@
-package imagemgr
+package registry
 
 import (
 	"context"
@@ -14,6 +14,16 @@ import (
 
 // maxWaits is how often one request waits because the registry asks for it.
 const maxWaits = 3
+
+func newPolicy(repo name.Repository, o Options) *policy {
+	carrier := fetch.NewTransport()
+	carrier.Say = o.Say
+	sleep := o.Sleep
+	if sleep == nil {
+		sleep = fetch.Sleep
+	}
+	return &policy{repo: repo, insecure: o.Insecure, next: carrier, sleep: sleep, say: o.Say}
+}
 
 // policy is the transport to a registry. Every request passes here, redirected
 // ones and those for tokens too.
@@ -34,7 +44,7 @@ func (p *policy) RoundTrip(req *http.Request) (*http.Response, error) {
 	own := req.URL.Host == p.repo.RegistryStr()
 	if err := fetch.CheckURL(req.URL.String(), own && p.insecure); err != nil {
 		if own {
-			return nil, &PlainHTTPError{Registry: registryName(p.repo)}
+			return nil, &PlainHTTPError{Registry: Title(p.repo)}
 		}
 		return nil, err
 	}
@@ -55,27 +65,15 @@ func (p *policy) RoundTrip(req *http.Request) (*http.Response, error) {
 			return resp, nil
 		case !mayWait:
 			resp.Body.Close()
-			return nil, &RateLimitError{registryName(p.repo), after}
+			return nil, &RateLimitError{Title(p.repo), after}
 		}
 		io.CopyN(io.Discard, resp.Body, 4096) // so that the connection is used again
 		resp.Body.Close()
 		if p.say != nil {
-			p.say("waiting " + after.String() + ", as " + registryName(p.repo) + " asks")
+			p.say("waiting " + after.String() + ", as " + Title(p.repo) + " asks")
 		}
 		if err := p.sleep(req.Context(), after); err != nil {
 			return nil, err
 		}
-	}
-}
-
-// pause waits until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
