@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,6 +63,8 @@ func (g *git) hasWorkTree(ctx context.Context, dir string) (bool, error) {
 	switch {
 	case err != nil && !exists(filepath.Join(dir, dotGit)) && strings.Contains(err.Error(), "not a git repository"):
 		return false, nil
+	case err != nil && strings.Contains(err.Error(), "safe.directory"):
+		return false, fmt.Errorf("it belongs to another user: %w", err)
 	case err != nil:
 		return false, err
 	case strings.TrimSpace(string(out)) != "true":
@@ -100,7 +103,7 @@ func (g *git) workTree(ctx context.Context, dir string) ([]workTreeFile, error) 
 	var files []workTreeFile
 	for line := range bytes.SplitSeq(tracked, []byte{0}) {
 		mode, name, found := strings.Cut(string(line), "\t")
-		if found && (len(files) == 0 || files[len(files)-1].name != name) { // a conflict lists three
+		if found && name != "" && (len(files) == 0 || files[len(files)-1].name != name) { // a conflict lists three
 			files = append(files, workTreeFile{name, strings.HasPrefix(mode, gitlink)})
 		}
 	}
@@ -132,6 +135,18 @@ func isGitDir(dir string) bool {
 		if !exists(filepath.Join(dir, name)) {
 			return false
 		}
+	}
+	return true
+}
+
+// inGitDir reports whether a path is a repository's data, or within it.
+func inGitDir(path string) bool {
+	for !isGitDir(path) {
+		parent := filepath.Dir(path)
+		if parent == path {
+			return false
+		}
+		path = parent
 	}
 	return true
 }

@@ -88,6 +88,7 @@ func TestFiles(t *testing.T) {
 			"./.gitmodules ./v/lib/l ./v/lib/n ", ""},
 		{"a submodule alone", "git init -q lib; cd lib; echo l >l; " + commit + "cd ..; git init -q r; cd r; git submodule -q add ../lib v; " + commit + "ln -s r/v ../p",
 			"./l ", ""},
+		{"a submodule without files, alone", "git init -q lib; cd lib; echo l >l; " + commit + "cd ..; git init -q r; cd r; git submodule -q add ../lib v; " + commit + "git clone -q . ../s; ln -s s/v ../p", "", "none"},
 		{"submodule without files", "git init -q lib; cd lib; echo l >l; " + commit + "cd ..; git init -q r; cd r; git submodule -q add ../lib v; " + commit + "git clone -q . ../p",
 			"./.gitmodules ", ""},
 		{"nested", "git init -q p; cd p; echo a >a; " + commit + "git init -q n; cd n; echo f >f; echo o >o; echo o >.gitignore; " + commit, "./a ./n/.gitignore ./n/f ", ""},
@@ -99,6 +100,8 @@ func TestFiles(t *testing.T) {
 		{"sparse worktree", "git init -q r; cd r; mkdir i o; echo a >i/a; echo b >o/b; " + commit + "git worktree add -q ../p -b side; cd ../p; git sparse-checkout set i", "./i/a ", ""},
 		{"linked repository", "git init -q r; cd r; echo a >a; " + commit + "cd ..; mkdir p; mv r/.git g; mv r/a p; ln -s ../g p/.git", "./a ", ""},
 		{"separate repository", "git init -q --separate-git-dir=g p; cd p; echo a >a; " + commit, "./a ", ""},
+		{"links into another repository", "git init -q r; cd r; echo a >a; " + commit + "git gc -q; mkdir -p ../p/.git; cd ../p; for n in config objects refs packed-refs; do ln -s ../../r/.git/$n .git; done; cp ../r/.git/HEAD .git; git reset -q --hard",
+			"./a ", ""},
 		{"borrowed objects", "git init -q r; cd r; echo a >a; " + commit + "git gc -q; git clone -q --shared . ../s; git clone -q --shared ../s ../p; cd ../p; echo b >b; " + commit, "./a ./b ", ""},
 		{"odd names", `git init -q p; cd p; echo 1 >"$(printf 'new\nline')"; echo 2 >"$(printf 'caf\351')"; echo 3 >'quo"te'; echo 4 >'tab	'; echo 5 >A; echo 6 >a; ` + commit + "echo 7 >' -'",
 			"./ - ./A ./a ./caf\xe9 ./new?line ./quo\"te ./tab\t ", ""},
@@ -158,14 +161,31 @@ func TestFilesRunNothing(t *testing.T) {
 	}
 }
 
+// What a repository says it needs is no way to a guest for what else is on the host.
+func TestFilesOfNoRepository(t *testing.T) {
+	dir := t.TempDir()
+	sh(t, dir, `mkdir -p keys/ab keys/pack; for f in id id.pub ab/id pack/id; do echo secret >keys/$f; done
+		git init -q p; cd p; ln -s ../../keys .git/keys; ln -s ../../../keys .git/refs/keys; rm -r .git/info; ln -s ../../keys .git/info
+		echo ../../../keys >.git/objects/info/alternates; ln -s ../../keys/id .git/description2`)
+	to := copyOf(t, filepath.Join(dir, "p"))
+	if out := sh(t, to, "grep -rs secret . || true"); out != "" {
+		t.Errorf("the copy has\n%s", out)
+	}
+}
+
 // Where git cannot tell what it ignores, nothing is copied.
 func TestFilesRefuse(t *testing.T) {
 	for name, tt := range map[string]struct{ script, path, want string }{
 		"a repository that is gone": {"mkdir p; echo 'gitdir: /nowhere' >p/.git", "", "/nowhere"},
 		"no git":                    {"git init -q r; mkdir r/p; ln -s r/p p", "/nonexistent", "git is not installed"},
+		"an unknown extension":      {"git init -q p; git -C p config core.repositoryFormatVersion 1; git -C p config extensions.future x", "", "found: future"},
+		"another user's":            {"git init -q p; chown -R 65534 p", "", "safe.directory"},
 		"a damaged index":           {"git init -q r; mkdir r/p; ln -s r/p p; echo x >r/.git/index", "", "index"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name == "another user's" && os.Getuid() != 0 {
+				t.Skip("needs root")
+			}
 			dir := t.TempDir()
 			sh(t, dir, tt.script)
 			if tt.path != "" {

@@ -86,7 +86,8 @@ func isShared(file string) bool {
 }
 
 // addData adds the files below from that are wanted, by their names there. A
-// link that leads elsewhere is what it leads to.
+// link that leads to another repository's data is that; all others stay links, so
+// that who made a repository cannot have a guest read what else is on the host.
 func (l *list) addData(name, from string, wanted func(string) bool) error {
 	return filepath.WalkDir(from, func(file string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -110,7 +111,7 @@ func (l *list) addData(name, from string, wanted func(string) bool) error {
 			l.addFrom(as, file)
 			return nil
 		}
-		if target, err := filepath.EvalSymlinks(file); err == nil && !within(from, target) {
+		if target, err := filepath.EvalSymlinks(file); err == nil && !within(from, target) && inGitDir(target) {
 			return l.addAll(as, target)
 		}
 		l.addFrom(as, file)
@@ -160,10 +161,17 @@ func (l *list) addBorrowed(name, common string) error {
 	return nil
 }
 
-// isObject leaves out the indexes of all of a store's packs.
+// isObject reports whether a file is an object of a store, a pack of objects, or
+// leads to one. The indexes of all of a store's packs are left out.
 func isObject(file string) bool {
-	return file != "info" && !strings.HasPrefix(path.Base(file), "multi-pack-index")
+	dir, name, _ := strings.Cut(file, "/")
+	if dir == "pack" {
+		return name == "" || strings.HasPrefix(name, "pack-")
+	}
+	return isHex(dir) && len(dir) == 2 && (name == "" || isHex(name))
 }
+
+func isHex(text string) bool { return strings.Trim(text, "0123456789abcdef") == "" }
 
 // alternatesOf lists the stores that a store of objects leans on.
 func alternatesOf(store string) []string {
