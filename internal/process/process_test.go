@@ -195,6 +195,19 @@ func TestLastLines(t *testing.T) {
 	}
 }
 
+func TestLastLinesThatAreOne(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                           "",
+		"a\nb  c\n":                  "b  c",
+		"a\nfound:\n\tb\n\n\t c\n\n": "found: b c",
+		"  a\n\tb":                   "a b",
+	} {
+		if got := (&lastLines{[]byte(text)}).String(); got != want {
+			t.Errorf("%q gives %q, want %q", text, got, want)
+		}
+	}
+}
+
 // A program that cleans up is told to end with its children, and then left to
 // itself.
 func TestRunCleansUp(t *testing.T) {

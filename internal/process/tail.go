@@ -15,8 +15,19 @@ func (t *lastLines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String returns the last line that is not blank.
+// String returns the last line that is not blank. Where that is indented, it comes
+// with those before it that it belongs to, in one line.
 func (t *lastLines) String() string {
 	text := strings.TrimSpace(string(t.buf))
-	return text[strings.LastIndexByte(text, '\n')+1:]
+	for at := len(text); ; {
+		at = strings.LastIndexByte(text[:at], '\n')
+		line := text[at+1:]
+		if at >= 0 && strings.TrimSpace(line) != line {
+			continue
+		}
+		if strings.Contains(line, "\n") {
+			line = strings.Join(strings.Fields(line), " ")
+		}
+		return line
+	}
 }
