@@ -1,0 +1,140 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"banger/internal/agent/filesync"
+	"banger/internal/format/tree"
+	"banger/internal/project"
+)
+
+// look finds out how both sides are.
+func (s *syncing) look(ctx context.Context) (err error) {
+	looking, either := errgroup.WithContext(ctx)
+	looking.Go(func() error { return s.lookHere(either) })
+	looking.Go(func() (err error) {
+		s.there, err = s.guest.Scan(either, s.skip)
+		return err
+	})
+	if err := looking.Wait(); err != nil {
+		return err
+	}
+	if err := s.ignore(ctx); err != nil {
+		return err
+	}
+	hashing, either := errgroup.WithContext(ctx)
+	hashing.Go(func() error {
+		return fillHashes(s.here, func(name string) (filesync.Content, tree.Stamp) { return s.base[name].Content, s.base[name].Here },
+			func(names filesync.State) (filesync.State, error) { return filesync.Hash(s.dir, names.Names()) })
+	})
+	hashing.Go(func() error {
+		return fillHashes(s.there, func(name string) (filesync.Content, tree.Stamp) { return s.base[name].Content, s.base[name].There },
+			func(names filesync.State) (filesync.State, error) { return s.guest.Hash(either, names) })
+	})
+	return hashing.Wait()
+}
+
+func (s *syncing) lookHere(ctx context.Context) (err error) {
+	if s.copied, err = projectAt(ctx, s.dir); err != nil {
+		return err
+	}
+	if _, s.tracked, err = project.Ignored(ctx, s.dir, nil); err != nil {
+		return err
+	}
+	names := make([]string, 0, len(s.copied.files))
+	for _, f := range s.copied.files {
+		if !filesync.Hidden(f.Name) {
+			names = append(names, f.Name)
+		}
+	}
+	s.here, err = filesync.Look(s.dir, names)
+	s.dropDirs(s.here)
+	return err
+}
+
+// dropDirs leaves out directories where git keeps the files.
+func (s *syncing) dropDirs(state filesync.State) {
+	if s.tracked {
+		maps.DeleteFunc(state, func(_ string, e filesync.Entry) bool { return e.Kind == filesync.Dir })
+	}
+}
+
+// ignore leaves out what the guest has of files that are ignored.
+func (s *syncing) ignore(ctx context.Context) error {
+	var ask []string
+	for _, dir := range s.skip {
+		ask = append(ask, dir+"/")
+	}
+	for name, e := range s.there {
+		if _, known := s.base[name]; known || s.here[name].Kind != filesync.Absent {
+			continue
+		}
+		if e.Kind == filesync.Dir {
+			name += "/"
+		}
+		ask = append(ask, name)
+	}
+	ignored, _, err := project.Ignored(ctx, s.dir, ask)
+	if err != nil {
+		return fmt.Errorf("find out what is ignored: %w", err)
+	}
+	s.skip = nil
+	for name := range ignored {
+		if dir, is := cutSlash(name); is && !ignored[parentDir(dir)] {
+			s.skip = append(s.skip, dir)
+		}
+	}
+	maps.DeleteFunc(s.there, func(name string, _ filesync.Entry) bool {
+		_, known := s.base[name]
+		return !known && s.here[name].Kind == filesync.Absent && (ignored[name] || ignored[name+"/"])
+	})
+	s.dropDirs(s.there)
+	return nil
+}
+
+// fillHashes gives files the hashes that were known by their stamps, and asks for
+// the others.
+func fillHashes(state filesync.State, known func(string) (filesync.Content, tree.Stamp), hash func(filesync.State) (filesync.State, error)) error {
+	unknown := filesync.State{}
+	for name, e := range state {
+		if e.Kind != filesync.File {
+			continue
+		}
+		content, stamp := known(name)
+		if stamp == e.Stamp && content.Kind == filesync.File {
+			e.Hash = content.Hash
+			state[name] = e
+			continue
+		}
+		unknown[name] = e
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	hashed, err := hash(unknown)
+	if err != nil {
+		return err
+	}
+	for name := range unknown {
+		if e, is := hashed[name]; is {
+			state[name] = e
+		} else {
+			delete(state, name)
+		}
+	}
+	return nil
+}
+
+func cutSlash(name string) (string, bool) {
+	if n := len(name); n > 1 && name[n-1] == '/' {
+		return name[:n-1], true
+	}
+	return name, false
+}
+
+func parentDir(name string) string { return filepath.Dir(name) + "/" }

@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"banger/internal/agent"
+	"banger/internal/agent/filesync"
+	"banger/internal/format/tree"
+	"banger/internal/statedir"
+)
+
+// syncing is one sync of two directories.
+type syncing struct {
+	events  Events
+	dir     string // absolute
+	copied  copiedDir
+	client  *agent.Client
+	guest   *agent.Synced
+	target  string
+	file    string // what keeps the base
+	lock    *statedir.Lock
+	base    filesync.Base
+	skip    []string // directories there that are ignored
+	here    filesync.State
+	there   filesync.State
+	stored  []byte
+	tracked bool // by git, which knows of no empty directories
+}
+
+func (e *Engine) openSync(ctx context.Context, name string, o SyncOptions) (*syncing, error) {
+	if _, err := e.vms.Get(name); err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(cmp.Or(o.Dir, "."))
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is no directory", dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &syncing{events: o.Events, dir: dir, target: cmp.Or(o.To, filepath.Base(dir)), base: filesync.Base{}}
+	s.client = e.agent(name, cmp.Or(o.User, guestRoot))
+	s.guest = s.client.Synced(s.target)
+	all := e.vms.Path(name, statedir.SyncDir)
+	if err := statedir.MakeDir(all); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256([]byte(dir + "\x00" + o.User + "\x00" + s.target))
+	s.file = filepath.Join(all, hex.EncodeToString(sum[:16]))
+	if s.lock, err = statedir.WaitLock(ctx, s.file+".lock"); err != nil {
+		return nil, err
+	}
+	if s.stored, err = os.ReadFile(s.file); err == nil {
+		s.base, s.skip, err = filesync.DecodeBase(s.stored)
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	if err != nil {
+		s.lock.Release()
+		return nil, fmt.Errorf("read what was synced last: %w", err)
+	}
+	return s, nil
+}
+
+// know notes that a file is alike.
+func (s *syncing) know(name string, here, there tree.Stamp) {
+	e, is := s.here[name]
+	if !is {
+		delete(s.base, name)
+		return
+	}
+	s.base[name] = filesync.Known{Content: e.Content, Here: here, There: there}
+}
+
+// save keeps what is alike for the next time.
+func (s *syncing) save() error {
+	slices.Sort(s.skip)
+	data := s.base.Encode(s.skip)
+	if err := statedir.WriteFile(s.file, data); err != nil {
+		return fmt.Errorf("note what is synced: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"io"
+	"maps"
+
+	"banger/internal/agent/filesync"
+	"banger/internal/format/tree"
+)
+
+// pull does here what changed in the guest.
+func (s *syncing) pull(ctx context.Context, result *Synced) error {
+	removals, names, pulled := split(result.Pull, s.here, s.there)
+	changed, err := removals.Remove(s.dir, s.tracked)
+	if err != nil {
+		return err
+	}
+	if len(names) > 0 {
+		err = s.guest.Pull(ctx, pulled, func(r io.Reader) error {
+			return tree.UnpackInto(r, s.dir, false, tree.UnpackOptions{
+				Guarded: true, Changed: func(name string) { changed[name] = filesync.Entry{} },
+				Expect: func(h *tar.Header) (tree.Stamp, error) {
+					e, wanted := pulled[h.Name]
+					if !wanted || kindOf(h) != e.Kind || e.Kind == filesync.Link && h.Linkname != e.Hash {
+						return tree.Stamp{}, errors.New("it was not asked for")
+					}
+					if _, gone := removals[h.Name]; gone {
+						return tree.Stamp{}, nil
+					}
+					return s.here[h.Name].Stamp, nil
+				},
+			})
+		})
+	}
+	s.applied(&result.Pull, result, changed, removals)
+	maps.DeleteFunc(pulled, func(name string, _ filesync.Entry) bool { _, is := changed[name]; return is })
+	return errors.Join(err, s.settleHere(pulled))
+}
+
+func kindOf(h *tar.Header) filesync.Kind {
+	switch h.Typeflag {
+	case tar.TypeReg:
+		return filesync.File
+	case tar.TypeDir:
+		return filesync.Dir
+	case tar.TypeSymlink:
+		return filesync.Link
+	}
+	return filesync.Absent
+}
+
+// settleHere finds out what became of files that were pulled.
+func (s *syncing) settleHere(pulled filesync.State) error {
+	here, err := filesync.Hash(s.dir, pulled.Names())
+	if err != nil {
+		return err
+	}
+	for name, want := range pulled {
+		e, is := here[name]
+		switch {
+		case want.Kind != filesync.File:
+			s.base[name] = filesync.Known{Content: want.Content, There: want.Stamp}
+		case is && e.Content == want.Content:
+			s.base[name] = filesync.Known{Content: e.Content, Here: e.Stamp, There: want.Stamp}
+		case is:
+			s.base[name] = filesync.Known{Content: e.Content, Here: e.Stamp}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+
+	"banger/internal/agent/filesync"
+	"banger/internal/format/tree"
+)
+
+// first copies a directory that the guest does not have, with its repository.
+func (s *syncing) first(ctx context.Context) (Synced, error) {
+	if err := s.client.CopyFiles(ctx, s.copied.dir, s.copied.files, s.target); err != nil {
+		return Synced{}, err
+	}
+	var result Synced
+	for _, name := range s.here.Names() {
+		result.Push = append(result.Push, filesync.Change{Name: name, To: s.here[name].Content})
+	}
+	return result, errors.Join(s.settle(ctx, s.here), s.save())
+}
+
+// push has the guest do what changed here.
+func (s *syncing) push(ctx context.Context, result *Synced) error {
+	removals, names, pushed := split(result.Push, s.there, s.here)
+	changed := filesync.State{}
+	if len(removals) > 0 {
+		left, err := s.guest.Remove(ctx, removals, s.tracked)
+		if err != nil {
+			return err
+		}
+		maps.Copy(changed, left)
+	}
+	if len(names) > 0 {
+		meter := newMeter(s.events, "pushing "+s.dir)
+		left, err := s.guest.Push(ctx, func(w io.Writer) error {
+			return buffered(meter.writer(w), func(w io.Writer) error {
+				return tree.PackNames(w, s.dir, names, func(name string) tree.Stamp {
+					if _, gone := removals[name]; gone {
+						return tree.Stamp{}
+					}
+					return s.there[name].Stamp
+				})
+			})
+		})
+		if err != nil {
+			return err
+		}
+		maps.Copy(changed, left)
+	}
+	s.applied(&result.Push, result, changed, removals)
+	maps.DeleteFunc(pushed, func(name string, _ filesync.Entry) bool { _, is := changed[name]; return is })
+	return s.settle(ctx, pushed)
+}
+
+// split says what is removed of a side before, and which names are made then.
+func split(changes []filesync.Change, side, other filesync.State) (removals filesync.State, names []string, made filesync.State) {
+	removals, made = filesync.State{}, filesync.State{}
+	for _, c := range changes {
+		if c.To.Kind == filesync.Absent || c.From.Kind != c.To.Kind && c.From.Kind != filesync.Absent {
+			removals[c.Name] = side[c.Name]
+		}
+		if c.To.Kind != filesync.Absent {
+			names, made[c.Name] = append(names, c.Name), other[c.Name]
+		}
+	}
+	return removals, names, made
+}
+
+// applied takes out of the changes what was left out, which is in conflict, and notes
+// what is removed.
+func (s *syncing) applied(changes *[]filesync.Change, result *Synced, changed, removals filesync.State) {
+	*changes = slices.DeleteFunc(*changes, func(c filesync.Change) bool {
+		_, is := changed[c.Name]
+		if is {
+			result.Conflicts = append(result.Conflicts, c.Name)
+		}
+		return is
+	})
+	for name := range removals {
+		if _, is := changed[name]; !is {
+			delete(s.base, name)
+		}
+	}
+}
+
+// settle finds out what became of files that were pushed.
+func (s *syncing) settle(ctx context.Context, pushed filesync.State) error {
+	files := filesync.State{}
+	for name, e := range pushed {
+		if e.Kind == filesync.File {
+			files[name] = e
+		} else {
+			s.base[name] = filesync.Known{Content: e.Content, Here: e.Stamp}
+		}
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	there, err := s.guest.Hash(ctx, files)
+	if err != nil {
+		return err
+	}
+	for name, e := range there {
+		known := filesync.Known{Content: e.Content, There: e.Stamp}
+		if e.Content == files[name].Content {
+			known.Here = files[name].Stamp
+		}
+		s.base[name] = known
+	}
+	return nil
+}
