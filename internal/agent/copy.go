@@ -188,6 +188,7 @@ func packOne(root *os.Root, name, as string, tw *tarfile.Writer) error {
 		return err
 	}
 	header.Name, header.Uname, header.Gname, header.Uid, header.Gid = as, "", "", 0, 0
+	header.AccessTime, header.ChangeTime, header.Format = time.Time{}, time.Time{}, tar.FormatPAX // for times to the nanosecond
 	if info.IsDir() {
 		header.Name += "/"
 	}

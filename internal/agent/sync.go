@@ -1,9 +1,11 @@
 package agent
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
+	"os"
 
 	"banger/internal/agent/filesync"
 	"banger/internal/agentapi"
@@ -80,10 +82,35 @@ func (s *Synced) Pull(ctx context.Context, names filesync.State, read func(io.Re
 	return s.do(ctx, agentapi.SyncStream{Do: agentapi.SyncPack}, names.Write, read)
 }
 
-// Push unpacks what write writes, and returns what was left out: what had changed.
-func (s *Synced) Push(ctx context.Context, write func(io.Writer) error) (changed filesync.State, err error) {
-	err = s.do(ctx, agentapi.SyncStream{Do: agentapi.SyncUnpack}, write, into(&changed))
-	return changed, err
+// Push unpacks what write writes. It returns what was left out, for it had changed,
+// and the files that were placed, without their hashes.
+func (s *Synced) Push(ctx context.Context, write func(io.Writer) error) (changed, placed filesync.State, err error) {
+	return s.place(ctx, agentapi.SyncStream{}, write)
+}
+
+// Fill copies files, of dir where they do not say otherwise and parents before
+// children, in place of whatever is there, and returns those that were placed as Push
+// does.
+func (s *Synced) Fill(ctx context.Context, dir string, files []File, through func(io.Writer) io.Writer) (placed filesync.State, err error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	_, placed, err = s.place(ctx, agentapi.SyncStream{All: true}, func(w io.Writer) error { return pack(root, files, through(w)) })
+	return placed, err
+}
+
+func (s *Synced) place(ctx context.Context, request agentapi.SyncStream, write func(io.Writer) error) (changed, placed filesync.State, err error) {
+	request.Do = agentapi.SyncPlace
+	err = s.do(ctx, request, write, func(r io.Reader) (err error) {
+		both := bufio.NewReaderSize(r, 64<<10) // which Read goes on with
+		if changed, err = filesync.Read(both); err == nil {
+			placed, err = filesync.Read(both)
+		}
+		return err
+	})
+	return changed, placed, err
 }
 
 // Remove removes files, and with prune the directories that are empty then, and

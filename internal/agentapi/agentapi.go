@@ -224,6 +224,7 @@ type SyncStream struct {
 	Do    string   `json:"do"`              // one of the Sync constants
 	Prune bool     `json:"prune,omitempty"` // with SyncRemove: also directories that are empty then
 	Skip  []string `json:"skip,omitempty"`  // with SyncScan: directories that are left out
+	All   bool     `json:"all,omitempty"`   // with SyncPlace: whatever is in the way is replaced, and may be in a .git
 }
 
 // What a SyncStream does.
@@ -231,8 +232,8 @@ const (
 	SyncScan   = "scan"   // a state comes out, without hashes
 	SyncHash   = "hash"   // a state of names goes in, the same with hashes comes out
 	SyncPack   = "pack"   // a state of names goes in, a tar of those comes out
-	SyncUnpack = "unpack" // a tar goes in, a state of what was left out for it had changed comes out
-	SyncRemove = "remove" // a state of what is to be removed goes in, the same as with SyncUnpack comes out
+	SyncPlace  = "place"  // a tar goes in; a state of what was left out for it had changed comes out, and one of the files that are placed, without hashes
+	SyncRemove = "remove" // a state of what is to be removed goes in, one of what was left for it had changed comes out
 )
 
 // Port is a TCP port that one of the guest's programs listens on.

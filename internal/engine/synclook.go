@@ -28,15 +28,17 @@ func (s *syncing) look(ctx context.Context) (err error) {
 		return err
 	}
 	hashing, either := errgroup.WithContext(ctx)
-	hashing.Go(func() error {
-		return fillHashes(s.here, func(name string) (filesync.Content, tree.Stamp) { return s.base[name].Content, s.base[name].Here },
-			func(names filesync.State) (filesync.State, error) { return filesync.Hash(s.dir, names.Names()) })
-	})
+	hashing.Go(s.hashHere)
 	hashing.Go(func() error {
 		return fillHashes(s.there, func(name string) (filesync.Content, tree.Stamp) { return s.base[name].Content, s.base[name].There },
 			func(names filesync.State) (filesync.State, error) { return s.guest.Hash(either, names) })
 	})
 	return hashing.Wait()
+}
+
+func (s *syncing) hashHere() error {
+	return fillHashes(s.here, func(name string) (filesync.Content, tree.Stamp) { return s.base[name].Content, s.base[name].Here },
+		func(names filesync.State) (filesync.State, error) { return filesync.Hash(s.dir, names.Names()) })
 }
 
 func (s *syncing) lookHere(ctx context.Context) (err error) {

@@ -31,7 +31,8 @@ type syncing struct {
 	skip    []string // directories there that are ignored
 	here    filesync.State
 	there   filesync.State
-	stored  []byte
+	skipped []string // what skip was the last time
+	changed bool     // the base
 	tracked bool // by git, which knows of no empty directories
 }
 
@@ -51,19 +52,25 @@ func (e *Engine) openSync(ctx context.Context, name string, o SyncOptions) (*syn
 		return nil, err
 	}
 	s := &syncing{events: o.Events, dir: dir, target: cmp.Or(o.To, filepath.Base(dir)), base: filesync.Base{}}
-	s.client = e.agent(name, cmp.Or(o.User, guestRoot))
+	user, err := e.userOf(name, o.User)
+	if err != nil {
+		return nil, err
+	}
+	s.client = e.agent(name, cmp.Or(user, guestRoot))
 	s.guest = s.client.Synced(s.target)
 	all := e.vms.Path(name, statedir.SyncDir)
 	if err := statedir.MakeDir(all); err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256([]byte(dir + "\x00" + o.User + "\x00" + s.target))
+	sum := sha256.Sum256([]byte(dir + "\x00" + user + "\x00" + s.target))
 	s.file = filepath.Join(all, hex.EncodeToString(sum[:16]))
 	if s.lock, err = statedir.WaitLock(ctx, s.file+".lock"); err != nil {
 		return nil, err
 	}
-	if s.stored, err = os.ReadFile(s.file); err == nil {
-		s.base, s.skip, err = filesync.DecodeBase(s.stored)
+	stored, err := os.ReadFile(s.file)
+	if err == nil {
+		s.base, s.skip, err = filesync.DecodeBase(stored)
+		s.skipped = s.skip
 	}
 	if errors.Is(err, os.ErrNotExist) {
 		err = nil
@@ -79,18 +86,50 @@ func (e *Engine) openSync(ctx context.Context, name string, o SyncOptions) (*syn
 func (s *syncing) know(name string, here, there tree.Stamp) {
 	e, is := s.here[name]
 	if !is {
-		delete(s.base, name)
+		s.forget(name)
 		return
 	}
-	s.base[name] = filesync.Known{Content: e.Content, Here: here, There: there}
+	s.note(name, filesync.Known{Content: e.Content, Here: here, There: there})
+}
+
+// note and forget change the base.
+func (s *syncing) note(name string, known filesync.Known) {
+	if s.base[name] != known {
+		s.base[name], s.changed = known, true
+	}
+}
+
+func (s *syncing) forget(name string) {
+	if _, known := s.base[name]; known {
+		delete(s.base, name)
+		s.changed = true
+	}
 }
 
 // save keeps what is alike for the next time.
 func (s *syncing) save() error {
 	slices.Sort(s.skip)
+	if !s.changed && slices.Equal(s.skip, s.skipped) {
+		return nil
+	}
 	data := s.base.Encode(s.skip)
 	if err := statedir.WriteFile(s.file, data); err != nil {
 		return fmt.Errorf("note what is synced: %w", err)
 	}
 	return nil
+}
+
+// userOf is whose the files are in a guest that a run copies there: "" is root.
+func (e *Engine) userOf(name, asked string) (string, error) {
+	if asked == "" {
+		image, err := e.container(name)
+		if image == nil || err != nil {
+			return "", err
+		}
+		asked = image.User
+	}
+	if asked == guestRoot {
+		asked = ""
+	}
+	return asked, nil
 }

@@ -62,11 +62,11 @@ func (s *syncing) settleHere(pulled filesync.State) error {
 		e, is := here[name]
 		switch {
 		case want.Kind != filesync.File:
-			s.base[name] = filesync.Known{Content: want.Content, There: want.Stamp}
+			s.note(name, filesync.Known{Content: want.Content, There: want.Stamp})
 		case is && e.Content == want.Content:
-			s.base[name] = filesync.Known{Content: e.Content, Here: e.Stamp, There: want.Stamp}
+			s.note(name, filesync.Known{Content: e.Content, Here: e.Stamp, There: want.Stamp})
 		case is:
-			s.base[name] = filesync.Known{Content: e.Content, Here: e.Stamp}
+			s.note(name, filesync.Known{Content: e.Content, Here: e.Stamp})
 		}
 	}
 	return nil

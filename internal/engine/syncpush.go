@@ -2,7 +2,7 @@ package engine
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -13,20 +13,30 @@ import (
 
 // first copies a directory that the guest does not have, with its repository.
 func (s *syncing) first(ctx context.Context) (Synced, error) {
-	if err := s.client.CopyFiles(ctx, s.copied.dir, s.copied.files, s.target); err != nil {
+	if err := s.fill(ctx); err != nil {
 		return Synced{}, err
 	}
 	var result Synced
 	for _, name := range s.here.Names() {
 		result.Push = append(result.Push, filesync.Change{Name: name, To: s.here[name].Content})
 	}
-	return result, errors.Join(s.settle(ctx, s.here), s.save())
+	return result, s.save()
+}
+
+// fill copies all of a directory, with its repository, in place of what is there.
+func (s *syncing) fill(ctx context.Context) error {
+	meter := newMeter(s.events, "copying "+s.dir)
+	placed, err := s.guest.Fill(ctx, s.copied.dir, s.copied.files, func(w io.Writer) io.Writer { return meter.writer(w) })
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", s.dir, err)
+	}
+	return s.settle(ctx, s.here, placed)
 }
 
 // push has the guest do what changed here.
 func (s *syncing) push(ctx context.Context, result *Synced) error {
 	removals, names, pushed := split(result.Push, s.there, s.here)
-	changed := filesync.State{}
+	changed, placed := filesync.State{}, filesync.State{}
 	if len(removals) > 0 {
 		left, err := s.guest.Remove(ctx, removals, s.tracked)
 		if err != nil {
@@ -36,7 +46,7 @@ func (s *syncing) push(ctx context.Context, result *Synced) error {
 	}
 	if len(names) > 0 {
 		meter := newMeter(s.events, "pushing "+s.dir)
-		left, err := s.guest.Push(ctx, func(w io.Writer) error {
+		left, there, err := s.guest.Push(ctx, func(w io.Writer) error {
 			return buffered(meter.writer(w), func(w io.Writer) error {
 				return tree.PackNames(w, s.dir, names, func(name string) tree.Stamp {
 					if _, gone := removals[name]; gone {
@@ -50,10 +60,11 @@ func (s *syncing) push(ctx context.Context, result *Synced) error {
 			return err
 		}
 		maps.Copy(changed, left)
+		placed = there
 	}
 	s.applied(&result.Push, result, changed, removals)
 	maps.DeleteFunc(pushed, func(name string, _ filesync.Entry) bool { _, is := changed[name]; return is })
-	return s.settle(ctx, pushed)
+	return s.settle(ctx, pushed, placed)
 }
 
 // split says what is removed of a side before, and which names are made then.
@@ -82,34 +93,39 @@ func (s *syncing) applied(changes *[]filesync.Change, result *Synced, changed, r
 	})
 	for name := range removals {
 		if _, is := changed[name]; !is {
-			delete(s.base, name)
+			s.forget(name)
 		}
 	}
 }
 
-// settle finds out what became of files that were pushed.
-func (s *syncing) settle(ctx context.Context, pushed filesync.State) error {
-	files := filesync.State{}
+// settle notes what became of files that were pushed. Of those that are placed as they
+// were read here it is known; the guest reads the others once more.
+func (s *syncing) settle(ctx context.Context, pushed, placed filesync.State) error {
+	ask := filesync.State{}
 	for name, e := range pushed {
-		if e.Kind == filesync.File {
-			files[name] = e
-		} else {
-			s.base[name] = filesync.Known{Content: e.Content, Here: e.Stamp}
+		p, is := placed[name]
+		switch {
+		case e.Kind != filesync.File:
+			s.note(name, filesync.Known{Content: e.Content, Here: e.Stamp})
+		case is && p.Executable == e.Executable && p.Stamp.Size == e.Stamp.Size && p.Stamp.MTime == e.Stamp.MTime:
+			s.note(name, filesync.Known{Content: e.Content, Here: e.Stamp, There: p.Stamp})
+		default:
+			ask[name] = e
 		}
 	}
-	if len(files) == 0 {
+	if len(ask) == 0 {
 		return nil
 	}
-	there, err := s.guest.Hash(ctx, files)
+	there, err := s.guest.Hash(ctx, ask)
 	if err != nil {
 		return err
 	}
 	for name, e := range there {
 		known := filesync.Known{Content: e.Content, There: e.Stamp}
-		if e.Content == files[name].Content {
-			known.Here = files[name].Stamp
+		if e.Content == ask[name].Content {
+			known.Here = ask[name].Stamp
 		}
-		s.base[name] = known
+		s.note(name, known)
 	}
 	return nil
 }

@@ -1,29 +1,32 @@
 package filesync
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"io"
+	"maps"
+	"slices"
+
+	"banger/internal/format/tree"
 )
 
-const baseMagic = "banger sync 1\n"
+const baseMagic = "banger sync 2\n"
 
 // Encode returns a base as bytes, for DecodeBase.
 func (b Base) Encode(skip []string) []byte {
-	var out bytes.Buffer
+	var out bytes.Buffer // which takes all
 	out.WriteString(baseMagic)
-	here, there := State{}, State{}
-	for name, k := range b {
-		here[name], there[name] = Entry{k.Content, k.Here}, Entry{k.Content, k.There}
+	known := encoder{w: &out}
+	for _, name := range slices.Sorted(maps.Keys(b)) {
+		k := b[name]
+		known.add(name, k.Content, k.Here, k.There)
 	}
-	ignored := State{}
+	known.end()
+	ignored := encoder{w: &out}
 	for _, dir := range skip {
-		ignored[dir] = Entry{Content: Content{Kind: Dir}}
+		ignored.add(dir, Content{Kind: Dir})
 	}
-	for _, s := range []State{here, there, ignored} {
-		s.Write(&out) // a buffer takes all
-	}
+	ignored.end()
 	return out.Bytes()
 }
 
@@ -33,21 +36,35 @@ func DecodeBase(data []byte) (Base, []string, error) {
 	if !ok {
 		return nil, nil, errors.New("it is no base of a sync")
 	}
-	r := bufio.NewReaderSize(bytes.NewReader(rest), 64<<10) // which Read goes on with
-	var states [3]State
-	for i := range states {
-		s, err := Read(r)
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
+	d := newDecoder(bytes.NewReader(rest))
+	base := make(Base, len(rest)/120)
+	for {
+		var stamps [2]tree.Stamp
+		name, c, err := d.next(stamps[:])
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, cutShort(err)
 		}
-		states[i] = s
+		if c.Kind == Absent {
+			break
+		}
+		base[name] = Known{c, stamps[0], stamps[1]}
 	}
-	base := Base{}
-	for name, e := range states[0] {
-		base[name] = Known{e.Content, e.Stamp, states[1][name].Stamp}
+	var skip []string
+	for d.name = nil; ; {
+		name, c, err := d.next(nil)
+		if err != nil {
+			return nil, nil, cutShort(err)
+		}
+		if c.Kind == Absent {
+			return base, skip, nil
+		}
+		skip = append(skip, name)
 	}
-	return base, states[2].Names(), nil
+}
+
+func cutShort(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }

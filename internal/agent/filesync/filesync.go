@@ -8,9 +8,9 @@
 package filesync
 
 import (
-	"path"
-	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"banger/internal/format/tree"
 )
@@ -64,99 +64,43 @@ type Plan struct {
 	Push      []Change // for the other side, in the order in which it can be done
 	Pull      []Change // for this side
 	Conflicts []string // what changed on both sides, each in its own way
-	Alike     []string
-}
-
-// Reconcile finds what is to be done. What changed on one side alone is a change for
-// the other; what changed on both is a conflict, unless it has become the same, or
-// one of them has only removed it: then the other's change stands.
-func Reconcile(base Base, here, there State) Plan {
-	var p Plan
-	for _, name := range names(base, here, there) {
-		was, h, t := base[name].Content, here[name].Content, there[name].Content
-		switch {
-		case h == t:
-			p.Alike = append(p.Alike, name)
-		case h == was, h.Kind == Absent && t != was:
-			p.Pull = append(p.Pull, Change{name, h, t})
-		case t == was, t.Kind == Absent:
-			p.Push = append(p.Push, Change{name, t, h})
-		default:
-			p.Conflicts = append(p.Conflicts, name)
-		}
-	}
-	p.Push = p.possible(p.Push, there)
-	p.Pull = p.possible(p.Pull, here)
-	slices.Sort(p.Conflicts)
-	p.Conflicts = slices.Compact(p.Conflicts)
-	return p
-}
-
-func names(base Base, here, there State) []string {
-	all := make([]string, 0, len(base)+len(here))
-	for name := range base {
-		all = append(all, name)
-	}
-	for name := range here {
-		if _, known := base[name]; !known {
-			all = append(all, name)
-		}
-	}
-	for name := range there {
-		_, known := base[name]
-		if _, is := here[name]; !known && !is {
-			all = append(all, name)
-		}
-	}
-	slices.Sort(all)
-	return all
-}
-
-// possible leaves out, as conflicts, what a side cannot do without losing what it
-// alone has: a directory that is to become something else while files in it stay,
-// and what is to be in a directory that stays something else.
-func (p *Plan) possible(changes []Change, side State) []Change {
-	after := map[string]Kind{}
-	for name, e := range side {
-		after[name] = e.Kind
-	}
-	for _, c := range changes {
-		after[c.Name] = c.To.Kind
-	}
-	holds := map[string]bool{} // directories in which something stays or comes
-	for name, kind := range after {
-		if kind != Absent {
-			for dir := path.Dir(name); dir != "." && !holds[dir]; dir = path.Dir(dir) {
-				holds[dir] = true
-			}
-		}
-	}
-	return slices.DeleteFunc(changes, func(c Change) bool {
-		bad := c.To.Kind != Dir && holds[c.Name] || c.To.Kind != Absent && !inDirs(c.Name, after)
-		if bad && (c.To.Kind != Absent) {
-			p.Conflicts = append(p.Conflicts, c.Name)
-		}
-		return bad
-	})
-}
-
-// inDirs reports whether all that a name is in is a directory, or is not named.
-func inDirs(name string, after map[string]Kind) bool {
-	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-		if kind, named := after[dir]; named && kind != Dir && kind != Absent {
-			return false
-		}
-	}
-	return true
+	Alike     []string // in no order
 }
 
 // Hidden reports whether a name is not for keeping alike: what is in a .git, by
 // which git runs programs of its own, and what a copy leaves for a moment.
 func Hidden(name string) bool {
 	for part := range strings.SplitSeq(name, "/") {
-		if strings.EqualFold(part, ".git") || strings.HasPrefix(part, ".banger-") || strings.EqualFold(part, "git~1") {
+		if part == "" || part[0] < utf8.RuneSelf && part[0] != '.' && part[0]|0x20 != 'g' {
+			continue
+		}
+		if strings.HasPrefix(part, ".banger-") || isGit(part) {
 			return true
 		}
 	}
 	return false
+}
+
+// isGit reports whether a file system may take a name for .git: some know no case,
+// some see no formatting characters, and some nothing behind a colon, and no spaces
+// and dots at the end.
+func isGit(name string) bool {
+	name, _, _ = strings.Cut(name, ":")
+	name = strings.TrimRight(name, " .")
+	for i := range len(name) {
+		if name[i] >= utf8.RuneSelf {
+			name = strings.Map(seen, name)
+			break
+		}
+	}
+	return strings.EqualFold(name, ".git") || strings.EqualFold(name, "git~1")
+}
+
+// seen leaves out what Unicode has ignored where it is not understood, as far as it
+// may be in a name.
+func seen(r rune) rune {
+	if unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) {
+		return -1
+	}
+	return r
 }

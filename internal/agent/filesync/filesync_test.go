@@ -59,6 +59,7 @@ func brief(p Plan) string {
 	for _, name := range p.Conflicts {
 		words = append(words, "!"+name)
 	}
+	slices.Sort(p.Alike)
 	for _, name := range p.Alike {
 		words = append(words, "="+name)
 	}
@@ -236,7 +237,7 @@ func TestScanAndHash(t *testing.T) {
 	if err := os.Symlink("../..", filepath.Join(top, "d/up")); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Scan(top, func(name string) bool { return name == "skipped" })
+	s, err := scanned(top, func(name string) bool { return name == "skipped" })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +268,10 @@ func TestScanAndHash(t *testing.T) {
 	}
 	known := Base{}
 	for name, e := range s {
-		known[name] = Known{e.Content, e.Stamp, tree.Stamp{Size: 1}}
+		known[name] = Known{e.Content, e.Stamp, e.Stamp}
+		if e.Kind != Dir { // which have no stamps
+			known[name] = Known{e.Content, e.Stamp, tree.Stamp{Size: 1}}
+		}
 	}
 	again, skip, err := DecodeBase(known.Encode([]string{"skipped"}))
 	if err != nil || len(skip) != 1 || skip[0] != "skipped" {
@@ -301,7 +305,7 @@ func TestRemove(t *testing.T) {
 	if err != nil || len(changed) != 1 || changed["changed"].Kind != File {
 		t.Errorf("%v, %v", changed, err)
 	}
-	left, err := Scan(top, func(string) bool { return false })
+	left, err := scanned(top, func(string) bool { return false })
 	if diff := cmp.Diff([]string{"changed", "stays"}, left.Names()); err != nil || diff != "" {
 		t.Error(diff, err)
 	}
@@ -332,4 +336,28 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("%v became %v, %v", s, back, err)
 		}
 	})
+}
+
+func scanned(top string, skip func(string) bool) (State, error) {
+	var out bytes.Buffer
+	if err := Scan(&out, top, skip); err != nil {
+		return nil, err
+	}
+	return Read(&out)
+}
+
+// A name that some file system takes for .git is one.
+func TestHidden(t *testing.T) {
+	for _, name := range []string{
+		".git", ".GIT", "a/.Git/config", "git~1", "GIT~1/hooks", ".git.", ".git ..", ".git::$INDEX_ALLOCATION/x", ".g\u200cit", "\u200d.git\ufeff/hooks", ".gi\ufe0ft", ".banger-x", "a/.banger-y/z",
+	} {
+		if !Hidden(name) {
+			t.Errorf("%q is not hidden", name)
+		}
+	}
+	for _, name := range []string{".gitignore", ".github/x", "git", "git~2", "a.git", ".gito", "g\u00eft", ".gi\u0165", "banger-x", "..", ".a"} {
+		if Hidden(name) {
+			t.Errorf("%q is hidden", name)
+		}
+	}
 }

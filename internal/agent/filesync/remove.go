@@ -33,3 +33,14 @@ func (s State) Remove(top string, prune bool) (changed State, err error) {
 	}
 	return changed, nil
 }
+
+// Place notes a file that was put into a directory; its hash is unknown. Nothing is
+// noted that is not kept alike.
+func (s State) Place(name string, executable bool, stamp tree.Stamp) {
+	if !Hidden(name) {
+		s[name] = Entry{Content{Kind: File, Executable: executable}, stamp}
+	}
+}
+
+// Miss notes that something was not done to a file.
+func (s State) Miss(name string) { s[name] = Entry{Content: Content{Kind: File}} }

@@ -1,35 +1,40 @@
 package filesync
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"os"
 	"path"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"banger/internal/format/tree"
 )
 
-// Scan returns the state of the directory top, without the hashes of files, and
+// Scan writes the state of the directory top, without the hashes of files, and
 // without directories that skip is true of. One that is not there is empty.
-func Scan(top string, skip func(dir string) bool) (State, error) {
-	s := State{}
+func Scan(w io.Writer, top string, skip func(dir string) bool) error {
+	s := scan{encoder{w: w}, skip}
 	fd, err := unix.Open(top, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if errors.Is(err, unix.ENOENT) {
-		return s, nil
+	if err == nil {
+		err = s.dir(fd, "")
+	} else {
+		err = &os.PathError{Op: "open", Path: top, Err: err}
 	}
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: top, Err: err}
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		return err
 	}
-	return s, s.scan(fd, ".", skip)
+	return s.end()
 }
 
-// scan adds what is in a directory, which it closes.
-func (s State) scan(fd int, dir string, skip func(string) bool) error {
+type scan struct {
+	encoder
+	skip func(string) bool
+}
+
+// dir writes what is in a directory, whose name ends in a slash unless it is the top,
+// and closes it.
+func (s *scan) dir(fd int, dir string) error {
 	d := os.NewFile(uintptr(fd), dir)
 	defer d.Close()
 	names, err := d.Readdirnames(-1)
@@ -37,24 +42,26 @@ func (s State) scan(fd int, dir string, skip func(string) bool) error {
 		return err
 	}
 	for _, base := range names {
-		name := path.Join(dir, base)
 		if Hidden(base) {
 			continue
 		}
+		name := dir + base
 		e, err := look(fd, base)
 		if err != nil {
 			return &tree.FileError{Name: name, Err: err}
 		}
-		if e.Kind == Absent || e.Kind == Dir && skip(name) {
+		if e.Kind == Absent || e.Kind == Dir && s.skip(name) {
 			continue
 		}
-		s[name] = e
+		if err := s.add(name, e.Content, e.Stamp); err != nil {
+			return err
+		}
 		if e.Kind != Dir {
 			continue
 		}
 		below, err := unix.Openat(fd, base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		if err == nil {
-			err = s.scan(below, name, skip)
+			err = s.dir(below, name+"/")
 		}
 		if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENOTDIR) {
 			return &tree.FileError{Name: name, Err: err}
@@ -92,34 +99,18 @@ func look(dir int, base string) (e Entry, err error) {
 
 // Look returns the state of some names below the directory top.
 func Look(top string, names []string) (State, error) {
-	s := State{}
-	root, err := os.OpenRoot(top)
+	s := make(State, len(names))
+	in, err := openDirs(top)
 	if err != nil {
 		return nil, err
 	}
-	defer root.Close()
-	dirs := map[string]*os.File{}
-	defer func() {
-		for _, d := range dirs {
-			d.Close()
-		}
-	}()
+	defer in.close()
 	for _, name := range names {
-		at := path.Dir(name)
-		d := dirs[at]
-		if d == nil {
-			if len(dirs) > 200 {
-				for key, open := range dirs {
-					open.Close()
-					delete(dirs, key)
-				}
-			}
-			if d, err = root.Open(at); err != nil {
-				continue // removed, or behind a link
-			}
-			dirs[at] = d
+		dir, err := in.open(path.Dir(name))
+		if err != nil {
+			continue // removed, or behind a link
 		}
-		e, err := look(int(d.Fd()), path.Base(name))
+		e, err := look(dir, path.Base(name))
 		if err != nil {
 			return nil, &tree.FileError{Name: name, Err: err}
 		}
@@ -128,60 +119,4 @@ func Look(top string, names []string) (State, error) {
 		}
 	}
 	return s, nil
-}
-
-// fresh is how long after a change another one may leave the same time behind: what
-// is so young is not known by its stamp the next time.
-const fresh = 20 * time.Millisecond
-
-// Hash reads the named files below the directory top, and returns them with their
-// hashes. What is no file any more is left out.
-func Hash(top string, names []string) (State, error) {
-	s := State{}
-	root, err := os.OpenRoot(top)
-	if errors.Is(err, os.ErrNotExist) {
-		return s, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	for _, name := range names {
-		e, err := hash(root, name)
-		if err != nil && !isFile(root, name) {
-			continue
-		}
-		if err != nil {
-			return nil, &tree.FileError{Name: name, Err: err}
-		}
-		if e.Kind == File {
-			s[name] = e
-		}
-	}
-	return s, nil
-}
-
-func isFile(root *os.Root, name string) bool {
-	info, err := root.Lstat(name)
-	return err == nil && info.Mode().IsRegular()
-}
-
-func hash(root *os.Root, name string) (e Entry, err error) {
-	f, err := root.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return e, err
-	}
-	defer f.Close()
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return e, err
-	}
-	e = Entry{Content{Kind: File, Executable: st.Mode&0o100 != 0}, tree.StampOf(&st)}
-	sum := sha256.New()
-	if time.Since(time.Unix(0, e.Stamp.CTime)) < fresh {
-		e.Stamp = tree.Stamp{}
-	}
-	_, err = io.Copy(sum, f)
-	e.Hash = hex.EncodeToString(sum.Sum(nil))
-	return e, err
 }

@@ -115,6 +115,18 @@ func PackNames(w io.Writer, top string, names []string, was func(name string) St
 	return p.out.Close()
 }
 
+// tellPlaced tells of a file that was put under a name, unless that is of another one
+// by now.
+func (u *unpacker) tellPlaced(dir int, base string, h *tar.Header) {
+	var st unix.Stat_t
+	if unix.Fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return
+	}
+	if s := StampOf(&st); s.Size == h.Size && s.MTime == h.ModTime.UnixNano() {
+		u.Placed(h.Name, st.Mode&0o100 != 0, s)
+	}
+}
+
 func stampAt(dir int, base string) Stamp {
 	var st unix.Stat_t
 	if unix.Fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {

@@ -34,6 +34,10 @@ type UnpackOptions struct {
 	// are left out.
 	Expect  func(h *tar.Header) (Stamp, error)
 	Changed func(name string)
+
+	// Placed, if not nil, hears of each regular file that has its name, and is still
+	// what the tar says.
+	Placed func(name string, executable bool, s Stamp)
 }
 
 // Unpack unpacks what Pack wrote to where to says. What follows an end of the tar
@@ -255,7 +259,11 @@ func (u *unpacker) file(dir int, base string, h *tar.Header) error {
 	}
 	switch h.Typeflag {
 	case tar.TypeReg:
-		return u.regular(dir, base, h)
+		err := u.regular(dir, base, h)
+		if err == nil && u.Placed != nil {
+			u.tellPlaced(dir, base, h)
+		}
+		return err
 	case tar.TypeSymlink:
 		return u.publish(dir, base, h, func(name string) error { return unix.Symlinkat(h.Linkname, dir, name) })
 	case tar.TypeLink:

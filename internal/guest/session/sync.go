@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
 	"banger/internal/agent/filesync"
@@ -34,14 +33,10 @@ func (s *Session) Sync(request agentapi.SyncStream) Program {
 
 func (s *Session) sync(request agentapi.SyncStream, dir string, in io.Reader, out io.Writer) error {
 	if request.Do == agentapi.SyncScan {
-		state, err := filesync.Scan(dir, func(name string) bool { return slices.Contains(request.Skip, name) })
-		if err != nil {
-			return err
-		}
-		return state.Write(out)
+		return filesync.Scan(out, dir, func(name string) bool { return slices.Contains(request.Skip, name) })
 	}
-	if request.Do == agentapi.SyncUnpack {
-		return s.unpackChanges(dir, in, out)
+	if request.Do == agentapi.SyncPlace {
+		return s.place(dir, request.All, in, out)
 	}
 	state, err := filesync.Read(in)
 	if err != nil {
@@ -65,16 +60,21 @@ func (s *Session) sync(request agentapi.SyncStream, dir string, in io.Reader, ou
 	return fmt.Errorf("the agent cannot %q a directory", request.Do)
 }
 
-// unpackChanges puts files where the host expects others, or none.
-func (s *Session) unpackChanges(dir string, in io.Reader, out io.Writer) error {
-	changed := filesync.State{}
-	err := tree.UnpackInto(in, dir, true, tree.UnpackOptions{
-		Owner: s.owner(), Note: s.note,
-		Expect:  tree.Recorded,
-		Changed: func(name string) { changed[name] = filesync.Entry{Content: filesync.Content{Kind: filesync.File}} },
-	})
-	if err != nil && !errors.Is(err, os.ErrClosed) {
+// place puts files where the host expects others, or none, or with all whatever is
+// there.
+func (s *Session) place(dir string, all bool, in io.Reader, out io.Writer) error {
+	changed, placed := filesync.State{}, filesync.State{}
+	o := tree.UnpackOptions{Owner: s.owner(), Note: s.note, Placed: placed.Place}
+	if all {
+		o.Replace = true
+	} else {
+		o.Expect, o.Changed = tree.Recorded, changed.Miss
+	}
+	if err := tree.UnpackInto(in, dir, true, o); err != nil {
 		return err
 	}
-	return changed.Write(out)
+	if err := changed.Write(out); err != nil {
+		return err
+	}
+	return placed.Write(out)
 }

@@ -1,0 +1,47 @@
+package filesync
+
+import "os"
+
+// mostOpen is how many directories are open at a time.
+const mostOpen = 200
+
+// dirs are directories below one, each opened once for all that is in it. None is
+// reached by a link that leads out.
+type dirs struct {
+	root  *os.Root
+	known map[string]*os.File
+}
+
+func openDirs(top string) (*dirs, error) {
+	root, err := os.OpenRoot(top)
+	return &dirs{root, map[string]*os.File{}}, err
+}
+
+// open returns the descriptor of a directory, which is good until the next one is
+// asked for.
+func (d *dirs) open(name string) (int, error) {
+	f := d.known[name]
+	if f == nil {
+		if len(d.known) >= mostOpen {
+			d.closeAll()
+		}
+		var err error
+		if f, err = d.root.Open(name); err != nil {
+			return -1, err
+		}
+		d.known[name] = f
+	}
+	return int(f.Fd()), nil
+}
+
+func (d *dirs) closeAll() {
+	for _, f := range d.known {
+		f.Close()
+	}
+	clear(d.known)
+}
+
+func (d *dirs) close() {
+	d.closeAll()
+	d.root.Close()
+}
