@@ -79,8 +79,11 @@ func conflictHint(err error) string {
 		inUse      *engine.InUseError
 		phase      *vm.PhaseError
 		unanswered *vm.UnansweredError
+		unsynced   *engine.UnsyncedError
 	)
 	switch {
+	case errors.As(err, &unsynced):
+		return unsyncedHint(unsynced)
 	case errors.As(err, &inUse) && inUse.Kind == "image" && inUse.Snapshots():
 		return "banger vm snapshot rm removes a snapshot"
 	case errors.As(err, &inUse) && (inUse.Kind == "image" || inUse.Kind == "network"):
@@ -103,6 +106,17 @@ func conflictHint(err error) string {
 		return "choose another name, or replace it by --force"
 	case errors.Is(err, statedir.ErrExist):
 		return "choose another name, or remove that one first"
+	}
+	return ""
+}
+
+// unsyncedHint says how to get what a sync left as it is.
+func unsyncedHint(err *engine.UnsyncedError) string {
+	switch {
+	case err.Patch != "":
+		return "what the vm had is in " + err.Patch + ", for git apply --3way"
+	case len(err.Conflicts) > 0:
+		return "copy the one that is to stay over the other, by vm cp"
 	}
 	return ""
 }

@@ -32,6 +32,8 @@ func (a *app) vmRunCommand() *cobra.Command {
 	a.addVMFlags(flags, &o.VM)
 	flags.StringVar(&o.Snapshot, "snapshot", "", "go on from this snapshot, in place of booting an image")
 	flags.BoolVar(&o.VM.Ephemeral, "rm", false, "remove the VM when the command or shell ends")
+	flags.BoolVar(&o.SyncBack, "sync-back", false, "when the command ends, bring home what it changed in the copy of PATH, as vm sync --pull --delete does")
+	flags.BoolVar(&o.Reuse, "reuse", false, "go on in the VM of --name, where there is one, and take there what changed in PATH; what shapes a VM counts only where it is made")
 	flags.BoolVarP(&o.Detach, "detach", "d", false, "print the VM's name and leave it to itself: its command runs on, see vm logs and vm wait")
 	flags.BoolVar(&o.Foreground, "foreground", false, "keep the VM a part of this process: SIGTERM shuts it down, and it goes down with its command")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "make the default image, where it is not there yet, without a question")
@@ -39,6 +41,10 @@ func (a *app) vmRunCommand() *cobra.Command {
 	for _, shaped := range []string{"image", "kernel", "cpus", "memory", "disk", "vmm", "cold", "host-loopback", "network", "publish", "publish-all", "volume", "mount", "detach", "foreground"} {
 		c.MarkFlagsMutuallyExclusive("snapshot", shaped)
 	}
+	for _, alone := range []string{"detach", "foreground", "rm", "snapshot"} {
+		c.MarkFlagsMutuallyExclusive("reuse", alone)
+	}
+	c.MarkFlagsMutuallyExclusive("sync-back", "detach")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		if err := o.takeApart(c.ArgsLenAtDash(), args); err != nil {
 			return err
@@ -93,6 +99,12 @@ func (a *app) vmRun(ctx context.Context, o runOptions) (err error) {
 	if o.Detach && (o.Foreground || o.program.tty) {
 		return errors.New("--detach goes with neither --foreground nor --tty")
 	}
+	if o.SyncBack && o.Dir == "" {
+		return errors.New("--sync-back brings home a copy of PATH, and none is given")
+	}
+	if o.Reuse && o.VM.Name == "" {
+		return errors.New("--reuse goes on in the vm of --name, and none is given")
+	}
 	if o.Program, err = a.program(o.program); err != nil {
 		return err
 	}
@@ -111,6 +123,10 @@ func (a *app) vmRun(ctx context.Context, o runOptions) (err error) {
 	case run.Kept:
 		name := run.VM.Name
 		a.say("vm %s is still running: banger vm ssh %s, banger vm rm --force %s", name, name, name)
+	}
+	if errors.As(err, new(*engine.UnsyncedError)) && run.Status != 0 {
+		a.say("%v", err) // the command's own status tells more
+		err = nil
 	}
 	return ended(run.Status, err)
 }

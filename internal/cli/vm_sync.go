@@ -33,7 +33,7 @@ func (a *app) vmSyncCommand() *cobra.Command {
 	flags.BoolVar(&o.Delete, "delete", false, "remove also what was removed on the other side")
 	flags.BoolVarP(&o.DryRun, "dry-run", "n", false, "show what would be done")
 	flags.StringVar(&o.To, "to", "", "the directory in the VM, from the user's home where relative (default DIR's name)")
-	flags.StringVarP(&o.User, "user", "u", "", "user in the VM, whose the files there are (default root)")
+	flags.StringVarP(&o.User, "user", "u", "", "user in the VM, whose the files there are (default a container image's, else root)")
 	flags.StringVar(&patch, "patch", "", "write what changed in the VM to this file, - for the standard output, as a patch for git apply")
 	for _, does := range []string{"push", "pull"} {
 		c.MarkFlagsMutuallyExclusive("patch", does)
@@ -73,19 +73,7 @@ func (a *app) sync(ctx context.Context, name string, o engine.SyncOptions) error
 	if err != nil || !o.Push && !o.Pull {
 		return err
 	}
-	return unsynced(found)
-}
-
-// unsynced is the error of a sync that left files as they are.
-func unsynced(found engine.Synced) error {
-	switch n := len(found.Conflicts); {
-	case n > 0:
-		return withHint(fmt.Errorf("%d files changed on both sides and were left as they are, such as %s", n, found.Conflicts[0]),
-			"copy the one that is to stay over the other, by vm cp")
-	case len(found.Refused) > 0:
-		return fmt.Errorf("%d files were refused, such as %s: links that lead out, and what git would run", len(found.Refused), found.Refused[0])
-	}
-	return nil
+	return found.Unsynced()
 }
 
 func (a *app) printChanges(way string, changes []filesync.Change) {
@@ -114,5 +102,5 @@ func (a *app) writePatch(ctx context.Context, name, file string, o engine.SyncOp
 	if err != nil {
 		return err
 	}
-	return unsynced(found)
+	return found.Unsynced()
 }

@@ -20,14 +20,14 @@ func (p Program) main(dir string) *vm.Main {
 
 // detach leaves a VM that has come up to itself: with what is to be copied into
 // it its program begins.
-func (e *Engine) detach(ctx context.Context, v vm.VM, lease *vm.Lease, copied copiedDir, events Events) (Run, error) {
+func (e *Engine) detach(ctx context.Context, v vm.VM, lease *vm.Lease, copied copiedDir, o RunOptions) (Run, error) {
 	err := ctx.Err()
 	if err == nil && copied.dir != "" {
-		_, _, err = e.prepare(ctx, v.Name, copied, Program{User: v.Main.User})
+		_, _, err = e.prepare(ctx, v.Name, copied, o)
 	}
 	if err != nil {
 		lease.Abandon()
-		events.warn(e.removeIfThere(ctx, v.Name))
+		o.Events.warn(e.removeIfThere(ctx, v.Name))
 		return Run{}, err
 	}
 	return Run{VM: v, Kept: true}, lease.End()

@@ -6,24 +6,20 @@ import (
 	"fmt"
 	"io"
 
+	"banger/internal/agent"
 	"banger/internal/vm"
 )
 
 // runForeground runs a program in a VM that goes down with it, or shows the
 // console of one that has none until it is down. ctx ending shuts the guest down,
 // which ends the program as it will.
-func (e *Engine) runForeground(ctx context.Context, name string, copied copiedDir, p Program) (int, error) {
+func (e *Engine) runForeground(ctx context.Context, name string, client *agent.Client, p Program) (status int, err error) {
 	lasting := context.WithoutCancel(ctx)
-	p, client, err := e.prepare(ctx, name, copied, p)
-	if err != nil {
-		return 0, err
-	}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
 		_, err := e.StopVM(lasting, name, StopOptions{Patience: DefaultPatience})
 		stopped <- err
 	})
-	status := 0
 	if len(p.Argv) > 0 || p.Line != "" {
 		status, err = p.forwardAndRun(lasting, client)
 	} else {

@@ -19,8 +19,14 @@ import (
 
 // RunOptions say what VM to make and what to run in it.
 type RunOptions struct {
-	VM      VMOptions
-	Dir     string // a directory of the host's that is copied into the guest, or ""
+	VM  VMOptions
+	Dir string // a directory of the host's that is copied into the guest, or ""
+	// SyncBack takes home what the program changes in that, when it has ended. What
+	// does not come home is an *UnsyncedError.
+	SyncBack bool
+	// Reuse goes on in the VM of the name, where there is one: it is started, if it is
+	// down, and gets what changed in Dir. Of VM, only the name counts then.
+	Reuse   bool
 	Program Program
 	Agree   Agree // to the making of the configured image, where it is not there yet
 	Events  Events
@@ -50,6 +56,9 @@ func (e *Engine) RunVM(ctx context.Context, o RunOptions) (Run, error) {
 	if err != nil {
 		return Run{}, err
 	}
+	if o.Reuse && e.vms.Exists(o.VM.Name) {
+		return e.runAgain(ctx, copied, o)
+	}
 	if o.VM.Name == "" {
 		o.VM.Name = madeUpName(cmp.Or(copied.dir, o.Snapshot, o.VM.Image, e.Config.Image))
 	}
@@ -77,23 +86,59 @@ func (e *Engine) RunVM(ctx context.Context, o RunOptions) (Run, error) {
 	}
 	switch {
 	case o.Detach:
-		return e.detach(ctx, v, lease, copied, o.Events)
+		return e.detach(ctx, v, lease, copied, o)
 	case o.Foreground:
 		lease.Foreground()
 	}
 	status, err := e.runAttached(ctx, v.Name, copied, o)
+	if err == nil && o.SyncBack {
+		err = e.bringHome(ctx, v.Name, v.Ephemeral || o.Foreground, o.syncOptions(copied))
+	}
 	o.Events.warn(lease.End())
 	if v.Ephemeral && e.vms.Exists(v.Name) {
-		err = e.clearUp(ctx, v.Name)
+		err = errors.Join(err, e.clearUp(ctx, v.Name))
 	}
 	return Run{VM: v, Kept: !v.Ephemeral, Status: status}, err
 }
 
 func (e *Engine) runAttached(ctx context.Context, name string, copied copiedDir, o RunOptions) (int, error) {
-	if o.Foreground {
-		return e.runForeground(ctx, name, copied, o.Program)
+	p, client, err := e.prepare(ctx, name, copied, o)
+	if err != nil {
+		return 0, err
 	}
-	return e.runIn(ctx, name, copied, o.Program)
+	if o.Foreground {
+		return e.runForeground(ctx, name, client, p)
+	}
+	return p.forwardAndRun(ctx, client)
+}
+
+// syncOptions say how the copied directory is kept alike with the guest's.
+func (o RunOptions) syncOptions(copied copiedDir) SyncOptions {
+	return SyncOptions{Dir: copied.dir, To: copied.target, User: o.Program.User, Events: o.Events}
+}
+
+// runAgain runs a program in a VM that is there.
+func (e *Engine) runAgain(ctx context.Context, copied copiedDir, o RunOptions) (Run, error) {
+	v, err := e.vms.Get(o.VM.Name)
+	if err != nil {
+		return Run{}, err
+	}
+	run := Run{VM: v, Kept: true}
+	if !v.State.Phase.Alive() {
+		if err := e.StartVM(ctx, v.Name, o.Events); err != nil {
+			return run, err
+		}
+	}
+	if copied.dir != "" {
+		if err := e.renew(ctx, v.Name, o.syncOptions(copied)); err != nil {
+			return run, err
+		}
+		o.Program.Dir = cmp.Or(o.Program.Dir, copied.target)
+	}
+	if run.Status, err = e.ExecVM(ctx, v.Name, o.Program); err == nil && o.SyncBack {
+		err = e.bringHome(ctx, v.Name, false, o.syncOptions(copied))
+	}
+	return run, err
 }
 
 // createRunVM makes the VM of a run.
@@ -122,18 +167,11 @@ func (e *Engine) clearUp(ctx context.Context, name string) error {
 	return errors.Join(&vm.DiedError{Name: name}, e.removeIfThere(ctx, name))
 }
 
-// runIn copies a project into a VM that has just come up, and runs the program.
-func (e *Engine) runIn(ctx context.Context, name string, copied copiedDir, p Program) (int, error) {
-	p, client, err := e.prepare(ctx, name, copied, p)
-	if err != nil {
-		return 0, err
-	}
-	return p.forwardAndRun(ctx, client)
-}
-
 // prepare copies a project into a VM that has just come up, and completes the
-// program by what the image says.
-func (e *Engine) prepare(ctx context.Context, name string, copied copiedDir, p Program) (Program, *agent.Client, error) {
+// program by what the image says. What is copied into a VM that goes with its program
+// is of no use later.
+func (e *Engine) prepare(ctx context.Context, name string, copied copiedDir, o RunOptions) (Program, *agent.Client, error) {
+	p := o.Program
 	image, err := e.container(name)
 	if err != nil {
 		return p, nil, err
@@ -142,12 +180,14 @@ func (e *Engine) prepare(ctx context.Context, name string, copied copiedDir, p P
 	p = p.in(image).orEntrypoint(image)
 	p.note = e.noteExec(name)
 	client := e.agent(name, p.User)
-	if copied.dir != "" {
-		if err := client.CopyFiles(ctx, copied.dir, copied.files, copied.target); err != nil {
-			return p, nil, err
-		}
+	switch {
+	case copied.dir == "":
+	case o.VM.Ephemeral && !o.SyncBack:
+		err = client.CopyFiles(ctx, copied.dir, copied.files, copied.target)
+	default:
+		err = e.bring(ctx, name, o.syncOptions(copied))
 	}
-	return p, client, nil
+	return p, client, err
 }
 
 // orEntrypoint is the image's own program where none is asked for.

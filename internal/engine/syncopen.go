@@ -33,7 +33,7 @@ type syncing struct {
 	there   filesync.State
 	skipped []string // what skip was the last time
 	changed bool     // the base
-	tracked bool // by git, which knows of no empty directories
+	tracked bool     // by git, which knows of no empty directories
 }
 
 func (e *Engine) openSync(ctx context.Context, name string, o SyncOptions) (*syncing, error) {

@@ -169,15 +169,24 @@ func (e *Engine) bringUp(ctx context.Context, o UpOptions, name string) error {
 		}
 	}
 	pending := v.Labels[setupLabel] == setupPending
-	if pending {
-		if err := e.setUp(ctx, o, name); err != nil {
-			return err
-		}
+	switch {
+	case pending:
+		err = e.setUp(ctx, o, name)
+	case o.Spec.Workspace == devfile.Copy:
+		err = e.renew(ctx, name, o.syncOptions())
+	}
+	if err != nil {
+		return err
 	}
 	if up && !pending {
 		return nil
 	}
 	return e.runCommands(ctx, o, name, o.Spec.Start)
+}
+
+// syncOptions say how a copied project is kept alike with the guest's.
+func (o UpOptions) syncOptions() SyncOptions {
+	return SyncOptions{Dir: o.Spec.Dir, To: o.Spec.Workdir, User: o.Spec.User, Events: o.Events}
 }
 
 // applySpec gives a VM that is down what may have changed in the file.
@@ -203,8 +212,7 @@ func (e *Engine) applySpec(ctx context.Context, o UpOptions, v vm.VM) error {
 func (e *Engine) setUp(ctx context.Context, o UpOptions, name string) error {
 	if o.Spec.Workspace == devfile.Copy {
 		o.Events.stage("copying " + o.Spec.Dir)
-		err := e.CopyIntoVM(ctx, name, CopyInOptions{From: o.Spec.Dir, To: o.Spec.Workdir, User: o.Spec.User})
-		if err != nil {
+		if err := e.bring(ctx, name, o.syncOptions()); err != nil {
 			return err
 		}
 	}

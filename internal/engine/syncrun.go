@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// UnsyncedError says that what a run changed has not all come home.
+type UnsyncedError struct {
+	Synced
+	Patch string // a file with what the guest has in place of that; "" is none
+}
+
+func (e *UnsyncedError) Error() string {
+	if n := len(e.Conflicts); n > 0 {
+		return fmt.Sprintf("%d files changed on both sides and were left as they are, such as %s", n, e.Conflicts[0])
+	}
+	return fmt.Sprintf("%d files were refused, such as %s: links that lead out, and what git would run", len(e.Refused), e.Refused[0])
+}
+
+// Unsynced is the error of a sync that left files as they are, or nil.
+func (s Synced) Unsynced() error {
+	if len(s.Conflicts)+len(s.Refused) == 0 {
+		return nil
+	}
+	return &UnsyncedError{Synced: s}
+}
+
+// bring copies a directory into a VM that is new, in place of what its image has
+// there, and notes what was copied, for what is synced later.
+func (e *Engine) bring(ctx context.Context, name string, o SyncOptions) error {
+	s, err := e.openSync(ctx, name, o)
+	if err != nil {
+		return err
+	}
+	defer s.lock.Release()
+	if err := s.lookHere(ctx); err != nil {
+		return err
+	}
+	if err := s.hashHere(); err != nil {
+		return err
+	}
+	if err := s.fill(ctx); err != nil {
+		return err
+	}
+	return s.save()
+}
+
+// renew takes to a VM that had a directory before what changed in it here. What
+// changed there too stays, and is said.
+func (e *Engine) renew(ctx context.Context, name string, o SyncOptions) error {
+	o.Push, o.Delete = true, true
+	found, err := e.Sync(ctx, name, o)
+	if err == nil && len(found.Conflicts) > 0 {
+		o.Events.warn(found.Unsynced())
+	}
+	return err
+}
+
+// bringHome takes home what a program changed in a copied directory: what it removed
+// too, where that is still as it went in. Where the VM is about to go, what does not
+// come home is left as a patch.
+func (e *Engine) bringHome(ctx context.Context, name string, ends bool, o SyncOptions) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("bring home what changed: %w", context.Cause(ctx)) // the VM is shut down
+	}
+	o.Pull, o.Delete = true, true
+	found, err := e.Sync(ctx, name, o)
+	if err != nil {
+		return fmt.Errorf("bring home what changed: %w", err)
+	}
+	if len(found.Conflicts) == 0 || !ends {
+		return found.Unsynced()
+	}
+	file, err := e.leavePatch(ctx, name, o)
+	return errors.Join(&UnsyncedError{found, file}, err)
+}
+
+// leavePatch writes what is different in a guest to a new file, whose name it returns.
+func (e *Engine) leavePatch(ctx context.Context, name string, o SyncOptions) (file string, err error) {
+	patch, _, err := e.SyncPatch(ctx, name, o)
+	if err != nil {
+		return "", fmt.Errorf("save what the vm has in their place: %w", err)
+	}
+	f, err := os.CreateTemp("", name+"-*.patch")
+	if err != nil {
+		return "", err
+	}
+	if _, err = f.Write(patch); err != nil {
+		f.Close()
+		os.Remove(f.Name())
+		return "", err
+	}
+	return f.Name(), f.Close()
+}
