@@ -209,6 +209,7 @@ func TestFromTarRefuses(t *testing.T) {
 		{"text", []byte("hello\n"), "truncated, or not a tar"},
 		{"long text", bytes.Repeat([]byte("hello\n"), 1000), "not a tar"},
 		{"compressed text", compressed(t, bytes.Repeat([]byte("hello\n"), 1000), "gzip"), "not a tar"},
+		{"cpio", []byte("07070100000000"), "a cpio archive"},
 		{"HTML", []byte("\n<!DOCTYPE html><html><body>404"), "an HTML page"},
 		{"a file system", ext4, "ext4 file system"},
 		{"zip", append([]byte("PK\x03\x04"), make([]byte, 1000)...), "zip archive"},

@@ -22,6 +22,7 @@ const (
 	filterDelta = 0x03
 	filterX86   = 0x04
 	filterPPC   = 0x05
+	filterIA64  = 0x06
 	filterARM   = 0x07
 	filterThumb = 0x08
 	filterSPARC = 0x09

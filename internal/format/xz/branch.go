@@ -53,6 +53,7 @@ var branchFilters = map[uint64]undoBranches{
 		})
 	},
 	filterThumb: undoThumb,
+	filterIA64:  undoIA64,
 	filterSPARC: func(code []byte, position uint32) int {
 		return undoWords(code, position, binary.BigEndian, func(word, at uint32) uint32 {
 			if top := word >> 22; top != 0x100 && top != 0x1ff { // call, near
@@ -108,6 +109,38 @@ func undoThumb(code []byte, position uint32) int {
 	}
 	return i
 }
+
+// undoIA64 undoes the branches in bundles of 16 bytes, which begin with a template
+// of five bits, and go on with three instructions of 41.
+func undoIA64(code []byte, position uint32) int {
+	const top = 1 << 20 // of a target, which is kept apart from the rest
+	i := 0
+	for ; i+16 <= len(code); i += 16 {
+		for slot := range 3 {
+			if ia64Branches[code[i]&31]>>slot&1 == 0 {
+				continue
+			}
+			from, shift := i+(5+41*slot)/8, (5+41*slot)%8
+			var word [8]byte
+			copy(word[:6], code[from:])
+			all := binary.LittleEndian.Uint64(word[:])
+			instruction := all >> shift
+			if instruction>>37&15 != 5 || instruction>>9&7 != 0 { // br.call
+				continue
+			}
+			target := uint32(instruction>>13&(top-1) | instruction>>36&1<<20)
+			target = (target<<4 - (position + uint32(i))) >> 4
+			instruction &^= 0x8fffff << 13
+			instruction |= uint64(target&(top-1))<<13 | uint64(target&top)<<16
+			binary.LittleEndian.PutUint64(word[:], all&(1<<shift-1)|instruction<<shift)
+			copy(code[from:from+6], word[:])
+		}
+	}
+	return i
+}
+
+// ia64Branches has a bit for each slot that can be a branch, by the template.
+var ia64Branches = [32]byte{16: 4, 4, 6, 6, 0, 0, 7, 7, 4, 4, 0, 0, 4, 4, 0, 0}
 
 // branchReader undoes such a filter.
 type branchReader struct {

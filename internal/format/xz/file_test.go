@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math/big"
 	"os/exec"
+	"slices"
 	"testing"
 	"testing/iotest"
 )
@@ -54,6 +56,29 @@ func TestEveryFilterAsXZ(t *testing.T) {
 		if got, err := unpackFile(file); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("xz %q: wrong content, or %v", filters, err)
 		}
+	}
+}
+
+// Itanium's instructions lie across bytes: here are bundles with a branch in each
+// slot, of each template.
+func TestIA64AsXZ(t *testing.T) {
+	want := code(100_001)
+	for at := 0; at+16 <= len(want); at += 16 {
+		bundle := new(big.Int).SetBytes(want[at : at+16])
+		for bit := range 5 { // the template
+			bundle.SetBit(bundle, bit, uint(at/16>>bit&1))
+		}
+		for slot := range 3 {
+			for bit, value := range map[int]uint{37: 1, 38: 0, 39: 1, 40: 0, 9: 0, 10: 0, 11: 0} { // br.call
+				bundle.SetBit(bundle, 5+41*slot+bit, value)
+			}
+		}
+		bundle.FillBytes(want[at : at+16])
+		slices.Reverse(want[at : at+16])
+	}
+	file := packed(t, want, "--ia64", "--lzma2=preset=1")
+	if got, err := unpackFile(file); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("wrong content, or %v", err)
 	}
 }
 
