@@ -15,6 +15,10 @@ import (
 func openDockerArchive(files parts, tag string) (*ociImage, error) {
 	raw, err := readPart(files, "manifest.json")
 	if err != nil {
+		if p, old := files.open("repositories"); old == nil {
+			p.Close()
+			return nil, errors.New("it was written before Docker 1.10, and has no manifest: load it there, and save it again by a current one")
+		}
 		return nil, fmt.Errorf("docker save did not write it: %w", err)
 	}
 	var saved []savedImage

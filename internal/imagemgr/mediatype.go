@@ -79,10 +79,12 @@ func mayBeLayer(kind types.MediaType) bool {
 	if strings.Contains(plain, "encrypted") {
 		return false
 	}
-	for _, known := range []string{
-		"application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.", "application/vnd.docker.container.image.rootfs.diff",
-		"application/x-tar", "application/x-gtar", "application/tar", "application/gzip", "application/x-gzip", "application/zstd",
-	} {
+	for _, known := range []string{"application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.", "application/vnd.docker.container.image.rootfs.diff"} {
+		if strings.HasPrefix(plain, known) {
+			return strings.Contains(plain, "tar") // and not nydus' blobs, or a file system
+		}
+	}
+	for _, known := range []string{"application/x-tar", "application/x-gtar", "application/tar", "application/gzip", "application/x-gzip", "application/zstd"} {
 		if strings.HasPrefix(plain, known) {
 			return true
 		}

@@ -1,8 +1,12 @@
 package imagemgr
 
 import (
+	"runtime"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
@@ -15,6 +19,9 @@ func TestMediaTypes(t *testing.T) {
 		"application/vnd.oci.image.layer.nondistributable.v1.tar+zstd": true,
 		"application/vnd.cncf.helm.chart.content.v1.tar+gzip":          false,
 		"application/vnd.oci.image.layer.v1.tar+gzip+encrypted":        false,
+		"application/vnd.docker.container.image.rootfs.diff+x-gtar":    true,
+		"application/vnd.oci.image.layer.nydus.blob.v1":                false,
+		"application/vnd.oci.image.layer.v1.erofs":                     false,
 	} {
 		if got := mayBeLayer(kind); got != want {
 			t.Errorf("layer of type %q: %t", kind, got)
@@ -24,6 +31,30 @@ func TestMediaTypes(t *testing.T) {
 		if !mayBeConfig(kind) {
 			t.Errorf("configuration of type %q is refused", kind)
 		}
+	}
+}
+
+func TestOldConfigurations(t *testing.T) {
+	for text, want := range map[string]Config{
+		`{"architecture": "x86_64", "os": "linux", "config": {"Entrypoint": "/run me", "Cmd": ""}}`:           {Entrypoint: []string{"/run me"}},
+		`{"os": "linux", "config": {"Entrypoint": null, "Cmd": ["a", "b"], "User": "u", "WorkingDir": null}}`: {Cmd: []string{"a", "b"}, User: "u"},
+		`{"config": null}`: {},
+		`{}`:               {},
+	} {
+		if runtime.GOARCH == "arm64" {
+			text = strings.ReplaceAll(text, "x86_64", "aarch64")
+		}
+		config, err := readConfig([]byte(text), 0)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if diff := cmp.Diff(&want, configOf(config.Config), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s: %s", text, diff)
+		}
+	}
+	if _, err := readConfig([]byte(`{"config": {"Cmd": 5}}`), 0); err == nil {
+		t.Error("a number is taken for a command")
 	}
 }
 

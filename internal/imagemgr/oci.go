@@ -3,6 +3,7 @@ package imagemgr
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -96,7 +97,7 @@ func readImage(ctx context.Context, from blobs, raw []byte, digest v1.Hash) (*oc
 // readConfig reads an image's configuration and checks that it fits the
 // manifest and this machine.
 func readConfig(data []byte, layers int) (*v1.ConfigFile, error) {
-	config, err := v1.ParseConfigFile(bytes.NewReader(data))
+	config, err := parseConfig(data)
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
@@ -104,10 +105,42 @@ func readConfig(data []byte, layers int) (*v1.ConfigFile, error) {
 	switch {
 	case len(config.RootFS.DiffIDs) != layers:
 		return nil, fmt.Errorf("its manifest has %d layers and its configuration %d", layers, len(config.RootFS.DiffIDs))
-	case config.OS != "" && config.OS != want.OS, config.Architecture != "" && config.Architecture != want.Architecture:
+	case config.OS != "" && config.OS != want.OS, config.Architecture != "" && !isArch(config.Architecture, want.Architecture):
 		return nil, &otherPlatformError{config.OS + "/" + config.Architecture}
 	}
 	return config, nil
+}
+
+// parseConfig reads a configuration. Old ones have a string where a command's words
+// belong; docker takes it for one word.
+func parseConfig(data []byte) (*v1.ConfigFile, error) {
+	var c struct {
+		v1.ConfigFile
+		Config struct {
+			v1.Config
+			Entrypoint, Cmd words
+		} `json:"config"`
+	}
+	if err := json.Unmarshal(data, &c); err != nil {
+		return nil, err
+	}
+	c.ConfigFile.Config = c.Config.Config
+	c.ConfigFile.Config.Entrypoint, c.ConfigFile.Config.Cmd = c.Config.Entrypoint, c.Config.Cmd
+	return &c.ConfigFile, nil
+}
+
+type words []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (w *words) UnmarshalJSON(data []byte) error {
+	var word string
+	if json.Unmarshal(data, &word) != nil {
+		return json.Unmarshal(data, (*[]string)(w))
+	}
+	if word != "" {
+		*w = words{word}
+	}
+	return nil
 }
 
 // readBlob returns a configuration, which is a blob as layers are.

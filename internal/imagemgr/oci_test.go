@@ -338,10 +338,13 @@ func TestPullOCIRefuses(t *testing.T) {
 		"another machine's programs": {func(t *testing.T) string {
 			return "oci:" + writeLayout(t, map[string]v1.Image{"v1": imageOf(makeTar(t, file("bin/sh", elfFor(aarch64))))})
 		}, "bin/sh is a program for aarch64"},
-		"no archive":                   {func(t *testing.T) string { return "oci-archive:" + inFile([]byte("hello"))(t) }, "it is truncated, or not a tar"},
-		"a compressed archive":         {func(t *testing.T) string { return "docker-archive:" + inFile([]byte("\x1f\x8b\x08xxxxxxxx"))(t) }, "decompress gzip: "},
-		"a truncated archive":          {func(t *testing.T) string { return "docker-archive:" + inFile(zipped(t, layers[0])[:200])(t) }, "it is truncated"},
-		"a tar of something else":      {func(t *testing.T) string { return "docker-archive:" + inFile(layers[0])(t) }, "docker save did not write it: manifest.json: "},
+		"no archive":              {func(t *testing.T) string { return "oci-archive:" + inFile([]byte("hello"))(t) }, "it is truncated, or not a tar"},
+		"a compressed archive":    {func(t *testing.T) string { return "docker-archive:" + inFile([]byte("\x1f\x8b\x08xxxxxxxx"))(t) }, "decompress gzip: "},
+		"a truncated archive":     {func(t *testing.T) string { return "docker-archive:" + inFile(zipped(t, layers[0])[:200])(t) }, "it is truncated"},
+		"a tar of something else": {func(t *testing.T) string { return "docker-archive:" + inFile(layers[0])(t) }, "docker save did not write it: manifest.json: "},
+		"an archive of an old docker": {func(t *testing.T) string {
+			return "docker-archive:" + inFile(makeTar(t, file("repositories", "{}")))(t)
+		}, "it was written before Docker 1.10"},
 		"an archive that is no layout": {func(t *testing.T) string { return "oci-archive:" + inFile(layers[0])(t) }, "it is no OCI layout: index.json: "},
 		"an archive's lost layer": {func(t *testing.T) string {
 			config := must(imageOf(layers[0]).RawConfigFile())
