@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/net/proxy"
 )
 
 // openSSH runs programs of OpenSSH against a server.
@@ -120,15 +121,82 @@ func TestOpenSSHForwards(t *testing.T) {
 	}
 	defer listener.Close()
 	go echo(t, listener)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	remote := free.Addr().String()
-	free.Close()
+	remote := unusedAddress(t)
 	dial := fmt.Sprintf("ssh %s -W %s %s", strings.Join(o.options, " "), remote, o.host)
 	got := o.run("ssh", "there and back", []string{"-o", "ExitOnForwardFailure=yes", "-R", remote + ":" + listener.Addr().String()}, []string{dial})
 	if want := (result{stdout: "there and back"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
+}
+
+// One connection is kept by its master, and forwards come and go on it: to ports and
+// sockets, both ways, and by SOCKS.
+func TestOpenSSHSharesAConnection(t *testing.T) {
+	o := newOpenSSH(t)
+	dir, err := os.MkdirTemp("", "") // short: sockets' paths have a limit
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	control := filepath.Join(dir, "control")
+	o.options = append(o.options, "-o", "ControlMaster=auto", "-o", "ControlPath="+control, "-o", "ControlPersist=600", "-o", "LogLevel=ERROR")
+	if got, want := o.run("ssh", "", nil, []string{"echo kept"}), (result{stdout: "kept\n"}); got != want {
+		t.Fatalf("got %+v, want %+v", got, want)
+	}
+	defer o.run("ssh", "", []string{"-q", "-O", "exit"}, nil)
+
+	server, err := net.Listen("unix", filepath.Join(dir, "server"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	one, two, socks := filepath.Join(dir, "one"), filepath.Join(dir, "two"), unusedAddress(t)
+	for _, forward := range [][]string{{"-R", one + ":" + server.Addr().String()}, {"-L", two + ":" + one}, {"-D", socks}} {
+		if got := o.run("ssh", "", append([]string{"-O", "forward"}, forward...), nil); got != (result{}) {
+			t.Fatalf("%q: %+v", forward, got)
+		}
+	}
+	go echo(t, server)
+	conn, err := net.Dial("unix", two)
+	if err != nil {
+		t.Fatal(err)
+	}
+	converse(t, conn, "to the guest, and back to a socket here")
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go echo(t, listener)
+	dialer, err := proxy.SOCKS5("tcp", socks, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if conn, err = dialer.Dial("tcp", listener.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	if conn, err = dialer.Dial("tcp", unusedAddress(t)); err == nil {
+		conn.Close()
+		t.Error("a port where nobody listens was reached")
+	}
+
+	if got := o.run("ssh", "", []string{"-O", "cancel", "-R", one + ":" + server.Addr().String()}, nil); got != (result{}) {
+		t.Errorf("cancel: %+v", got)
+	}
+	if got, want := o.run("ssh", "", nil, []string{"echo still; exit 3"}), (result{stdout: "still\n", status: 3}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// unusedAddress is one on which nobody listens.
+func unusedAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
 }
