@@ -74,6 +74,7 @@ type Settings struct {
 	Copied        bool     `json:"copied,omitempty"`      // the disk is another VM's, whose identity is to go
 	Mounts        []Mount  `json:"mounts,omitempty"`      // of directories of the host
 	Secrets       *Secrets `json:"secrets,omitempty"`     // nil is for none
+	Swap          *Swap    `json:"swap,omitempty"`        // nil is for none
 	StopSignal    string   `json:"stop_signal,omitempty"` // what ends its processes where it has none, as OCI has it; "" is SIGTERM
 }
 
@@ -83,6 +84,13 @@ type Mount struct {
 	Target   string `json:"target"`              // absolute
 	ReadOnly bool   `json:"read_only,omitempty"` // as the host has it too
 	User     string `json:"user"`                // of the guest, whose the host's user's files are
+}
+
+// Swap is where a guest puts what its memory has no room for: memory again, where
+// it is compressed.
+type Swap struct {
+	Bytes   int64    `json:"bytes"`             // before they are compressed
+	Modules []string `json:"modules,omitempty"` // files in ModulesDir that it takes, in loading order
 }
 
 // Secrets is what a guest has of the secrets that it may use: no value.

@@ -27,7 +27,7 @@ type Options struct {
 	Settings   agentapi.Settings
 }
 
-// Build writes an initramfs to w. Settings.Modules is filled in.
+// Build writes an initramfs to w. Settings.Modules is filled in, and Settings.Swap's.
 func Build(w io.Writer, o Options) error {
 	program, size, err := agent()
 	if err != nil {
@@ -41,13 +41,17 @@ func Build(w io.Writer, o Options) error {
 	if err := copyInitrd(w, o.Initrd); err != nil {
 		return err
 	}
-	if err := writeAgent(w, program, size, boot); err != nil {
+	packed := boot
+	if swap := o.Settings.Swap; swap != nil {
+		if packed, err = swapModules(boot, o.ModulesDir); err != nil {
+			return err
+		}
+		o.Settings.Swap = &agentapi.Swap{Bytes: swap.Bytes, Modules: names(packed[len(boot):])}
+	}
+	if err := writeAgent(w, program, size, packed); err != nil {
 		return fmt.Errorf("pack the agent: %w", err)
 	}
-	o.Settings.Modules = nil
-	for _, m := range boot {
-		o.Settings.Modules = append(o.Settings.Modules, m.name)
-	}
+	o.Settings.Modules = names(boot)
 	if err := writeSettings(w, o.Settings); err != nil {
 		return fmt.Errorf("pack the settings: %w", err)
 	}
@@ -104,6 +108,29 @@ func bootModules(dir string, settings agentapi.Settings) ([]module, error) {
 
 // mountModule is what directories of the host are mounted by.
 const mountModule = "fuse"
+
+// swapModules adds what swap in compressed memory takes to modules to boot with. It
+// is none where the kernel of dir has that built in, or not at all.
+func swapModules(boot []module, dir string) ([]module, error) {
+	all := slices.Clip(boot)
+	if dir == "" {
+		return all, nil
+	}
+	var err error
+	for _, name := range []string{"lzo_rle", "zram"} { // what it compresses by, where that is a module, and itself
+		if all, err = addModules(all, dir, name); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func names(modules []module) (files []string) {
+	for _, m := range modules {
+		files = append(files, m.name)
+	}
+	return files
+}
 
 // addModules adds a module that not every guest has to have, and what it needs.
 func addModules(all []module, dir, name string) ([]module, error) {

@@ -136,6 +136,37 @@ func TestModulesInLoadingOrder(t *testing.T) {
 	}
 }
 
+// What swap takes is loaded apart from what the guest boots with, and only what the
+// kernel has as modules.
+func TestSwapModules(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"modules.dep":    "kernel/zram.ko: kernel/zsmalloc.ko kernel/virtio.ko\nkernel/zsmalloc.ko:\nkernel/virtio.ko:\n",
+		"kernel/zram.ko": "Z", "kernel/zsmalloc.ko": "S",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	boot := []module{{name: "virtio.ko"}}
+	all, err := swapModules(boot, dir)
+	if err != nil || !slices.Equal(names(all), []string{"virtio.ko", "zsmalloc.ko", "zram.ko"}) {
+		t.Errorf("got %q, %v", names(all), err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "modules.dep"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{dir, ""} {
+		if all, err := swapModules(boot, dir); err != nil || len(all) != 1 {
+			t.Errorf("a kernel without zram: got %q, %v", names(all), err)
+		}
+	}
+}
+
 func TestBuildNeedsTheAgent(t *testing.T) {
 	var out bytes.Buffer
 	err := Build(&out, Options{})

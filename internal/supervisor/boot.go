@@ -319,6 +319,7 @@ func (s *supervisor) settings(keys vm.Keys) agentapi.Settings {
 		StopSignal:    s.StopSignal,
 		Secrets:       s.guestSecrets,
 		Copied:        s.vm.Copied,
+		Swap:          swap(v.MemoryMiB),
 		Root:          agentapi.Root{Image: device(0), Disk: device(1)},
 	}
 	settings.Search, settings.Dots = usernet.HostSearch()
@@ -332,6 +333,18 @@ func (s *supervisor) settings(keys vm.Keys) agentapi.Settings {
 		})
 	}
 	return settings
+}
+
+// smallGuest is the memory of the largest guest, in MiB, that gets swap.
+const smallGuest = 2048
+
+// swap is what a guest with so much memory gets, half as much. Compressed, that takes
+// a sixth or so of its memory at the most.
+func swap(memoryMiB int) *agentapi.Swap {
+	if memoryMiB > smallGuest {
+		return nil
+	}
+	return &agentapi.Swap{Bytes: int64(memoryMiB) << 20 / 2}
 }
 
 // firstVolume is the number of the disk that is the VM's first volume.

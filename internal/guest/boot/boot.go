@@ -71,6 +71,7 @@ func Run(args []string) error {
 		return err
 	}
 	b.furnish(init)
+	b.warn("set up swap", startSwap(b.settings.Swap))
 	b.warn("leave AppArmor out", hideAppArmor("/"))
 	if err := <-networkUp; err != nil {
 		return fmt.Errorf("set up the network: %w", err)
@@ -107,6 +108,9 @@ func (b *boot) findRoot() error {
 	defer events.close()
 	if err := loadModules(b.settings.Modules); err != nil {
 		return err
+	}
+	if b.settings.Swap != nil {
+		b.warn("load what swap takes", loadModules(b.settings.Swap.Modules))
 	}
 	if err := events.waitFor(devices(b.settings)); err != nil {
 		return err
