@@ -12,7 +12,7 @@ import (
 // live is a view on a terminal that is drawn anew in place.
 type live struct {
 	to   io.Writer
-	rows int // of the terminal
+	size func() (columns, rows int) // of the terminal, as it is now
 }
 
 // newLive returns nil where standard output is no terminal.
@@ -21,19 +21,27 @@ func (a *app) newLive() *live {
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return nil
 	}
-	_, rows, err := term.GetSize(int(f.Fd()))
-	if err != nil || rows < 2 {
-		rows = 24
-	}
-	return &live{to: a.raw.Out, rows: rows}
+	return &live{a.raw.Out, func() (columns, rows int) {
+		columns, rows, err := term.GetSize(int(f.Fd()))
+		if err != nil || columns < 1 || rows < 2 {
+			return 80, 24
+		}
+		return columns, rows
+	}}
 }
 
 // draw shows text, which nothing foreign is in that a terminal obeys, and as much of
 // it as there is room for.
 func (l *live) draw(text string) error {
 	const home, toLineEnd, toEnd = "\x1b[H", "\x1b[K\n", "\x1b[J"
+	columns, rows := l.size()
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	lines = lines[:min(len(lines), l.rows-1)]
+	lines = lines[:min(len(lines), rows-1)]
+	for i, line := range lines {
+		if letters := []rune(line); len(letters) > columns {
+			lines[i] = string(letters[:columns]) // or it would take more than a row
+		}
+	}
 	_, err := fmt.Fprint(l.to, home+strings.Join(lines, toLineEnd)+toLineEnd+toEnd)
 	return err
 }

@@ -21,11 +21,11 @@ func TestSparkline(t *testing.T) {
 	}
 }
 
-// A view has no more lines than its terminal.
+// A view has no more lines than its terminal, and none that takes two rows of it.
 func TestLive(t *testing.T) {
 	var out strings.Builder
-	l := live{&out, 3}
-	if err := l.draw("a\nb\nc\nd\n"); err != nil || out.String() != "\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J" {
+	l := live{&out, func() (columns, rows int) { return 5, 3 }}
+	if err := l.draw("▁▂▃▄▅▆▇\nb\nc\nd\n"); err != nil || out.String() != "\x1b[H▁▂▃▄▅\x1b[K\nb\x1b[K\n\x1b[J" {
 		t.Errorf("got %q, %v", out.String(), err)
 	}
 }

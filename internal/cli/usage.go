@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"banger/internal/ref"
+	"banger/internal/size"
 )
 
 // group makes a command that only has commands below it.
@@ -52,6 +53,15 @@ func nearestCommand(c *cobra.Command, name string) string {
 		return "did you mean " + strings.Join(paths[meant], ", or ") + "?"
 	}
 	return c.CommandPath() + " --help shows those there are"
+}
+
+// hideUnset has help show no default of flags that leave a size as it is.
+func hideUnset(c *cobra.Command) {
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.DefValue == size.Size(0).String() {
+			f.DefValue = ""
+		}
+	})
 }
 
 // walk calls f for all commands below c that users know.

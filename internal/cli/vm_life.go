@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -100,9 +101,9 @@ func (a *app) vmSetCommand() *cobra.Command {
 			return errors.New("no setting is given")
 		}
 		return each(ctx, a, args, func(ctx context.Context, name string) error {
-			restart, err := a.engine.SetVM(ctx, name, change, a.newDisplay().show)
-			if restart && err == nil {
-				a.say("vm %s runs: some of that is in force from its next start on; banger vm restart %s", name, name)
+			waits, err := a.engine.SetVM(ctx, name, change, a.newDisplay().show)
+			if len(waits) > 0 && err == nil {
+				a.say("vm %s runs, and gets its %s at its next start: banger vm restart %s", name, strings.Join(waits, ", "), name)
 			}
 			return err
 		})

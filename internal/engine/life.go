@@ -41,26 +41,26 @@ func (e *Engine) RenameVM(ctx context.Context, from, to string) error {
 	return e.vms.Rename(ctx, from, to)
 }
 
-// SetVM changes a VM's settings. restart says that some of it waits for the
-// guest's next start. Volumes that are not there yet are made.
-func (e *Engine) SetVM(ctx context.Context, name string, c vm.Change, events Events) (restart bool, err error) {
+// SetVM changes a VM's settings. waits names those that a guest that runs gets at its
+// next start. Volumes that are not there yet are made.
+func (e *Engine) SetVM(ctx context.Context, name string, c vm.Change, events Events) (waits []string, err error) {
 	if c.Mounts != nil {
 		mounts, err := e.mountsOf(name, *c.Mounts)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		c.Mounts = &mounts
 	}
 	undo := func() {}
 	if c.Volumes != nil {
 		if undo, err = e.provideVolumes(ctx, *c.Volumes, events); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
-	if restart, err = e.vms.Set(ctx, name, c); err != nil {
+	if waits, err = e.vms.Set(ctx, name, c); err != nil {
 		undo()
 	}
-	return restart, err
+	return waits, err
 }
 
 // PruneVMs removes the VMs that are stopped and have all the labels. With an

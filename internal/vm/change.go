@@ -26,10 +26,20 @@ type Change struct {
 	IdleTimeout *Duration     `json:"idle_timeout,omitempty"`
 }
 
-// NeedsRestart reports whether a guest that runs stays as it is until its next
-// start.
-func (c Change) NeedsRestart() bool {
-	return c.CPUs != nil || c.MemoryMiB != nil || c.Ports != nil || c.Volumes != nil || c.Mounts != nil
+// Waits names what of the change a guest that runs gets at its next start.
+func (c Change) Waits() (settings []string) {
+	for _, s := range []struct {
+		name string
+		set  bool
+	}{
+		{"cpus", c.CPUs != nil}, {"memory", c.MemoryMiB != nil}, {"ports", c.Ports != nil},
+		{"mounts", c.Mounts != nil}, {"volumes", c.Volumes != nil},
+	} {
+		if s.set {
+			settings = append(settings, s.name)
+		}
+	}
+	return settings
 }
 
 // Apply returns v with the change made.
@@ -60,37 +70,37 @@ func set[T any](to *T, value *T) {
 	}
 }
 
-// Set changes a VM's settings, by its supervisor where it runs. restart says that
-// some of it waits for the guest's next start.
-func (s *Store) Set(ctx context.Context, name string, c Change) (restart bool, err error) {
+// Set changes a VM's settings, by its supervisor where it runs. waits names those
+// that its guest gets at its next start.
+func (s *Store) Set(ctx context.Context, name string, c Change) (waits []string, err error) {
 	lock, err := s.Lock(ctx, name)
 	var phase *PhaseError
 	switch {
 	case errors.As(err, &phase) && c.DiskBytes != nil:
-		return false, err
+		return nil, err
 	case errors.As(err, &phase):
-		return c.NeedsRestart(), s.setRunning(ctx, name, c)
+		return c.Waits(), s.setRunning(ctx, name, c)
 	case err != nil:
-		return false, err
+		return nil, err
 	}
 	defer lock.Release()
 	v, err := s.Get(name)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	changed, err := c.Apply(v)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	// A disk that is larger than vm.json says does no harm.
 	if err := s.growDisk(name, changed.DiskBytes-v.DiskBytes); err != nil {
-		return false, err
+		return nil, err
 	}
 	if err := s.Save(changed); err != nil {
-		return false, err
+		return nil, err
 	}
 	s.Note(journal.Entry{VM: name, Event: journal.Changed})
-	return false, nil
+	return nil, nil
 }
 
 func (s *Store) setRunning(ctx context.Context, name string, c Change) error {

@@ -2,9 +2,11 @@ package vm
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"banger/internal/format/ext4/ext4test"
+	"banger/internal/ports"
 	"banger/internal/statedir"
 )
 
@@ -13,23 +15,24 @@ func TestChange(t *testing.T) {
 	p := func(n int) *int { return &n }
 	d := func(n int64) *int64 { return &n }
 	for name, tt := range map[string]struct {
-		change  Change
-		ok      bool
-		restart bool
-		labels  string
+		change Change
+		ok     bool
+		waits  string
+		labels string
 	}{
-		"nothing":         {Change{}, true, false, "a=1,b=2"},
-		"labels":          {Change{Labels: Labels{"a": "", "c": "3"}}, true, false, "b=2,c=3"},
-		"a label's name":  {Change{Labels: Labels{"a b": "1"}}, false, false, ""},
-		"cpus":            {Change{CPUs: p(4)}, true, true, "a=1,b=2"},
-		"no cpus":         {Change{CPUs: p(0)}, false, true, ""},
-		"no memory":       {Change{MemoryMiB: p(-1)}, false, true, ""},
-		"a larger disk":   {Change{DiskBytes: d(2 << 30)}, true, false, "a=1,b=2"},
-		"a smaller disk":  {Change{DiskBytes: d(1 << 29)}, false, false, ""},
-		"a negative time": {Change{TTL: func() *Duration { n := Duration(-1); return &n }()}, false, false, ""},
+		"nothing":         {Change{}, true, "", "a=1,b=2"},
+		"labels":          {Change{Labels: Labels{"a": "", "c": "3"}}, true, "", "b=2,c=3"},
+		"a label's name":  {Change{Labels: Labels{"a b": "1"}}, false, "", ""},
+		"cpus":            {Change{CPUs: p(4)}, true, "cpus", "a=1,b=2"},
+		"no cpus":         {Change{CPUs: p(0)}, false, "cpus", ""},
+		"no memory":       {Change{MemoryMiB: p(-1)}, false, "memory", ""},
+		"all that waits":  {Change{CPUs: p(2), MemoryMiB: p(512), Ports: &[]ports.Spec{}, Mounts: &[]Mount{}, Volumes: &[]Volume{}}, true, "cpus memory ports mounts volumes", "a=1,b=2"},
+		"a larger disk":   {Change{DiskBytes: d(2 << 30)}, true, "", "a=1,b=2"},
+		"a smaller disk":  {Change{DiskBytes: d(1 << 29)}, false, "", ""},
+		"a negative time": {Change{TTL: func() *Duration { n := Duration(-1); return &n }()}, false, "", ""},
 	} {
 		got, err := tt.change.Apply(old)
-		if (err == nil) != tt.ok || tt.change.NeedsRestart() != tt.restart {
+		if (err == nil) != tt.ok || strings.Join(tt.change.Waits(), " ") != tt.waits {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err == nil && got.Labels.String() != tt.labels {
