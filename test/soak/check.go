@@ -16,39 +16,45 @@ import (
 // check is an error where something that banger lists is not whole, or something
 // is left that it does not list. Nobody is at work in h meanwhile.
 func (h *home) check() error {
-	kernels, err := h.list("kernel")
-	if err != nil {
-		return err
-	}
-	images, err := h.list("image")
-	if err != nil {
-		return err
-	}
-	for _, name := range kernels {
-		if _, err := h.must("kernel", "verify", name); err != nil {
+	for _, kind := range []struct {
+		list, disk string // the file that is a file system, if one is
+		verify     []string
+	}{
+		{list: "kernel", verify: []string{"kernel", "verify"}},
+		{list: "image", verify: []string{"image", "verify"}, disk: "images/%s/rootfs.ext4"},
+		{list: "vm snapshot", verify: []string{"vm", "snapshot", "verify"}},
+		{list: "vm", verify: []string{"vm", "show"}},
+		{list: "volume", verify: []string{"volume", "show"}, disk: "volumes/%s/volume.ext4"},
+		{list: "network", verify: []string{"network", "show"}},
+	} {
+		names, err := h.list(strings.Fields(kind.list)...)
+		if err != nil {
 			return err
 		}
-	}
-	for _, name := range images {
-		if _, err := h.must("image", "verify", name); err != nil {
-			return err
-		}
-		if err := fsck(h.state("images", name, "rootfs.ext4")); err != nil {
-			return err
+		for _, name := range names {
+			if _, err := h.must(append(kind.verify, name)...); err != nil {
+				return err
+			}
+			if kind.disk == "" {
+				continue
+			}
+			if err := fsck(h.state(fmt.Sprintf(kind.disk, name))); err != nil {
+				return err
+			}
 		}
 	}
 	return errors.Join(h.noLeftovers(), h.noMounts())
 }
 
 // list returns the names that banger lists. It sweeps up too.
-func (h *home) list(kind string) ([]string, error) {
-	out, err := h.must(kind, "list", "--json")
+func (h *home) list(kind ...string) ([]string, error) {
+	out, err := h.must(append(kind, "list", "--json")...)
 	if err != nil {
 		return nil, err
 	}
 	var all []struct{ Name string }
 	if err := json.Unmarshal([]byte(out), &all); err != nil {
-		return nil, fmt.Errorf("%s list: %w", kind, err)
+		return nil, fmt.Errorf("%s list: %w", strings.Join(kind, " "), err)
 	}
 	var names []string
 	for _, one := range all {

@@ -132,13 +132,12 @@ func scarce(ctx context.Context, s *soak, megabytes, inodes int) error {
 		return err
 	}
 	defer remove()
-	full := 0
+	if err := h.fill(); err != nil {
+		return err
+	}
 	for ; ctx.Err() == nil; s.rounds++ {
 		o := s.operation()
 		r, err := h.run(o.args...)
-		if strings.Contains(r.stderr, "no space left on device") {
-			full++
-		}
 		if err == nil && r.code == 0 {
 			err = o.holds(h)
 		}
@@ -149,8 +148,26 @@ func scarce(ctx context.Context, s *soak, megabytes, inodes int) error {
 			return fmt.Errorf("after %s: %w", r, err)
 		}
 	}
-	if full == 0 {
-		return errors.New("the disk was never full")
-	}
 	return nil
+}
+
+// fill makes images until the disk is full, and removes them.
+func (h *home) fill() error {
+	const enough = 30
+	for i := range enough {
+		name := fmt.Sprint("full-", i)
+		r, err := h.run("image", "pull", "tar:large.tar", "--name", name, "--kernel-ref", base)
+		if err != nil {
+			return err
+		}
+		if r.code == 0 {
+			defer h.run("image", "rm", name)
+			continue
+		}
+		if strings.Contains(r.stderr, "no space left on device") {
+			return h.check()
+		}
+		return errors.New(r.String())
+	}
+	return fmt.Errorf("the disk is not full with %d images", enough)
 }

@@ -38,6 +38,9 @@ func (s *soak) newHome(dir string) (*home, func(), error) {
 		err = makeInputs(h.inputs)
 	}
 	if err == nil {
+		s.packages, err = makeArchive(h.inputs)
+	}
+	if err == nil {
 		_, err = h.must("kernel", "import", base, "--from", "vmlinux-1", "--distro", "soak")
 	}
 	if err == nil {
@@ -59,7 +62,7 @@ func (h *home) state(elem ...string) string {
 func (h *home) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, h.banger, args...)
 	cmd.Dir = h.inputs
-	cmd.Env = []string{"HOME=" + h.dir, "PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin", "LANG=C.UTF-8", "BANGER_CPUS=1", "BANGER_WARM=false"}
+	cmd.Env = []string{"HOME=" + h.dir, "PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin", "LANG=C.UTF-8", "BANGER_CPUS=1", "BANGER_WARM=false", "APT_CONFIG=" + filepath.Join(h.inputs, aptConfig)}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = time.Second
 	return cmd

@@ -17,7 +17,11 @@ func kills(ctx context.Context, s *soak) error {
 	defer remove()
 	for ; ctx.Err() == nil; s.rounds++ {
 		o := s.operation()
-		moment := time.Duration(s.rand.ExpFloat64() * float64(20*time.Millisecond))
+		usual := 20 * time.Millisecond
+		if o.long {
+			usual = 2 * time.Second
+		}
+		moment := time.Duration(s.rand.ExpFloat64() * float64(usual))
 		killed, cancel := context.WithTimeout(context.Background(), moment)
 		err := h.command(killed, o.args...).Run()
 		cancel()

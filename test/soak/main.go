@@ -76,6 +76,7 @@ type soak struct {
 	rounds           int        // of the part under way
 	registry         string     // the address of a registry with two images
 	catalog          string     // the URL of a catalog with nothing in it
+	packages         bool       // there is an archive of packages
 }
 
 // runAll runs the parts for the same time each, and sums up in the last line.

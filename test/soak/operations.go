@@ -18,6 +18,7 @@ type operation struct {
 	args    []string
 	present []string // below the state directory
 	absent  []string
+	long    bool // it takes seconds
 }
 
 // names are few, so that operations get in each other's way.
@@ -30,7 +31,7 @@ const base = "base"
 func (s *soak) operation() operation {
 	name, other := pick(s, names), pick(s, names)
 	kernel, image := "kernels/"+name, "images/"+name
-	switch s.rand.IntN(12) {
+	switch s.rand.IntN(18) {
 	case 0, 1:
 		return operation{args: []string{"kernel", "import", name, "--from", pick(s, []string{"vmlinux-1", "vmlinux-2"}), "--distro", "soak"}, present: []string{kernel}}
 	case 2:
@@ -53,8 +54,51 @@ func (s *soak) operation() operation {
 		return operation{args: []string{"catalog", "add", name, "--kernels", s.catalog, "--insecure"}}
 	case 10:
 		return operation{args: []string{"catalog", "rm", name}}
+	case 11:
+		if s.packages {
+			return operation{args: []string{"kernel", "pull", "apt:" + packageName, "--name", name}, present: []string{kernel}, long: true}
+		}
+	case 12, 13:
+		return s.volumeOperation(name)
+	case 14:
+		network := "networks/" + name
+		if s.rand.IntN(2) == 0 {
+			return operation{args: []string{"network", "rm", name}, absent: []string{network}}
+		}
+		return operation{args: []string{"network", "create", name}, present: []string{network}}
+	case 15, 16:
+		return s.vmOperation(name, other)
 	}
 	return operation{args: []string{"image", "export", name}, present: []string{image}}
+}
+
+func (s *soak) volumeOperation(name string) operation {
+	volume := "volumes/" + name
+	switch s.rand.IntN(3) {
+	case 0:
+		return operation{args: []string{"volume", "create", name, "--size", "32M"}, present: []string{volume}}
+	case 1:
+		return operation{args: []string{"volume", "set", name, "--size", "64M", "--label", "size=64"}, present: []string{volume}}
+	}
+	return operation{args: []string{"volume", "rm", name}, absent: []string{volume}}
+}
+
+// vmOperation is one of a VM that does not run.
+func (s *soak) vmOperation(name, other string) operation {
+	vm, snapshot := "vms/"+name, "snapshots/"+other
+	switch s.rand.IntN(7) {
+	case 0, 1:
+		return operation{args: []string{"vm", "create", "--image", other, "--name", name, "--volume", other + ":/data"}, present: []string{vm, "volumes/" + other}}
+	case 2:
+		return operation{args: []string{"vm", "set", name, "--disk", "9G", "--label", "a=b", "--no-volumes"}, present: []string{vm}}
+	case 3:
+		return operation{args: []string{"vm", "snapshot", "create", name, other}, present: []string{vm, snapshot}}
+	case 4:
+		return operation{args: []string{"vm", "snapshot", "rm", other}, absent: []string{snapshot}}
+	case 5:
+		return operation{args: []string{"system", "prune", "--all", "--volumes", "--force"}}
+	}
+	return operation{args: []string{"vm", "rm", name}, absent: []string{vm}}
 }
 
 // holds is an error where what is true after o's success is not.
