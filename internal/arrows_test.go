@@ -20,7 +20,7 @@ var allowed = map[string][]string{
 	"cmd/banger-agent": {"internal/guest"},
 
 	"internal/cli": {
-		"internal/secret",
+		"internal/artifact", "internal/secret", "internal/smallfile",
 		"internal/agent", "internal/agent/filesync", "internal/agent/share", "internal/agentapi", "internal/catalog", "internal/config", "internal/devfile", "internal/doctor", "internal/engine", "internal/imagebuild",
 		"internal/imagemgr", "internal/jail", "internal/journal", "internal/kernel", "internal/network", "internal/ports", "internal/process", "internal/ref", "internal/registry",
 		"internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/vmm/firecracker", "internal/volume",
@@ -40,6 +40,7 @@ var allowed = map[string][]string{
 		"internal/agent",
 		"internal/agent/filesync",
 		"internal/agentapi",
+		"internal/artifact",
 		"internal/catalog",
 		"internal/config",
 		"internal/devfile",
@@ -122,7 +123,8 @@ var allowed = map[string][]string{
 	"internal/imagecat":          {"internal/catalog", "internal/ref"},
 	"internal/registry":          {"internal/digest", "internal/fetch"},
 	"internal/digest":            {},
-	"internal/catalog":           {"internal/fetch", "internal/ref", "internal/statedir"},
+	"internal/artifact":          {"internal/digest", "internal/registry"},
+	"internal/catalog":           {"internal/artifact", "internal/fetch", "internal/ref", "internal/statedir"},
 	"internal/project":           {"internal/process", "internal/smallfile"},
 	"internal/sshconfig":         {},
 	"internal/devfile":           {"internal/ports", "internal/ref", "internal/size", "internal/smallfile", "internal/usernet/policy", "internal/vm"},

@@ -2,20 +2,53 @@ package catalog
 
 import (
 	"context"
+	"crypto"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"hash"
 	"io"
+	"strings"
 
+	"banger/internal/artifact"
 	"banger/internal/fetch"
 )
 
 // Promise is what an entry says of its bundle.
 type Promise struct {
-	URL    string
-	SHA256 string // 64 lower-case hex digits
-	Size   int64
+	URL       string // or a reference, by digest, to an artifact in a registry
+	SHA256    string // 64 lower-case hex digits
+	Size      int64
+	CosignKey string // in PEM, of who has to have signed the artifact; "" is nobody
+}
+
+func (p Promise) inRegistry() bool { return strings.HasPrefix(p.URL, artifact.Scheme) }
+
+func (p Promise) key() (crypto.PublicKey, error) {
+	if p.CosignKey == "" {
+		return nil, nil
+	}
+	return artifact.ParseKey([]byte(p.CosignKey))
+}
+
+// locate returns where a promised bundle is, and how to fetch it.
+func (p Promise) locate(ctx context.Context, o fetch.Options) (url string, _ fetch.Options, err error) {
+	if !p.inRegistry() {
+		return p.URL, o, nil
+	}
+	key, err := p.key()
+	if err != nil {
+		return "", o, err
+	}
+	found, err := artifact.Find(ctx, artifact.Options{Reference: p.URL, Insecure: o.Insecure, Key: key, Say: o.Say})
+	if err != nil {
+		return "", o, fmt.Errorf("%s: %w", p.URL, err)
+	}
+	if found.SHA256 != p.SHA256 {
+		return "", o, fmt.Errorf("%s has another bundle than promised: its SHA-256 is %s, not %s", p.URL, found.SHA256, p.SHA256)
+	}
+	o.Transport = found.Transport
+	return found.URL, o, nil
 }
 
 // Bundle is a bundle while it is downloaded. What is read has not been checked
@@ -30,7 +63,11 @@ type Bundle struct {
 
 // OpenBundle begins to download what p promises. progress may be nil.
 func OpenBundle(ctx context.Context, p Promise, o fetch.Options, progress func(done, total int64)) (*Bundle, error) {
-	body, err := fetch.Open(ctx, p.URL, o)
+	url, o, err := p.locate(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	body, err := fetch.Open(ctx, url, o)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode"
 
+	"banger/internal/artifact"
 	"banger/internal/fetch"
 	"banger/internal/ref"
 )
@@ -34,15 +35,25 @@ func CheckIdentity(kind, name, distro, arch string) error {
 
 var digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// CheckBundle tells whether a bundle may be fetched from url, and be verified.
-func CheckBundle(url, sha256 string, size int64, insecure bool) error {
-	if !digest.MatchString(sha256) {
-		return fmt.Errorf("%q is no SHA-256", sha256)
+// Check tells whether the bundle may be fetched, and be verified; insecure says
+// that it may come over plain http.
+func (p Promise) Check(insecure bool) error {
+	if !digest.MatchString(p.SHA256) {
+		return fmt.Errorf("%q is no SHA-256", p.SHA256)
 	}
-	if size <= 0 {
-		return fmt.Errorf("%d bytes is no size", size)
+	if p.Size <= 0 {
+		return fmt.Errorf("%d bytes is no size", p.Size)
 	}
-	return fetch.CheckURL(url, insecure)
+	if !p.inRegistry() {
+		if p.CosignKey != "" {
+			return fmt.Errorf("a cosign_key is for bundles in registries, and %s is in none", p.URL)
+		}
+		return fetch.CheckURL(p.URL, insecure)
+	}
+	if _, err := p.key(); err != nil {
+		return fmt.Errorf("cosign_key: %w", err)
+	}
+	return artifact.CheckPinned(p.URL)
 }
 
 // Printable tells whether text is a line that a terminal can be sent.

@@ -31,7 +31,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": serve, "sign": sign, "vmlinux": makeVmlinux, "silent": silent, "await-client": awaitClient,
+			"serve": serve, "registry": serveRegistry, "sign": sign, "vmlinux": makeVmlinux, "silent": silent, "await-client": awaitClient,
 		},
 		Condition: func(name string) (bool, error) {
 			_, err := process.LookPath(name) // of a program

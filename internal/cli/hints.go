@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 
+	"banger/internal/artifact"
 	"banger/internal/catalog"
 	"banger/internal/config"
 	"banger/internal/devfile"
@@ -203,9 +204,13 @@ func engineHint(err error) string {
 	case errors.As(err, new(*engine.NotAgreedError)):
 		return "--yes has banger make one; banger image pull gets others"
 	case errors.As(err, new(*engine.NoSourceError)):
-		return "such as generic-6.12 or apt:linux-image-cloud-amd64"
+		return "such as generic-6.12, apt:linux-image-cloud-amd64 or oci://ghcr.io/org/mine:v1"
+	case errors.As(err, new(*engine.NoRegistryError)):
+		return "such as oci://ghcr.io/org/mine:v1"
+	case errors.As(err, new(*artifact.OtherError)):
+		return "an image that containers are made of is pulled without oci://"
 	case errors.Is(err, engine.ErrFixedName):
-		return "--name is for packages"
+		return "--name is for packages and for what registries have"
 	}
 	return ""
 }

@@ -15,7 +15,7 @@ import (
 
 func (a *app) imageCommand() *cobra.Command {
 	return group("image", "Get and manage images",
-		a.imageListCommand(), a.imageShowCommand(), a.imagePullCommand(),
+		a.imageListCommand(), a.imageShowCommand(), a.imagePullCommand(), a.imagePushCommand(),
 		a.imageRegisterCommand(), a.imageBuildCommand(), a.imageVerifyCommand(), a.imageRenameCommand(),
 		a.imageExportCommand(), a.imageWarmCommand(), a.imageRemoveCommand(), a.imagePruneCommand(),
 	)
@@ -100,6 +100,7 @@ func (a *app) imagePullCommand() *cobra.Command {
 		Use:   "pull REFERENCE",
 		Short: "Get an image",
 		Example: "  banger image pull debian-bookworm\n" +
+			"  banger image pull oci://ghcr.io/org/mine:v1        # what banger image push put there\n" +
 			"  banger image pull tar:rootfs.tar --name debian --kernel-ref debian-6.1\n" +
 			"  docker export box | banger image pull - --name box --kernel-ref debian-6.1",
 		Args: cobra.ExactArgs(1),
@@ -107,6 +108,7 @@ func (a *app) imagePullCommand() *cobra.Command {
 	c.Flags().StringVar(&o.Name, "name", "", "the image's name (default made of the reference)")
 	c.Flags().StringVar(&o.KernelRef, "kernel-ref", "", "kernel that its VMs boot (default the catalog's, the configured one or the only one here)")
 	c.Flags().BoolVar(&o.Insecure, "insecure", false, "speak plain http to a registry that knows no https")
+	cosignKeyFlag(c, &o.CosignKey)
 	largest := a.engine.Config.MaxImageSize
 	c.Flags().Var(&largest, "max-size", "what it may unpack to")
 	c.Flags().Int64Var(&o.Limits.Entries, "max-entries", a.engine.Config.MaxImageEntries, "how many files, directories and links it may have")

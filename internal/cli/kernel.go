@@ -14,7 +14,7 @@ import (
 
 func (a *app) kernelCommand() *cobra.Command {
 	return group("kernel", "Get and manage kernels",
-		a.kernelListCommand(), a.kernelShowCommand(), a.kernelPullCommand(),
+		a.kernelListCommand(), a.kernelShowCommand(), a.kernelPullCommand(), a.kernelPushCommand(),
 		a.kernelImportCommand(), a.kernelVerifyCommand(), a.kernelRemoveCommand(),
 	)
 }

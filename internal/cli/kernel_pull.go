@@ -14,17 +14,21 @@ func (a *app) kernelPullCommand() *cobra.Command {
 	var o engine.PullKernelOptions
 	var all bool
 	c := &cobra.Command{
-		Use:   "pull NAME|apt:PACKAGE",
+		Use:   "pull NAME|apt:PACKAGE|oci://REFERENCE",
 		Short: "Get a kernel",
-		Long: "Get a kernel: one of a catalog's by its name, or one that is a package of this machine's distribution.\n" +
+		Long: "Get a kernel: one of a catalog's by its name, one that is a package of this machine's distribution, or one\n" +
+			"that banger kernel push put into a registry.\n" +
 			"A kernel that is here and whole is not pulled again.",
 		Example: "  banger kernel list --available\n" +
 			"  banger kernel pull generic-6.12\n" +
 			"  banger kernel pull apt:linux-image-cloud-amd64\n" +
+			"  banger kernel pull oci://ghcr.io/org/mine:v1\n" +
 			"  banger kernel pull --update --all",
 		Args: cobra.MaximumNArgs(1),
 	}
-	c.Flags().StringVar(&o.Name, "name", "", "the name of a package's kernel (default <distro>-<major.minor>)")
+	c.Flags().StringVar(&o.Name, "name", "", "the name of a package's kernel (default <distro>-<major.minor>), or of a registry's (default that which it was pushed by)")
+	c.Flags().BoolVar(&o.Insecure, "insecure", false, "speak plain http to a registry that knows no https")
+	cosignKeyFlag(c, &o.CosignKey)
 	c.Flags().BoolVar(&o.Update, "update", false, "replace what an older bundle of the catalog held")
 	c.Flags().BoolVar(&all, "all", false, "with --update, do so for every kernel that is here")
 	c.Flags().BoolVarP(&o.Force, "force", "f", false, "replace whatever has the name; running VMs keep theirs")

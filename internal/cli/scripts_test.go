@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"aead.dev/minisign"
+	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"banger/internal/kernel/kerneltest"
@@ -24,6 +27,13 @@ func serve(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("URL", server.URL)
 	_, port, _ := strings.Cut(strings.TrimPrefix(server.URL, "http://"), ":")
 	ts.Setenv("ANYHOST", "0.0.0.0:"+port)
+}
+
+// serveRegistry runs an OCI registry, and sets REGISTRY to its host.
+func serveRegistry(ts *testscript.TestScript, _ bool, _ []string) {
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	ts.Defer(server.Close)
+	ts.Setenv("REGISTRY", strings.TrimPrefix(server.URL, "http://"))
 }
 
 // clients are who came to the scripts' silent servers.

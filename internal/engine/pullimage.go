@@ -21,7 +21,8 @@ type PullImageOptions struct {
 	KernelRef string    // the kernel that its VMs boot; "" is the catalog's, or what chooseKernel chooses
 	Stdin     io.Reader // what "-" means
 	Limits    imagemgr.Limits
-	Insecure  bool // plain http is fine for the registry; so it is for the configured ones
+	Insecure  bool   // plain http is fine for the registry; so it is for the configured ones
+	CosignKey string // in PEM, that has to have signed a bundle in a registry; "" is none
 	Events    Events
 }
 
@@ -37,12 +38,18 @@ func (e *Engine) PullImage(ctx context.Context, o PullImageOptions) (pull ImageP
 	if err != nil {
 		return pull, err
 	}
+	if o.CosignKey != "" && source.Transport != ref.Artifact {
+		return pull, ErrKeyElsewhere
+	}
 	if source.Transport == ref.Catalog {
 		offer, err := e.findImage(ctx, source.Rest, o.Events)
 		if err != nil {
 			return pull, err
 		}
 		return e.pullImageOffer(ctx, offer, o)
+	}
+	if source.Transport == ref.Artifact {
+		return e.pullImageArtifact(ctx, source, o)
 	}
 	if o.Name == "" {
 		if o.Name, err = imageName(source); err != nil {
@@ -62,7 +69,8 @@ func (e *Engine) PullImage(ctx context.Context, o PullImageOptions) (pull ImageP
 // registry is spoken to in plain http.
 func (e *Engine) insecureRegistry(source ref.Source) bool {
 	host, _, _ := strings.Cut(source.Rest, "/")
-	return source.Transport == ref.Registry && slices.Contains(e.Config.InsecureRegistries, host)
+	remote := source.Transport == ref.Registry || source.Transport == ref.Artifact
+	return remote && slices.Contains(e.Config.InsecureRegistries, host)
 }
 
 // ImageKernelError says that an image's kernel could not be had.

@@ -14,9 +14,11 @@ import (
 
 // PullKernelOptions say where a kernel comes from.
 type PullKernelOptions struct {
-	Reference string       // a name in a catalog, or apt:PACKAGE
+	Reference string       // a name in a catalog, apt:PACKAGE, or oci:// and what a registry calls it
 	Offer     *KernelOffer // what to pull in place of that, where it was found before
-	Name      string       // of a package's kernel; "" is made of its version
+	Name      string       // of a package's kernel, or a registry's; "" is made of its version, or the one it was pushed by
+	Insecure  bool         // plain http is fine for the registry
+	CosignKey string       // in PEM, that has to have signed what a registry has; "" is none
 	Update    bool         // replace what an older bundle of the catalog held
 	Force     bool         // replace whatever has the name
 	Events    Events
@@ -64,8 +66,12 @@ func (e *Engine) PullKernel(ctx context.Context, o PullKernelOptions) (KernelPul
 		return KernelPull{}, err
 	}
 	switch {
+	case o.CosignKey != "" && source.Transport != ref.Artifact:
+		return KernelPull{}, ErrKeyElsewhere
 	case source.Transport == ref.Apt:
 		return e.pullPackage(ctx, source.Rest, o)
+	case source.Transport == ref.Artifact:
+		return e.pullKernelArtifact(ctx, source, o)
 	case source.Transport != ref.Catalog:
 		return KernelPull{}, &NoSourceError{o.Reference}
 	case o.Name != "":

@@ -22,12 +22,13 @@ var embedded []byte
 type Entry struct {
 	Name          string `json:"name"`
 	Distro        string `json:"distro"`
-	Arch          string `json:"arch"`       // as uname -m says it
-	KernelRef     string `json:"kernel_ref"` // the kernel that it is made for
-	TarballURL    string `json:"tarball_url"`
+	Arch          string `json:"arch"`           // as uname -m says it
+	KernelRef     string `json:"kernel_ref"`     // the kernel that it is made for
+	TarballURL    string `json:"tarball_url"`    // or oci://, a registry's artifact by its digest
 	TarballSHA256 string `json:"tarball_sha256"` // 64 lower-case hex digits
 	SizeBytes     int64  `json:"size_bytes"`     // of the tarball
 	Description   string `json:"description"`
+	CosignKey     string `json:"cosign_key,omitempty"` // in PEM, that has to have signed the artifact
 }
 
 // Kind says what the catalog lists.
@@ -38,7 +39,7 @@ func (e Entry) Identity() (name, arch string) { return e.Name, e.Arch }
 
 // Bundle is what e says of its bundle.
 func (e Entry) Bundle() catalog.Promise {
-	return catalog.Promise{URL: e.TarballURL, SHA256: e.TarballSHA256, Size: e.SizeBytes}
+	return catalog.Promise{URL: e.TarballURL, SHA256: e.TarballSHA256, Size: e.SizeBytes, CosignKey: e.CosignKey}
 }
 
 // Check tells whether e may be in a catalog; insecure says that its bundle may
@@ -53,7 +54,7 @@ func (e Entry) Check(insecure bool) error {
 	if !catalog.Printable(e.Description) {
 		return fmt.Errorf("%s: the description is not one line of text", e.Name)
 	}
-	if err := catalog.CheckBundle(e.TarballURL, e.TarballSHA256, e.SizeBytes, insecure); err != nil {
+	if err := e.Bundle().Check(insecure); err != nil {
 		return fmt.Errorf("%s: %w", e.Name, err)
 	}
 	return nil

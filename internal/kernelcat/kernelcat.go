@@ -23,10 +23,11 @@ type Entry struct {
 	Distro        string `json:"distro"`
 	Arch          string `json:"arch"`           // as uname -m says it
 	KernelVersion string `json:"kernel_version"` // as uname -r says it
-	TarballURL    string `json:"tarball_url"`
+	TarballURL    string `json:"tarball_url"`    // or oci://, a registry's artifact by its digest
 	TarballSHA256 string `json:"tarball_sha256"` // 64 lower-case hex digits
 	SizeBytes     int64  `json:"size_bytes"`     // of the tarball
 	Description   string `json:"description"`
+	CosignKey     string `json:"cosign_key,omitempty"` // in PEM, that has to have signed the artifact
 }
 
 // Kind says what the catalog lists.
@@ -37,7 +38,7 @@ func (e Entry) Identity() (name, arch string) { return e.Name, e.Arch }
 
 // Bundle is what e says of its bundle.
 func (e Entry) Bundle() catalog.Promise {
-	return catalog.Promise{URL: e.TarballURL, SHA256: e.TarballSHA256, Size: e.SizeBytes}
+	return catalog.Promise{URL: e.TarballURL, SHA256: e.TarballSHA256, Size: e.SizeBytes, CosignKey: e.CosignKey}
 }
 
 // Check tells whether e may be in a catalog; insecure says that its bundle may
@@ -49,7 +50,7 @@ func (e Entry) Check(insecure bool) error {
 	if e.KernelVersion == "" || !catalog.Printable(e.KernelVersion) || !catalog.Printable(e.Description) {
 		return fmt.Errorf("%s: the version or the description is not one line of text", e.Name)
 	}
-	if err := catalog.CheckBundle(e.TarballURL, e.TarballSHA256, e.SizeBytes, insecure); err != nil {
+	if err := e.Bundle().Check(insecure); err != nil {
 		return fmt.Errorf("%s: %w", e.Name, err)
 	}
 	return nil

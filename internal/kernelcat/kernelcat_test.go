@@ -20,6 +20,9 @@ func entry(name string) Entry {
 	}
 }
 
+// artifact is where an entry's bundle may be too.
+var artifact = "oci://kernels.example/a@sha256:" + strings.Repeat("0b", 32)
+
 func encoded(t testing.TB, entries ...Entry) []byte {
 	t.Helper()
 	data, err := json.MarshalIndent(Catalog{Version: 1, Entries: entries}, "", "\t")
@@ -63,6 +66,9 @@ func TestParseRefuses(t *testing.T) {
 		"description":    {func(e *Entry) { e.Description = "a\x1b[2J" }, "not one line of text"},
 		"http":           {func(e *Entry) { e.TarballURL = "http://kernels.example/x" }, "only https is fetched"},
 		"file":           {func(e *Entry) { e.TarballURL = "file://h/etc/passwd" }, "is no https URL"},
+		"no digest":      {func(e *Entry) { e.TarballURL = "oci://kernels.example/a:v1" }, "is no reference by digest"},
+		"no registry's":  {func(e *Entry) { e.CosignKey = "x" }, "is in none"},
+		"no key":         {func(e *Entry) { e.TarballURL, e.CosignKey = artifact, "x" }, "cosign_key: it is no public key"},
 		"path":           {func(e *Entry) { e.TarballURL = "x.tar.zst" }, "is no https URL"},
 	}
 	for what, test := range tests {
@@ -73,6 +79,10 @@ func TestParseRefuses(t *testing.T) {
 		}
 	}
 	plain := entry("a")
+	plain.TarballURL = artifact
+	if _, err := Parse(encoded(t, plain), false); err != nil {
+		t.Error(err)
+	}
 	for _, host := range []string{"127.0.0.1:8080", "localhost", "[::1]:1"} {
 		plain.TarballURL = "http://" + host + "/x"
 		if _, err := Parse(encoded(t, plain), false); err != nil {

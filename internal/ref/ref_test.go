@@ -30,6 +30,8 @@ func TestParseSource(t *testing.T) {
 		"alpine:3.20":                          {Registry, "alpine:3.20"},
 		"alpine@sha256:00":                     {Registry, "alpine@sha256:00"},
 		"oci:dir:tag":                          {OCI, "dir:tag"},
+		"oci:///a/dir":                         {OCI, "///a/dir"},
+		"oci://ghcr.io/org/mine:v1":            {Artifact, "ghcr.io/org/mine:v1"},
 		"oci-archive:f.tar":                    {OCIArchive, "f.tar"},
 		"docker-archive:f":                     {DockerArchive, "f"},
 		"tar:rootfs.tar":                       {Tar, "rootfs.tar"},
@@ -46,7 +48,7 @@ func TestParseSource(t *testing.T) {
 			t.Errorf("%q: got %+v, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "tar:", "oci:", "apt:", "docker://", "UPPER", "a b"} {
+	for _, text := range []string{"", "tar:", "oci:", "oci://", "apt:", "docker://", "UPPER", "a b"} {
 		if got, err := ParseSource(text); err == nil {
 			t.Errorf("%q: got %+v", text, got)
 		}

@@ -19,6 +19,7 @@ const (
 	Tar           Transport = "tar"            // a root filesystem's tar
 	Mmdebstrap    Transport = "mmdebstrap"     // a Debian suite, by mmdebstrap
 	Apt           Transport = "apt"            // a kernel package, by apt
+	Artifact      Transport = "oci://"         // a bundle of banger's in an OCI registry
 )
 
 var transports = []Transport{OCI, OCIArchive, DockerArchive, Tar, Mmdebstrap, Apt}
@@ -33,18 +34,24 @@ func (s Source) String() string {
 	switch s.Transport {
 	case Catalog, Registry:
 		return s.Rest
+	case Artifact:
+		return string(s.Transport) + s.Rest
 	}
 	return string(s.Transport) + ":" + s.Rest
 }
 
 // ParseSource reads a reference as users write it. A plain "-" is a tar on
-// standard input; what holds a slash and names no transport is a registry's.
+// standard input; what holds a slash and names no transport is a registry's. A
+// path after "oci:" is a layout's, however many slashes it begins with.
 func ParseSource(text string) (Source, error) {
 	if text == "-" {
 		return Source{Tar, "-"}, nil
 	}
 	if rest, ok := strings.CutPrefix(text, "docker://"); ok {
 		return nonEmpty(Source{Registry, rest}, text)
+	}
+	if rest, ok := strings.CutPrefix(text, string(Artifact)); ok && !strings.HasPrefix(rest, "/") {
+		return nonEmpty(Source{Artifact, rest}, text)
 	}
 	for _, t := range transports {
 		if rest, ok := strings.CutPrefix(text, string(t)+":"); ok {
