@@ -26,10 +26,11 @@ var allowed = map[string][]string{
 		"internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/vmm/firecracker", "internal/volume",
 	},
 	"internal/api": {
-		"internal/agent", "internal/agentapi", "internal/engine", "internal/imagemgr", "internal/journal", "internal/kernel", "internal/ports",
+		"internal/agent", "internal/agentapi", "internal/bearer", "internal/engine", "internal/imagemgr", "internal/journal", "internal/kernel", "internal/ports",
 		"internal/ref", "internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/volume",
 	},
-	"internal/mcp": {"internal/secret", "internal/engine", "internal/ports", "internal/statedir", "internal/usernet/policy", "internal/vm"},
+	"internal/bearer": {},
+	"internal/mcp":    {"internal/bearer", "internal/secret", "internal/engine", "internal/ports", "internal/statedir", "internal/usernet/policy", "internal/vm"},
 	"sdk": {
 		"internal/secret",
 		"internal/agent", "internal/config", "internal/engine", "internal/imagemgr", "internal/ports", "internal/process", "internal/size",

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
@@ -15,14 +14,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"banger/internal/bearer"
 	"banger/internal/engine"
 )
 
 // TokenVariable is the environment's name for the token that TCP clients send.
 const TokenVariable = "BANGER_API_TOKEN"
-
-// minToken is how short a token may be.
-const minToken = 16
 
 // serveOptions are the server's flags.
 type serveOptions struct {
@@ -105,14 +102,14 @@ func (s *server) serve(ctx context.Context, o serveOptions, messages io.Writer) 
 func (o serveOptions) open(state string, h http.Handler) (net.Listener, http.Handler, error) {
 	if o.listen != "" {
 		token := os.Getenv(TokenVariable)
-		switch {
-		case len(token) < minToken:
-			return nil, nil, fmt.Errorf("--listen wants a token of at least %d characters in %s", minToken, TokenVariable)
-		case o.cert == "" || o.key == "":
+		if err := bearer.Check(TokenVariable, token); err != nil {
+			return nil, nil, fmt.Errorf("--listen: %w", err)
+		}
+		if o.cert == "" || o.key == "" {
 			return nil, nil, errors.New("--listen wants --tls-cert and --tls-key: the token is not for others to read")
 		}
 		listener, err := net.Listen("tcp", o.listen)
-		return listener, withToken(h, token), err
+		return listener, bearer.Require(token, h, noToken), err
 	}
 	path := o.socket
 	if path == "" {
@@ -162,15 +159,7 @@ func (l *namedListener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net
 
 func (l *namedListener) Close() error { return errors.Join(l.Listener.Close(), os.Remove(l.path)) }
 
-// withToken lets through who sends the token.
-func withToken(next http.Handler, token string) http.Handler {
-	want := []byte("Bearer " + token)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			problem{Status: http.StatusUnauthorized, Detail: "the token is missing or wrong"}.write(w)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+// noToken answers who does not send the token.
+func noToken(w http.ResponseWriter, _ *http.Request) {
+	problem{Status: http.StatusUnauthorized, Detail: "the token is missing or wrong"}.write(w)
 }

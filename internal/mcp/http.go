@@ -3,7 +3,6 @@ package mcp
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
@@ -14,13 +13,12 @@ import (
 	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"banger/internal/bearer"
 )
 
 // TokenVariable is the environment's name for the token that HTTP clients send.
 const TokenVariable = "BANGER_MCP_TOKEN"
-
-// minToken is how short a token may be that a user gives.
-const minToken = 16
 
 // serveHTTP serves at a loopback address to clients that have the token, until ctx
 // ends. They share the desk.
@@ -30,12 +28,11 @@ func serveHTTP(ctx context.Context, s *sdk.Server, address string, messages io.W
 		return fmt.Errorf("--http %q is no loopback address and port, such as 127.0.0.1:7777", address)
 	}
 	token := os.Getenv(TokenVariable)
-	switch {
-	case token == "":
+	if token == "" {
 		token = rand.Text()
 		fmt.Fprintf(messages, "the token is %s (%s gives another)\n", token, TokenVariable)
-	case len(token) < minToken:
-		return fmt.Errorf("%s has fewer than %d characters", TokenVariable, minToken)
+	} else if err := bearer.Check(TokenVariable, token); err != nil {
+		return err
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -61,14 +58,8 @@ func handler(s *sdk.Server, token string) http.Handler {
 		MaxRequestBodyBytes: 2 * maxFile,
 		SessionTimeout:      time.Hour,
 	})
-	want := []byte("Bearer " + token)
-	checked := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, "the token is missing or wrong", http.StatusUnauthorized)
-			return
-		}
-		served.ServeHTTP(w, r)
+	checked := bearer.Require(token, served, func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "the token is missing or wrong", http.StatusUnauthorized)
 	})
 	return http.NewCrossOriginProtection().Handler(checked)
 }

@@ -12,13 +12,16 @@ import (
 
 const aToken = "0123456789abcdef"
 
-// bearer adds the token to requests.
-type bearer struct{ header http.Header }
+// sender adds headers to requests.
+type sender struct{ header http.Header }
 
-func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+func (s sender) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
-	for key, values := range b.header {
+	for key, values := range s.header {
 		r.Header[key] = values
+	}
+	if host := s.header.Get("Host"); host != "" {
+		r.Host = host
 	}
 	return http.DefaultTransport.RoundTrip(r)
 }
@@ -30,13 +33,14 @@ func TestHTTP(t *testing.T) {
 	defer web.Close()
 	connect := func(header http.Header) (*sdk.ClientSession, error) {
 		return sdk.NewClient(&sdk.Implementation{Name: "test"}, nil).Connect(t.Context(),
-			&sdk.StreamableClientTransport{Endpoint: web.URL, HTTPClient: &http.Client{Transport: bearer{header}}}, nil)
+			&sdk.StreamableClientTransport{Endpoint: web.URL, HTTPClient: &http.Client{Transport: sender{header}}}, nil)
 	}
 	for name, header := range map[string]http.Header{
 		"no token":     {},
 		"a wrong one":  {"Authorization": {"Bearer 0123456789abcdeg"}},
 		"a part of it": {"Authorization": {"Bearer 01234567"}},
 		"another site": {"Authorization": {"Bearer " + aToken}, "Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}},
+		"another name": {"Authorization": {"Bearer " + aToken}, "Host": {"evil.example"}}, // which leads here by now
 	} {
 		if c, err := connect(header); err == nil {
 			c.Close()
