@@ -26,8 +26,9 @@ var allowed = map[string][]string{
 		"internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/vmm/firecracker", "internal/volume",
 	},
 	"internal/api": {
-		"internal/agent", "internal/agentapi", "internal/bearer", "internal/engine", "internal/imagemgr", "internal/journal", "internal/kernel", "internal/ports",
-		"internal/ref", "internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/volume",
+		"internal/agent", "internal/agent/filesync", "internal/agentapi", "internal/bearer", "internal/catalog", "internal/config", "internal/doctor", "internal/engine",
+		"internal/imagebuild", "internal/imagemgr", "internal/journal", "internal/kernel", "internal/network", "internal/ports",
+		"internal/ref", "internal/secret", "internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/volume",
 	},
 	"internal/bearer": {},
 	"internal/mcp":    {"internal/bearer", "internal/secret", "internal/engine", "internal/ports", "internal/statedir", "internal/usernet/policy", "internal/vm"},

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -44,7 +43,7 @@ func (c *call) hear(m agentapi.Message) {
 	case m.Answer != nil:
 		c.answered(*m.Answer)
 	case m.Refused != "":
-		c.err = fmt.Errorf("in the guest: %s", m.Refused)
+		c.err = &GuestError{m.Refused}
 		c.End()
 	case m.Exit != nil:
 		c.status, c.err = statusOf(*m.Exit), nil

@@ -118,9 +118,23 @@ func (c *Client) serveNoted(ctx context.Context, kind string, request any, strea
 		return call.transfer(streams)
 	})
 	if err == nil && status != 0 {
-		err = fmt.Errorf("in the guest: %s", lastLine(words.String()))
+		err = &GuestError{lastLine(words.String())}
 	}
 	return words.String(), err
+}
+
+// GuestError is what a guest failed at, in its own words.
+type GuestError struct{ Words string }
+
+func (e *GuestError) Error() string { return "in the guest: " + e.Words }
+
+// Is tells what a guest's kernel calls the error, as far as its words end with that.
+func (e *GuestError) Is(target error) bool {
+	switch target {
+	case fs.ErrNotExist:
+		return strings.HasSuffix(strings.TrimSpace(e.Words), syscall.ENOENT.Error())
+	}
+	return false
 }
 
 // lastLine is where the agent says what it failed at, behind what it left out.

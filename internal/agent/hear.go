@@ -14,20 +14,27 @@ const maxSaid = 4 << 20
 
 // Ports returns what the guest's programs listen on, as the guest says.
 func (c *Client) Ports(ctx context.Context) (ports []agentapi.Port, err error) {
-	err = c.hear(ctx, agentapi.StreamPorts, &ports)
+	err = c.hear(ctx, agentapi.StreamPorts, nil, &ports)
 	return ports, err
 }
 
 // Top returns the guest's processes, as the guest says.
 func (c *Client) Top(ctx context.Context) (top agentapi.Top, err error) {
-	err = c.hear(ctx, agentapi.StreamTop, &top)
+	err = c.hear(ctx, agentapi.StreamTop, nil, &top)
 	return top, err
 }
 
+// List returns what there is at a path in the guest, and in it where that is a
+// directory, as the guest says; follow has it be what a link there leads to.
+func (c *Client) List(ctx context.Context, path string, follow bool) (l agentapi.Listing, err error) {
+	err = c.hear(ctx, agentapi.StreamList, agentapi.ListStream{User: c.user, Path: path, Follow: follow}, &l)
+	return l, err
+}
+
 // hear fills value from what the guest says on a stream of a kind.
-func (c *Client) hear(ctx context.Context, kind string, value any) error {
+func (c *Client) hear(ctx context.Context, kind string, request, value any) error {
 	text := &bounded{left: maxSaid}
-	if err := c.serve(ctx, kind, nil, Streams{Stdout: text}); err != nil {
+	if err := c.serve(ctx, kind, request, Streams{Stdout: text}); err != nil {
 		return err
 	}
 	if err := json.Unmarshal(text.Bytes(), value); err != nil {

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"fmt"
 	"net"
 
 	"banger/internal/agent/link"
@@ -101,7 +100,7 @@ func (c *Client) wait(ctx context.Context, kind string, payload any) (*waited, e
 		if w.heard.Refused == "" {
 			return w, nil
 		}
-		err = fmt.Errorf("in the guest: %s", w.heard.Refused)
+		err = &GuestError{w.heard.Refused}
 	case <-w.served:
 		err = ErrLost
 	}

@@ -14,6 +14,7 @@ import (
 type Target struct {
 	tree.Target
 	Any  bool // the tar is any, and goes into the directory that the target is
+	Make bool // with Any: that is made where absent
 	Keep bool // owners stay as they are, and are not the client's user
 }
 
@@ -28,7 +29,7 @@ func (c *Client) Pack(ctx context.Context, path string, follow bool, w io.Writer
 // Unpack unpacks a tar in the form of package packed in the guest, and returns what
 // the guest says was left out.
 func (c *Client) Unpack(ctx context.Context, r io.Reader, to Target) (notes string, err error) {
-	request := agentapi.UnpackStream{User: c.user, Path: to.Path, Name: to.Name, Into: to.Into, Any: to.Any, Keep: to.Keep}
+	request := agentapi.UnpackStream{User: c.user, Path: to.Path, Name: to.Name, Into: to.Into, Any: to.Any, Make: to.Make, Keep: to.Keep}
 	return c.serveNoted(ctx, agentapi.StreamUnpack, request, Streams{Stdin: r, Stdout: io.Discard})
 }
 

@@ -5,7 +5,10 @@
 // It is types and constants only; it knows neither processes nor HTTP.
 package agentapi
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // The guest's network as the user-mode network lays it out. The addresses are
 // the same in every VM: each has a network of its own.
@@ -138,6 +141,7 @@ const (
 	StreamPack       = "pack"        // payload: PackStream; a tree follows as a packed tar
 	StreamReady      = "ready"       // no payload; the guest makes ready to be copied
 	StreamUnpack     = "unpack"      // payload: UnpackStream; a packed tar follows as input
+	StreamList       = "list"        // payload: ListStream; a Listing follows as output, in JSON
 	StreamSync       = "sync"        // payload: SyncStream; input and output are packed, and what Do says
 	StreamPorts      = "ports"       // no payload; Ports follow as output, in JSON
 	StreamWatchPorts = "watch-ports" // no payload; lines follow, at once and after each change, with the TCP ports in JSON
@@ -221,7 +225,38 @@ type UnpackStream struct {
 	Name string `json:"name,omitempty"`
 	Into bool   `json:"into,omitempty"`
 	Any  bool   `json:"any,omitempty"`  // the tar is any: it is unpacked into the directory Path
+	Make bool   `json:"make,omitempty"` // with Any: that directory is made where absent
 	Keep bool   `json:"keep,omitempty"` // owners are the tar's, and not User
+}
+
+// ListStream says what there is at a path, and in it where that is a directory.
+type ListStream struct {
+	User   string `json:"user"`
+	Path   string `json:"path"`             // below the user's home where relative
+	Follow bool   `json:"follow,omitempty"` // what a link at Path leads to
+}
+
+// MaxListed bounds a directory's entries in a Listing.
+const MaxListed = 5000
+
+// FileInfo is a file of a guest, as the guest says.
+type FileInfo struct {
+	Name     string    `json:"name"`
+	Type     string    `json:"type"` // file, directory, symlink, pipe, socket or device
+	Mode     string    `json:"mode"` // in octal, such as 0644
+	Size     int64     `json:"size"` // bytes
+	Modified time.Time `json:"modified"`
+	UID      uint32    `json:"uid"`
+	GID      uint32    `json:"gid"`
+	Target   string    `json:"target,omitempty"` // of a symlink
+}
+
+// Listing is what there is at a path.
+type Listing struct {
+	FileInfo
+	Path    string     `json:"path"`           // absolute
+	Entries []FileInfo `json:"entries"`        // of a directory, sorted by name
+	More    bool       `json:"more,omitempty"` // there are more than those
 }
 
 // SyncStream works on a directory that is kept alike with one of the host's. States

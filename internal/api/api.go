@@ -20,6 +20,7 @@ type server struct {
 	hint   func(error) string // what to do about an error, or ""
 
 	creating keyed // of each idempotency key, one at a time
+	held     held
 }
 
 // prefix is the version of the API: what is in it stays as it is.
@@ -46,7 +47,10 @@ func (s *server) handler() (http.Handler, error) {
 // operations is the table.
 func (s *server) operations() []operation {
 	var all []operation
-	for _, some := range [][]operation{s.vmOperations(), s.lifeOperations(), s.execOperations(), s.streamOperations(), s.snapshotOperations(), s.storeOperations()} {
+	for _, some := range [][]operation{
+		s.systemOperations(), s.vmOperations(), s.lifeOperations(), s.execOperations(), s.fileOperations(), s.forwardOperations(), s.streamOperations(),
+		s.statsOperations(), s.snapshotOperations(), s.storeOperations(), s.volumeOperations(),
+	} {
 		all = append(all, some...)
 	}
 	for i := range all {

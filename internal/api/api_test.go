@@ -118,6 +118,21 @@ func TestProblems(t *testing.T) {
 		{"GET", "/v1/events?since=yesterday", "", 400, ""},
 		{"POST", "/v1/images", `{"reference": "tar:/nothere"}`, 409, "which kernel"},
 		{"DELETE", "/v1/kernels/nothere", "", 404, ""},
+		{"GET", "/v1/volumes/nothere", "", 404, ""},
+		{"DELETE", "/v1/networks/nothere", "", 404, ""},
+		{"GET", "/v1/vms/box/files?path=/etc", "", 404, `no vm is called "box"`},
+		{"GET", "/v1/vms/box/files/content?path=/etc/passwd", "", 404, ""},
+		{"PUT", "/v1/vms/box/files/content?path=/x&mode=999", "", 400, "octal"},
+		{"PUT", "/v1/vms/box/files/tar?path=/x", "not a tar", 404, ""},
+		{"POST", "/v1/vms/box/forwards", `{"guest_port": 80}`, 404, ""},
+		{"POST", "/v1/vms/box/forwards", `{"guest_port": 0}`, 400, ""},
+		{"POST", "/v1/runs", `{"image": "nothere"}`, 404, ""},
+		{"POST", "/v1/vms", `{"image": "nothere", "secrets": [{"name": "A", "hosts": ["example"]}]}`, 400, ""},
+		{"POST", "/v1/copy", `{"from": [{"path": "/etc"}], "to": {"path": "/tmp"}}`, 409, "in a vm"},
+		{"POST", "/v1/builds", `{"name": "x"}`, 409, ""},
+		{"POST", "/v1/networks", `{"name": "x", "subnet": "10.1.2.3"}`, 400, ""},
+		{"GET", "/v1/stats?interval=1", "", 400, "milliseconds"},
+		{"GET", "/v1/vms/box/policy/check?port=0", "", 400, "number"},
 	} {
 		status, kind, text := ask(t, server, c.method, c.path, c.body)
 		var p problem

@@ -60,6 +60,11 @@ func (s *server) attach(w http.ResponseWriter, r *http.Request, in attachInput) 
 	if r.Header.Get("Upgrade") == "" {
 		return inputErrorf("this is for a websocket")
 	}
+	release, err := s.held.take()
+	if err != nil {
+		return err
+	}
+	defer release()
 	conn, err := websocket.Accept(w, r, nil)
 	if err != nil {
 		return nil // the library has answered

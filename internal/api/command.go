@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/net/netutil"
 
 	"banger/internal/bearer"
 	"banger/internal/engine"
@@ -20,6 +21,9 @@ import (
 
 // TokenVariable is the environment's name for the token that TCP clients send.
 const TokenVariable = "BANGER_API_TOKEN"
+
+// maxConnections is how many clients may be connected at a time; others wait.
+const maxConnections = 2000
 
 // serveOptions are the server's flags.
 type serveOptions struct {
@@ -82,11 +86,12 @@ func (s *server) serve(ctx context.Context, o serveOptions, messages io.Writer) 
 		h.ServeHTTP(w, r)
 	})
 	server := &http.Server{
-		Handler: counted, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10,
+		Handler: counted, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	defer context.AfterFunc(ctx, func() { server.Close() })()
 	fmt.Fprintf(messages, "serving at %s\n", listener.Addr())
+	listener = netutil.LimitListener(listener, maxConnections)
 	if o.listen != "" {
 		err = server.ServeTLS(listener, o.cert, o.key)
 	} else {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -21,8 +22,11 @@ func (s *server) lifeOperations() []operation {
 		})
 	}
 	return []operation{
-		step("start", "startVM", "Boot a VM, and return when it is up", func(ctx context.Context, name string) error {
-			return s.engine.StartVM(ctx, name, nil)
+		told(http.MethodPost, "/vms/{name}/start", "startVM", "Boot a VM, and return when it is up", func(ctx context.Context, in named, events engine.Events) (vm.VM, error) {
+			if err := s.engine.StartVM(ctx, in.Name, events); err != nil {
+				return vm.VM{}, err
+			}
+			return s.engine.VM(in.Name)
 		}),
 		step("pause", "pauseVM", "Hold a VM still", s.engine.PauseVM),
 		step("resume", "resumeVM", "Let a VM that is paused go on", s.engine.ResumeVM),
@@ -50,11 +54,29 @@ func (s *server) lifeOperations() []operation {
 			}
 			return s.engine.VM(string(in.Body.Name))
 		}),
+		op(http.MethodPost, "/vms/{name}/kill", "killVM", "Pull a VM's plug, or send another signal to its own program", func(ctx context.Context, in struct {
+			Name   string `path:"name"`
+			Signal signal `query:"signal" doc:"a name without SIG; KILL, which pulls the plug, where it is not given"`
+		}) (vm.VM, error) {
+			if err := s.engine.KillVM(ctx, in.Name, cmp.Or(string(in.Signal), "KILL")); err != nil {
+				return vm.VM{}, refused(err)
+			}
+			return s.engine.VM(in.Name)
+		}),
+		op(http.MethodGet, "/vms/{name}/wait", "waitVM", "Wait until a VM's own program has ended, or without one until it is down", func(ctx context.Context, in named) (waited, error) {
+			status, err := s.engine.WaitVM(ctx, in.Name)
+			return waited{status}, err
+		}),
 		op(http.MethodGet, "/vms/{name}/listening", "guestPorts", "What a guest's programs listen on", func(ctx context.Context, in named) ([]agentapi.Port, error) {
 			found, err := s.engine.GuestPorts(ctx, in.Name)
 			return append([]agentapi.Port{}, found...), err
 		}),
 	}
+}
+
+// waited is what became of a VM's own program.
+type waited struct {
+	Status int `json:"status" jsonschema:"its exit status; 0 where there is none"`
 }
 
 type stopVM struct {

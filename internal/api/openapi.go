@@ -65,7 +65,7 @@ func (c components) schema(t reflect.Type) (object, error) {
 	}
 	name := t.Name()
 	schema, err := schemaOf(t)
-	if err != nil || name == "" {
+	if err != nil || name == "" || t.PkgPath() == "" {
 		return object{"allOf": []*jsonschema.Schema{schema}}, err
 	}
 	name = strings.ToUpper(name[:1]) + name[1:]
@@ -73,9 +73,17 @@ func (c components) schema(t reflect.Type) (object, error) {
 	return object{"$ref": "#/components/schemas/" + name}, nil
 }
 
+// eventSchema is what one server-sent event is.
+var eventSchema = object{
+	"type": "object", "required": []string{"event", "data"},
+	"properties": object{"event": object{"type": "string"}, "data": object{"type": "string", "description": "JSON"}},
+}
+
 func (o operation) describe(shared components) (object, error) {
 	response := object{"description": "It is done."}
 	switch {
+	case o.Stream == eventStream:
+		response["content"] = object{eventStream: object{"schema": eventSchema}}
 	case o.Stream != "":
 		response["content"] = object{o.Stream: object{"schema": object{"type": "string"}}}
 	case o.Out != nil:
@@ -83,7 +91,11 @@ func (o operation) describe(shared components) (object, error) {
 		if err != nil {
 			return nil, err
 		}
-		response["content"] = object{"application/json": object{"schema": schema}}
+		content := object{"application/json": object{"schema": schema}}
+		if o.tell != nil {
+			content[eventStream] = object{"schema": eventSchema}
+		}
+		response["content"] = content
 	}
 	described := object{
 		"operationId": o.ID, "summary": o.Summary,

@@ -4,14 +4,19 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"reflect"
 	"strconv"
+	"time"
 
 	"github.com/google/jsonschema-go/jsonschema"
+
+	"banger/internal/engine"
 )
 
 // maxBody is more than any request's body has, in bytes.
@@ -25,11 +30,18 @@ type operation struct {
 	Status       int          // of what goes well
 	In, Out      reflect.Type // Out is nil where there is no body
 	Stream       string       // the content type of what is written by run itself, or ""
-	Binary       bool         // Body is any bytes, an io.Reader
+	Binary       bool         // Body is any bytes, an upload
 
 	server *server
 	body   *jsonschema.Resolved // what Body has to be, nil where there is none
 	run    func(w http.ResponseWriter, r *http.Request, in any) (out any, err error)
+	tell   func(ctx context.Context, in any, events engine.Events) (out any, err error) // nil where it tells nothing meanwhile
+}
+
+// upload is a body of any bytes.
+type upload struct {
+	io.Reader
+	size int64 // -1 where the client does not say
 }
 
 // op makes an operation of a function.
@@ -64,7 +76,7 @@ func (o operation) resolved() operation {
 	if !has {
 		return o
 	}
-	if o.Binary = field.Type == reflect.TypeFor[io.Reader](); o.Binary {
+	if o.Binary = field.Type == reflect.TypeFor[upload](); o.Binary {
 		return o
 	}
 	schema, err := schemaOf(field.Type)
@@ -78,14 +90,21 @@ func (o operation) resolved() operation {
 }
 
 // serve is an http.HandlerFunc.
-func (o operation) serve(w http.ResponseWriter, r *http.Request) {
+func (o operation) serve(plain http.ResponseWriter, r *http.Request) {
+	w := &response{ResponseWriter: plain}
 	in, err := o.read(w, r)
 	if err != nil {
 		o.server.fail(w, r, err)
 		return
 	}
+	if o.tell != nil && wantsEvents(r) {
+		o.serveTold(w, r, in)
+		return
+	}
 	out, err := o.run(w, r, in)
 	switch {
+	case err != nil && w.begun:
+		panic(http.ErrAbortHandler) // the client hears that it is not whole
 	case err != nil:
 		o.server.fail(w, r, err)
 	case o.Stream != "":
@@ -94,6 +113,25 @@ func (o operation) serve(w http.ResponseWriter, r *http.Request) {
 	default:
 		writeJSON(w, "application/json", o.Status, out)
 	}
+}
+
+// response is one that knows whether some of it has been sent.
+type response struct {
+	http.ResponseWriter
+	begun bool
+}
+
+// Unwrap is for http.ResponseController.
+func (r *response) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+func (r *response) WriteHeader(status int) {
+	r.begun = true
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *response) Write(p []byte) (int, error) {
+	r.begun = true
+	return r.ResponseWriter.Write(p)
 }
 
 func writeJSON(w http.ResponseWriter, contentType string, status int, v any) {
@@ -139,6 +177,9 @@ func (o operation) read(w http.ResponseWriter, r *http.Request) (any, error) {
 			if len(query[name]) > 1 {
 				return nil, inputErrorf("%s is given more than once", name)
 			}
+			if _, formed := namedSchemas[field.Type]; formed && given && text == "" {
+				return nil, inputErrorf("%s is empty", name)
+			}
 		case field.Name == "Body":
 			if err := o.readBody(w, r, in.Field(i)); err != nil {
 				return nil, err
@@ -173,6 +214,12 @@ func set(field reflect.Value, text string) error {
 			return fmt.Errorf("%q is no number", text)
 		}
 		field.SetInt(n)
+	case reflect.Uint16:
+		n, err := strconv.ParseUint(text, 10, 16)
+		if err != nil || n == 0 {
+			return fmt.Errorf("%q is no number from 1 to 65535", text)
+		}
+		field.SetUint(n)
 	default:
 		field.SetString(text)
 	}
@@ -181,14 +228,14 @@ func set(field reflect.Value, text string) error {
 
 func (o operation) readBody(w http.ResponseWriter, r *http.Request, to reflect.Value) error {
 	if o.Binary {
-		to.Set(reflect.ValueOf(r.Body))
+		to.Set(reflect.ValueOf(upload{r.Body, r.ContentLength}))
 		return nil
 	}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/json" {
 		return &contentTypeError{r.Header.Get("Content-Type")}
 	}
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	text, err := readWhole(w, r)
 	if err != nil {
 		return err
 	}
@@ -210,6 +257,25 @@ func (o operation) readBody(w http.ResponseWriter, r *http.Request, to reflect.V
 	}
 	return nil
 }
+
+// bodyTime is how long a client may take to send a body that is read whole.
+const bodyTime = 30 * time.Second
+
+func readWhole(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	control := http.NewResponseController(w)
+	control.SetReadDeadline(time.Now().Add(bodyTime))
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, errSlow
+	}
+	control.SetReadDeadline(time.Time{}) // which would end what the request is for
+	return text, err
+}
+
+var (
+	errSlow     = errors.New("the body takes too long to come")
+	errNoLength = errors.New("the request does not say how long its body is")
+)
 
 // contentTypeError is a body that is not what is read.
 type contentTypeError struct{ got string }

@@ -6,11 +6,16 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
+	"slices"
 	"syscall"
 
+	"banger/internal/agent"
+	"banger/internal/catalog"
+	"banger/internal/config"
 	"banger/internal/engine"
 	"banger/internal/imagemgr"
 	"banger/internal/kernel"
+	"banger/internal/network"
 	"banger/internal/ports"
 	"banger/internal/ref"
 	"banger/internal/snapshot"
@@ -35,38 +40,54 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
 		return // nobody hears it
 	}
-	p := problem{Status: status(err), Detail: err.Error()}
-	if hint := s.hint(err); hint != "" {
-		p.Hint = hint
-	}
-	p.write(w)
+	s.problem(err).write(w)
 }
 
-func (p problem) write(w http.ResponseWriter) {
-	p.Type, p.Title = "about:blank", http.StatusText(p.Status)
-	writeJSON(w, problemType, p.Status, p)
+// problem is what is said of an error.
+func (s *server) problem(err error) problem {
+	return problem{Status: status(err), Detail: err.Error(), Hint: s.hint(err)}
 }
+
+func (p problem) complete() problem {
+	p.Type, p.Title = "about:blank", http.StatusText(p.Status)
+	return p
+}
+
+func (p problem) write(w http.ResponseWriter) { writeJSON(w, problemType, p.Status, p.complete()) }
+
+// The errors that HTTP has a status for, each as errors.As takes it.
+var (
+	notFound = []any{
+		new(*vm.NotFoundError), new(*imagemgr.NotFoundError), new(*kernel.NotFoundError), new(*snapshot.NotFoundError), new(*volume.NotFoundError),
+		new(*network.NotFoundError), new(*catalog.NotFoundError), new(*config.NoCatalogError), new(*notGotError), new(*engine.NotAgreedError),
+	}
+	conflict = []any{
+		new(*vm.PhaseError), new(*engine.InUseError), new(*ports.TakenError), new(*vm.EphemeralError), new(*engine.NoKernelError), new(engine.WhichKernelError),
+		new(*volume.AttachedError), new(*volume.DirtyError), new(*kernel.TakenError), new(*agent.GuestError), new(*engine.SecretError), new(*refusedError),
+	}
+)
 
 // status is what HTTP calls an error.
 func status(err error) int {
 	is := func(targets ...any) bool {
-		for _, target := range targets {
-			if errors.As(err, target) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(targets, func(target any) bool { return errors.As(err, target) })
 	}
 	switch {
 	case is(new(*contentTypeError)):
 		return http.StatusUnsupportedMediaType
 	case is(new(*http.MaxBytesError)):
 		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, errNoLength):
+		return http.StatusLengthRequired
+	case errors.Is(err, errSlow):
+		return http.StatusRequestTimeout
+	case errors.Is(err, errBusy):
+		return http.StatusServiceUnavailable
 	case is(new(*inputError), new(*ref.NameError)):
 		return http.StatusBadRequest
-	case is(new(*vm.NotFoundError), new(*imagemgr.NotFoundError), new(*kernel.NotFoundError), new(*snapshot.NotFoundError), new(*volume.NotFoundError), new(*notGotError), new(*engine.NotAgreedError)), errors.Is(err, fs.ErrNotExist):
+	case is(notFound...), errors.Is(err, fs.ErrNotExist):
 		return http.StatusNotFound
-	case is(new(*vm.PhaseError), new(*engine.InUseError), new(*ports.TakenError), new(*vm.EphemeralError), new(*engine.NoKernelError), new(engine.WhichKernelError)), errors.Is(err, statedir.ErrExist):
+	case is(conflict...), errors.Is(err, statedir.ErrExist), errors.Is(err, engine.ErrNoFile):
 		return http.StatusConflict
 	case errors.Is(err, syscall.ENOSPC), is(new(*statedir.NoSpaceError)):
 		return http.StatusInsufficientStorage
@@ -77,6 +98,19 @@ func status(err error) int {
 	}
 	return http.StatusInternalServerError
 }
+
+// refused is an error of an operation that may be asked for what cannot be as things
+// are: what is not one of a kind that has a status is a conflict with that.
+func refused(err error) error {
+	if err == nil || status(err) != http.StatusInternalServerError {
+		return err
+	}
+	return &refusedError{err}
+}
+
+type refusedError struct{ error }
+
+func (e *refusedError) Unwrap() error { return e.error }
 
 // problems has what the multiplexer itself refuses be a problem too.
 func problems(next http.Handler) http.Handler {

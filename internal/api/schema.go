@@ -8,6 +8,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"banger/internal/engine"
+	"banger/internal/imagemgr"
 	"banger/internal/ports"
 	"banger/internal/ref"
 	"banger/internal/usernet/policy"
@@ -21,16 +22,31 @@ type (
 	argv      []string // a program and its arguments
 	amount    int      // more than none
 	labels    []string // KEY or KEY=VALUE
+
+	guestPath   string   // of a guest's file
+	hostPath    string   // of this machine's file, absolute
+	mountPoint  string   // a directory of a guest's, absolute and clean
+	fileMode    string   // in octal
+	signal      string   // a name without SIG
+	variable    string   // of an environment
+	secretHosts []string // see secret.Host
+	vmNames     []string
+	networkList []string // names of networks, or none alone
 )
 
 // Patterns of texts. A format, where one stands beside them, is for who reads the
 // description: what comes in is checked by the engine.
 const (
-	namePattern      = `^[a-z0-9]+([._-][a-z0-9]+)*$` // see ref.CheckName
-	referencePattern = `^((docker://|oci:|oci-archive:|docker-archive:|tar:|mmdebstrap:|apt:).+|[^\s/]+/\S+)$`
-	durationPattern  = `^([0-9]{1,6}(\.[0-9]{1,3})?(h|m|s|ms))+$`
-	labelPattern     = `^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$`
-	hostPattern      = `^(\*\.)?([a-z]([a-z0-9-]{0,30}[a-z0-9])?\.){0,3}[a-z]{2,20}(:[1-9][0-9]{0,3})?$`
+	namePattern       = `^[a-z0-9]+([._-][a-z0-9]+)*$` // see ref.CheckName
+	referencePattern  = `^((docker://|oci:|oci-archive:|docker-archive:|tar:|mmdebstrap:|apt:).+|[^\s/]+/\S+)$`
+	durationPattern   = `^([0-9]{1,6}(\.[0-9]{1,3})?(h|m|s|ms))+$`
+	labelPattern      = `^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$`
+	guestPathPattern  = `^[^\x00]+$`
+	hostPathPattern   = `^/[^\x00]*$`
+	mountPointPattern = "^(/[^/:\\x00-\\x1f\\x7f\u0080-\u009f]*[^/:.\\x00-\\x1f\\x7f\u0080-\u009f][^/:\\x00-\\x1f\\x7f\u0080-\u009f]*){1,8}$"
+	variablePattern   = `^[A-Za-z_][A-Za-z0-9_]{0,63}$`
+	secretHostPattern = `^(\*\.)?([a-z]([a-z0-9-]{0,30}[a-z0-9])?\.){1,3}[a-z]{2,20}$`
+	hostPattern       = `^(\*\.)?([a-z]([a-z0-9-]{0,30}[a-z0-9])?\.){0,3}[a-z]{2,20}(:[1-9][0-9]{0,3})?$`
 )
 
 func pattern(p string) *jsonschema.Schema { return &jsonschema.Schema{Type: "string", Pattern: p} }
@@ -94,6 +110,20 @@ func (p newPolicy) settings() policy.Settings {
 
 func init() {
 	namedSchemas[reflect.TypeFor[portNumber]()] = &jsonschema.Schema{Type: "integer", Minimum: number(1), Maximum: number(65535)}
+	namedSchemas[reflect.TypeFor[guestPath]()] = pattern(guestPathPattern)
+	namedSchemas[reflect.TypeFor[hostPath]()] = pattern(hostPathPattern)
+	namedSchemas[reflect.TypeFor[mountPoint]()] = pattern(mountPointPattern)
+	namedSchemas[reflect.TypeFor[fileMode]()] = pattern(`^0?[0-7]{3}$`)
+	namedSchemas[reflect.TypeFor[signal]()] = &jsonschema.Schema{Type: "string", Enum: []any{"KILL", "TERM", "INT", "HUP", "QUIT", "USR1", "USR2"}}
+	namedSchemas[reflect.TypeFor[variable]()] = pattern(variablePattern)
+	namedSchemas[reflect.TypeFor[secretHosts]()] = &jsonschema.Schema{Type: "array", MinItems: limit(1), Items: pattern(secretHostPattern)}
+	namedSchemas[reflect.TypeFor[vmNames]()] = &jsonschema.Schema{Type: "array", Items: namedSchemas[reflect.TypeFor[name]()]}
+	namedSchemas[reflect.TypeFor[networkList]()] = &jsonschema.Schema{
+		Type: "array", UniqueItems: true, MaxItems: limit(8), Items: &jsonschema.Schema{Type: "string", Pattern: namePattern, MaxLength: limit(ref.MaxName)},
+	}
+	namedSchemas[reflect.TypeFor[netip.Prefix]()] = pattern(`^10\.[1-9][0-9]?\.[1-9][0-9]?\.0/24$|^[0-9a-f.:]+/[0-9]+$`)
+	namedSchemas[reflect.TypeFor[interval]()] = &jsonschema.Schema{Type: "integer", Minimum: number(minInterval), Maximum: number(maxInterval)}
+	namedSchemas[reflect.TypeFor[exportFormat]()] = &jsonschema.Schema{Type: "string", Enum: []any{imagemgr.FormatTar, imagemgr.FormatExt4}}
 	namedSchemas[reflect.TypeFor[moment]()] = &jsonschema.Schema{Type: "string", Format: "date-time"}
 	namedSchemas[reflect.TypeFor[boot]()] = &jsonschema.Schema{Type: "integer", Minimum: number(-maxBoots), Maximum: number(0)}
 	namedSchemas[reflect.TypeFor[logSource]()] = &jsonschema.Schema{

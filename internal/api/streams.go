@@ -13,7 +13,7 @@ import (
 // streamOperations are those whose answers may have no end.
 func (s *server) streamOperations() []operation {
 	return []operation{
-		stream(http.MethodGet, "/events", "events", "What happens to VMs, as server-sent events", "text/event-stream", s.events),
+		stream(http.MethodGet, "/events", "events", "What happens to VMs, as server-sent events", eventStream, s.events),
 		stream(http.MethodGet, "/vms/{name}/logs", "logs", "A VM's log", "text/plain", s.logs),
 	}
 }
@@ -21,29 +21,40 @@ func (s *server) streamOperations() []operation {
 // moment is a time as in RFC 3339.
 type moment string
 
+// time is the zero time where there is none.
+func (m moment) time() (t time.Time, err error) {
+	if m == "" {
+		return t, nil
+	}
+	if t, err = time.Parse(time.RFC3339Nano, string(m)); err != nil {
+		return t, &inputError{err}
+	}
+	return t, nil
+}
+
 type eventsInput struct {
-	VMs   []string `query:"vm" doc:"only of these"`
+	VMs   vmNames  `query:"vm" doc:"only of these"`
 	Kinds []string `query:"kind" doc:"only such"`
 	Since moment   `query:"since" doc:"a time as in RFC 3339, for those from then on"`
 	Until moment   `query:"until" doc:"a time as in RFC 3339, to end then"`
 }
 
 func (s *server) events(w http.ResponseWriter, r *http.Request, in eventsInput) error {
+	release, err := s.held.take()
+	if err != nil {
+		return err
+	}
+	defer release()
 	o := engine.EventOptions{VMs: in.VMs, Kinds: in.Kinds}
 	for _, at := range []struct {
 		text moment
 		to   *time.Time
 	}{{in.Since, &o.Since}, {in.Until, &o.Until}} {
-		if at.text == "" {
-			continue
+		if *at.to, err = at.text.time(); err != nil {
+			return err
 		}
-		t, err := time.Parse(time.RFC3339Nano, string(at.text))
-		if err != nil {
-			return &inputError{err}
-		}
-		*at.to = t
 	}
-	out := begin(w, "text/event-stream")
+	out := begin(w, eventStream)
 	s.engine.FollowVMs(r.Context(), o, func(e journal.Entry) error {
 		text, err := json.Marshal(e)
 		if err != nil {
@@ -68,9 +79,19 @@ type logsInput struct {
 	Source logSource `query:"source" doc:"console, supervisor or network; the VM's own program's, or else the console's, where it is not given"`
 	Follow bool      `query:"follow" doc:"go on until the VM is down"`
 	Boot   boot      `query:"boot" doc:"0 is the latest, -1 the one before"`
+	Since  moment    `query:"since" doc:"a time as in RFC 3339, to leave out what was written before"`
 }
 
 func (s *server) logs(w http.ResponseWriter, r *http.Request, in logsInput) error {
+	release, err := s.held.take()
+	if err != nil {
+		return err
+	}
+	defer release()
+	since, err := in.Since.time()
+	if err != nil {
+		return err
+	}
 	source := engine.LogSource(in.Source)
 	switch source {
 	case engine.OwnLog, engine.ConsoleLog, engine.SupervisorLog, engine.NetworkLog:
@@ -83,8 +104,11 @@ func (s *server) logs(w http.ResponseWriter, r *http.Request, in logsInput) erro
 	if in.Boot > 0 || in.Boot < -maxBoots {
 		return inputErrorf("boot is 0, or less for earlier ones, and not less than -%d", maxBoots)
 	}
+	if (source == engine.SupervisorLog || source == engine.NetworkLog) && (in.Boot != 0 || in.Since != "") {
+		return refused(fmt.Errorf("the %s's log is one for all boots, without times", source))
+	}
 	out := begin(w, "text/plain; charset=utf-8")
-	return s.engine.VMLog(r.Context(), in.Name, engine.LogOptions{Source: source, Follow: in.Follow, Boot: int(in.Boot)}, out)
+	return s.engine.VMLog(r.Context(), in.Name, engine.LogOptions{Source: source, Follow: in.Follow, Boot: int(in.Boot), Since: since}, out)
 }
 
 // flusher sends at once what is written to it.

@@ -31,7 +31,13 @@ type newVM struct {
 	DiskMiB        amount      `json:"disk_mib,omitempty"`
 	VMM            vmmName     `json:"vmm,omitempty"`
 	HostLoopback   bool        `json:"host_loopback,omitempty"`
+	Cold           bool        `json:"cold,omitempty" jsonschema:"its first start is a boot, also where it could go on from a template"`
 	Ports          []newPort   `json:"ports,omitempty"`
+	PublishAll     bool        `json:"publish_all,omitempty" jsonschema:"a port of this machine for each TCP port that the guest listens on, while it does"`
+	Mounts         []newMount  `json:"mounts,omitempty" jsonschema:"directories of this machine that the guest has, live"`
+	Volumes        []newVolume `json:"volumes,omitempty" jsonschema:"made where there are none of the name"`
+	Networks       networkList `json:"networks,omitempty" jsonschema:"by name; or none alone, for nothing outside"`
+	Secrets        []newSecret `json:"secrets,omitempty" jsonschema:"that the guest may use in HTTPS, and does not have"`
 	Policy         *newPolicy  `json:"policy,omitempty"`
 	MaxConnections amount      `json:"max_connections,omitempty"`
 	Labels         vm.Labels   `json:"labels,omitempty"`
@@ -48,15 +54,19 @@ type createVM struct {
 
 func (s *server) vmOperations() []operation {
 	return []operation{
-		op(http.MethodGet, "/version", "version", "banger's version", func(context.Context, struct{}) (map[string]string, error) {
-			return map[string]string{"version": s.engine.Version}, nil
-		}),
 		op(http.MethodGet, "/vms", "listVMs", "All VMs", func(_ context.Context, in struct {
 			Labels labels `query:"label" doc:"only those that have the label KEY or KEY=VALUE"`
 		}) ([]vm.VM, error) {
-			return s.listVMs(in.Labels)
+			wanted, err := in.Labels.wanted()
+			if err != nil {
+				return nil, err
+			}
+			return s.listVMs(wanted)
 		}),
-		op(http.MethodPost, "/vms", "createVM", "Make a VM", s.createVM),
+		told(http.MethodPost, "/vms", "createVM", "Make a VM", s.createVM),
+		stream(http.MethodPost, "/runs", "holdVM",
+			"Make a VM and boot it, for as long as the answer is read: it is removed with the request. It is server-sent events: "+
+				"ready has the VM, stage and the like say what is done before, end comes when it is down or its own program has ended, and problem says what failed", eventStream, s.holdVM),
 		op(http.MethodGet, "/vms/{name}", "getVM", "A VM", func(_ context.Context, in named) (vm.VM, error) {
 			return s.engine.VM(in.Name)
 		}),
@@ -85,16 +95,38 @@ func (s *server) vmOperations() []operation {
 			}
 			return s.engine.VM(in.Name)
 		}),
+		op(http.MethodGet, "/vms/{name}/policy/check", "checkPolicy", "What would become of a connection of a VM's guest, and by which rule", func(_ context.Context, in struct {
+			Name string     `path:"name"`
+			Host string     `query:"host" doc:"a name or an address"`
+			Port portNumber `query:"port" doc:"443 where it is not given"`
+		}) (verdict, error) {
+			v, err := s.engine.VM(in.Name)
+			if err != nil {
+				return verdict{}, err
+			}
+			found, err := s.engine.Check(v, in.Host, cmp.Or(uint16(in.Port), 443))
+			return verdict{found.Allowed, found.Rule}, err
+		}),
+		op(http.MethodPost, "/prune/vms", "pruneVMs", "Remove the VMs that are stopped, and their disks", func(ctx context.Context, in struct {
+			Labels labels `query:"label" doc:"only those that have the label KEY or KEY=VALUE"`
+		}) ([]string, error) {
+			wanted, err := in.Labels.wanted()
+			if err != nil {
+				return nil, err
+			}
+			removed, err := s.engine.PruneVMs(ctx, wanted)
+			return append([]string{}, removed...), err
+		}),
 	}
 }
 
-func (s *server) listVMs(labels []string) ([]vm.VM, error) {
-	var wanted vm.Labels
-	for _, label := range labels {
-		if err := wanted.Set(label); err != nil {
-			return nil, &inputError{err}
-		}
-	}
+// verdict is what becomes of a connection.
+type verdict struct {
+	Allowed bool   `json:"allowed"`
+	Rule    string `json:"rule"`
+}
+
+func (s *server) listVMs(wanted vm.Labels) ([]vm.VM, error) {
 	all, err := s.engine.ListVMs()
 	vms := []vm.VM{}
 	for _, v := range all {
@@ -105,37 +137,75 @@ func (s *server) listVMs(labels []string) ([]vm.VM, error) {
 	return vms, err
 }
 
-func (s *server) createVM(ctx context.Context, in createVM) (vm.VM, error) {
+func (s *server) createVM(ctx context.Context, in createVM, events engine.Events) (vm.VM, error) {
 	release, ok := s.creating.lock(in.Key, ctx.Done())
 	if !ok {
 		return vm.VM{}, ctx.Err()
 	}
 	defer release()
+	o, err := s.options(in.Body)
+	if err != nil {
+		return vm.VM{}, err
+	}
 	if in.Key != "" {
-		if err := (&vm.Labels{}).Set(keyLabel + "=" + in.Key); err != nil {
+		key := vm.Labels{keyLabel: in.Key}
+		if err := key.Check(); err != nil {
 			return vm.VM{}, &inputError{err}
 		}
-		if made, err := s.listVMs([]string{keyLabel + "=" + in.Key}); err != nil || len(made) > 0 {
+		if made, err := s.listVMs(key); err != nil || len(made) > 0 {
 			return first(made), err
 		}
+		o.Labels = key.With(o.Labels)
 	}
-	o := s.options(in.Body)
-	if in.Key != "" {
-		labels := vm.Labels{keyLabel: in.Key}
-		for k, v := range o.Labels {
-			labels[k] = v
-		}
-		o.Labels = labels
-	}
-	v, err := s.engine.CreateVM(ctx, o, nil, nil)
-	if err != nil || !in.Body.Start {
+	if !in.Body.Start {
+		v, err := s.engine.CreateVM(ctx, o, nil, events)
 		return v, invalid(err)
 	}
-	if err := s.engine.StartVM(ctx, v.Name, nil); err != nil {
-		s.engine.RemoveVM(context.WithoutCancel(ctx), v.Name, true)
-		return v, err
+	held, err := s.engine.HoldVM(ctx, engine.HoldOptions{VM: o, Events: events})
+	if err == nil {
+		err = held.Release(ctx) // it lives on
 	}
-	return s.engine.VM(v.Name)
+	if err != nil {
+		return vm.VM{}, invalid(err)
+	}
+	return s.engine.VM(held.VM.Name)
+}
+
+// holdVM keeps a VM until the client hangs up.
+func (s *server) holdVM(w http.ResponseWriter, r *http.Request, in struct{ Body newVM }) error {
+	release, err := s.held.take()
+	if err != nil {
+		return err
+	}
+	defer release()
+	o, err := s.options(in.Body)
+	if err != nil {
+		return err
+	}
+	o.Ephemeral = true
+	answer := &lazily{w: w, kind: eventStream}
+	tell := teller{to: answer}
+	held, err := s.engine.HoldVM(r.Context(), engine.HoldOptions{VM: o, Events: tell.hear})
+	if err != nil {
+		if answer.to == nil {
+			return invalid(err)
+		}
+		tell.send("problem", s.problem(err).complete())
+		return nil
+	}
+	defer func() { held.Release(context.WithoutCancel(r.Context())) }()
+	v, err := s.engine.VM(held.VM.Name)
+	if err == nil {
+		tell.send("ready", v)
+		var ended waited
+		if ended.Status, err = s.engine.WaitVM(r.Context(), v.Name); err == nil {
+			tell.send("end", ended)
+		}
+	}
+	if err != nil && r.Context().Err() == nil {
+		tell.send("problem", s.problem(err).complete())
+	}
+	return nil
 }
 
 func first(vms []vm.VM) vm.VM {
@@ -146,7 +216,7 @@ func first(vms []vm.VM) vm.VM {
 }
 
 // options are the defaults with what is given in their place.
-func (s *server) options(n newVM) engine.VMOptions {
+func (s *server) options(n newVM) (engine.VMOptions, error) {
 	o := s.engine.VMDefaults()
 	o.Name, o.Image, o.Kernel, o.VMM, o.HostLoopback = string(n.Name), string(n.Image), string(n.Kernel), string(n.VMM), n.HostLoopback
 	o.CPUs, o.Connections = cmp.Or(int(n.CPUs), o.CPUs), cmp.Or(int(n.MaxConnections), o.Connections)
@@ -155,8 +225,24 @@ func (s *server) options(n newVM) engine.VMOptions {
 	if n.Policy != nil {
 		o.Policy = n.Policy.settings()
 	}
-	o.Ports = specs(n.Ports)
-	return o
+	o.Ports, o.PublishAll, o.Cold = specs(n.Ports), n.PublishAll, n.Cold
+	if n.Networks != nil {
+		o.Networks = n.Networks
+	}
+	for _, m := range n.Mounts {
+		o.Mounts = append(o.Mounts, m.engine())
+	}
+	for _, v := range n.Volumes {
+		o.Volumes = append(o.Volumes, v.engine())
+	}
+	for _, given := range n.Secrets {
+		one, err := given.engine()
+		if err != nil {
+			return o, &inputError{err}
+		}
+		o.Secrets = append(o.Secrets, one)
+	}
+	return o, nil
 }
 
 func mebibytes(n amount) size.Size { return size.Size(n) << 20 }
@@ -179,6 +265,8 @@ type changedVM struct {
 	MemoryMiB   *amount      `json:"memory_mib,omitempty"`
 	DiskMiB     *amount      `json:"disk_mib,omitempty" jsonschema:"it can only grow, while the VM is stopped"`
 	Ports       *[]newPort   `json:"ports,omitempty" jsonschema:"in place of those before"`
+	Mounts      *[]newMount  `json:"mounts,omitempty" jsonschema:"in place of those before"`
+	Volumes     *[]newVolume `json:"volumes,omitempty" jsonschema:"in place of those before"`
 	Labels      vm.Labels    `json:"labels,omitempty" jsonschema:"added; one without a value is taken away"`
 	TTL         *vm.Duration `json:"ttl,omitempty"`
 	IdleTimeout *vm.Duration `json:"idle_timeout,omitempty"`
@@ -196,6 +284,20 @@ func (s *server) setVM(ctx context.Context, in struct {
 	if in.Body.Ports != nil {
 		wanted := specs(*in.Body.Ports)
 		c.Ports = &wanted
+	}
+	if in.Body.Mounts != nil {
+		wanted := []vm.Mount{}
+		for _, m := range *in.Body.Mounts {
+			wanted = append(wanted, m.engine())
+		}
+		c.Mounts = &wanted
+	}
+	if in.Body.Volumes != nil {
+		wanted := []vm.Volume{}
+		for _, v := range *in.Body.Volumes {
+			wanted = append(wanted, v.engine())
+		}
+		c.Volumes = &wanted
 	}
 	if _, err := s.engine.SetVM(ctx, in.Name, c, nil); err != nil {
 		return vm.VM{}, invalid(err)

@@ -38,10 +38,11 @@ type CopyOptions struct {
 	User    string // as whom in guests, and whose files are there; "" is root
 	Events  Events
 
-	// Stdin, if not nil, is a tar that is unpacked into To, a directory in a guest;
-	// From is empty then. Stdout, if not nil, gets a tar of the one source, which is
+	// Stdin, if not nil, is a tar that is unpacked into To, a directory in a guest,
+	// which with Make is made where absent; From is empty then. Stdout, if not nil, gets a tar of the one source, which is
 	// in a guest; To does not count then.
 	Stdin  io.Reader
+	Make   bool
 	Stdout io.Writer
 }
 
@@ -112,7 +113,7 @@ func (e *Engine) copyTar(ctx context.Context, o CopyOptions) error {
 	notes, err := e.copyClient(o, o.To).UnpackFrom(ctx, func(w io.Writer) error {
 		_, err := io.Copy(meter.writer(w), o.Stdin)
 		return err
-	}, agent.Target{Keep: o.Archive, Any: true, Target: tree.Target{Path: o.To.Path}})
+	}, agent.Target{Keep: o.Archive, Any: true, Make: o.Make, Target: tree.Target{Path: o.To.Path}})
 	if notes != "" && err == nil {
 		o.Events.notice(notes)
 	}

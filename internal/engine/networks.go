@@ -2,12 +2,14 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 
 	"banger/internal/network"
+	"banger/internal/ref"
 	"banger/internal/usernet/policy"
 	"banger/internal/vm"
 )
@@ -79,6 +81,9 @@ func membersOf(network string, vms []vm.VM) []NetworkMember {
 
 // RemoveNetwork removes a network. The error is an *InUseError where a VM is on it.
 func (e *Engine) RemoveNetwork(ctx context.Context, name string) error {
+	if _, err := e.networks.Get(name); errors.As(err, new(*network.NotFoundError)) || errors.As(err, new(*ref.NameError)) {
+		return err // a damaged one can be removed
+	}
 	return e.networks.Remove(ctx, name, func() error {
 		vms, err := e.vms.List()
 		on := func(v vm.VM) bool {

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -98,9 +100,187 @@ func TestAPI(t *testing.T) {
 	c.ask("POST", "/vms/box/exec", `{"argv": ["sleep", "1000"], "timeout_seconds": 1}`, 504, nil)
 	c.testAttach()
 	c.testEvents()
+	c.testFiles()
+	c.testForward()
+	c.testMany()
 	c.ask("POST", "/vms/box/stop?force=true", "", 201, nil)
 	c.ask("DELETE", "/vms/box", "", 204, nil)
 	c.ask("GET", "/vms/box", "", 404, nil)
+	c.testHeldVM()
+	h.wantNothingLeft()
+}
+
+// Files go in and come out, one at a time or as a tar, and a directory is listed.
+func (c *apiClient) testFiles() {
+	c.t.Helper()
+	content := strings.Repeat("0123456789abcdef", 1<<16)
+	c.ask("PUT", "/vms/box/files/content?path=/srv/new/file&mode=0750&parents=true", content, 204, nil)
+	if got := c.get("/vms/box/files/content?path=/srv/new/file"); got != content {
+		c.t.Errorf("%d bytes came back, of %d", len(got), len(content))
+	}
+	var listing struct {
+		Type, Path string
+		Entries    []struct {
+			Name, Type, Mode string
+			Size             int
+		}
+	}
+	c.ask("GET", "/vms/box/files?path=/srv/new", "", 200, &listing)
+	if e := listing.Entries; listing.Type != "directory" || len(e) != 1 || e[0].Name != "file" || e[0].Mode != "0750" || e[0].Size != len(content) {
+		c.t.Errorf("listed %+v", listing)
+	}
+	all := c.get("/vms/box/files/tar?path=/srv/new")
+	c.ask("PUT", "/vms/box/files/tar?path=/srv/copy&parents=true", all, 204, nil)
+	if got := c.get("/vms/box/files/content?path=/srv/copy/new/file"); got != content {
+		c.t.Errorf("%d bytes came out of the tar, of %d", len(got), len(content))
+	}
+	c.ask("GET", "/vms/box/files?path=/nothere", "", 404, nil)
+	c.ask("GET", "/vms/box/files/content?path=/nothere", "", 404, nil)
+	c.ask("GET", "/vms/box/files/content?path=/srv", "", 409, nil)
+	c.ask("PUT", "/vms/box/files/tar?path=/srv", "this is no tar", 409, nil)
+
+	// Of an upload that breaks off nothing has the name.
+	ctx, cancel := context.WithCancel(c.t.Context())
+	r, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://banger/v1/vms/box/files/content?path=/srv/part", io.MultiReader(
+		strings.NewReader(content), readerFunc(func([]byte) (int, error) { cancel(); <-ctx.Done(); return 0, ctx.Err() })))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	r.ContentLength = int64(2 * len(content))
+	if answer, err := c.Do(r); err == nil {
+		answer.Body.Close()
+		c.t.Errorf("an upload that broke off: %s", answer.Status)
+	}
+	c.ask("GET", "/vms/box/files?path=/srv/part", "", 404, nil)
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// get returns the body of an answer, which has to be whole.
+func (c *apiClient) get(path string) string {
+	c.t.Helper()
+	answer, err := c.Get("http://banger/v1" + path)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		c.t.Fatalf("GET %s: %s, %v", path, answer.Status, err)
+	}
+	return string(text)
+}
+
+// sse begins a request that is answered by events, and returns what reads the next
+// one's data. Cancelling hangs up.
+func (c *apiClient) sse(path, body string) (next func(event string) string, hangUp func()) {
+	c.t.Helper()
+	ctx, cancel := context.WithCancel(c.t.Context())
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://banger/v1"+path, strings.NewReader(body))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := c.Do(r)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	lines := bufio.NewScanner(answer.Body)
+	return func(event string) string {
+			c.t.Helper()
+			for lines.Scan() {
+				if lines.Text() == "event: "+event && lines.Scan() {
+					return strings.TrimPrefix(lines.Text(), "data: ")
+				}
+			}
+			c.t.Fatalf("%s %s ended without %s: %v", path, answer.Status, event, lines.Err())
+			return ""
+		}, func() {
+			cancel()
+			answer.Body.Close()
+		}
+}
+
+// A port is open for as long as its request is.
+func (c *apiClient) testForward() {
+	c.t.Helper()
+	server, err := json.Marshal(map[string][]string{"argv": {"perl", "-MIO::Socket::INET", "-e", `
+		$s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => 80, Listen => 1) or die; exit if fork;
+		close STDIN; close STDOUT; close STDERR; while ($c = $s->accept) { print $c "hello"; close $c }`}})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.ask("POST", "/vms/box/exec", string(server), 201, nil)
+	next, hangUp := c.sse("/vms/box/forwards", `{"guest_port": 80}`)
+	var at struct{ Address string }
+	if err := json.Unmarshal([]byte(next("open")), &at); err != nil {
+		c.t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", at.Address)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if text, err := io.ReadAll(conn); err != nil || string(text) != "hello" {
+		c.t.Errorf("read %q, %v", text, err)
+	}
+	conn.Close()
+	hangUp()
+	for err == nil { // until it is closed, which is soon
+		if conn, err = net.Dial("tcp", at.Address); err == nil {
+			conn.Close()
+		}
+	}
+}
+
+// Many at a time are answered, those that run programs too.
+func (c *apiClient) testMany() {
+	c.t.Helper()
+	var all sync.WaitGroup
+	var good atomic.Int64
+	for i := range 200 {
+		all.Go(func() {
+			method, path, body := http.MethodGet, "/vms/box", ""
+			if i%10 == 0 {
+				method, path, body = http.MethodPost, "/vms/box/exec", `{"argv": ["true"]}`
+			}
+			r, err := http.NewRequestWithContext(c.t.Context(), method, "http://banger/v1"+path, strings.NewReader(body))
+			if err != nil {
+				return
+			}
+			r.Header.Set("Content-Type", "application/json")
+			answer, err := c.Do(r)
+			if err != nil {
+				return
+			}
+			defer answer.Body.Close()
+			if answer.StatusCode/100 == 2 {
+				good.Add(1)
+			}
+		})
+	}
+	if all.Wait(); good.Load() != 200 {
+		c.t.Errorf("%d of 200 were answered", good.Load())
+	}
+}
+
+// A VM of a request goes with its client.
+func (c *apiClient) testHeldVM() {
+	c.t.Helper()
+	next, hangUp := c.sse("/runs", `{"name": "held", "image": "debian"}`)
+	next("ready")
+	c.ask("POST", "/vms/held/exec", `{"argv": ["true"]}`, 201, nil)
+	answer, err := c.Get("http://banger/v1/events?vm=held&kind=removed&since=2000-01-01T00:00:00Z")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	hangUp()
+	if lines := bufio.NewScanner(answer.Body); !lines.Scan() || lines.Text() != "event: removed" {
+		c.t.Errorf("heard %q, %v", lines.Text(), lines.Err())
+	}
+	c.ask("GET", "/vms/held", "", 404, nil)
 }
 
 // A program on a websocket reads, writes, hears signals and ends with its client.

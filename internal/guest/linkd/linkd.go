@@ -165,6 +165,10 @@ func read(h agentapi.Header) (w wanted, err error) {
 		var unpack agentapi.UnpackStream
 		err = json.Unmarshal(h.Payload, &unpack)
 		return wanted{unpack.User, nil, func(s *session.Session) session.Program { return s.Unpack(unpack) }}, err
+	case agentapi.StreamList:
+		var list agentapi.ListStream
+		err = json.Unmarshal(h.Payload, &list)
+		return wanted{list.User, nil, func(s *session.Session) session.Program { return s.List(list) }}, err
 	case agentapi.StreamSync:
 		var sync agentapi.SyncStream
 		err = json.Unmarshal(h.Payload, &sync)

@@ -93,7 +93,7 @@ func (s *Session) unpack(request agentapi.UnpackStream) error {
 	place := s.path(request.Path)
 	var err error
 	if request.Any {
-		err = tree.UnpackInto(in, place, false, with)
+		err = tree.UnpackInto(in, place, request.Make, with)
 	} else {
 		err = tree.Unpack(in, tree.Target{Path: place, Name: request.Name, Into: request.Into}, with)
 	}
