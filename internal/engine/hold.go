@@ -12,6 +12,8 @@ type HoldOptions struct {
 	VM     VMOptions
 	Agree  Agree // to the making of the configured image, where it is not there yet
 	Events Events
+	// Snapshot is what the VM goes on from, as RunOptions has it.
+	Snapshot string
 }
 
 // Held is a VM that came up for the process that made it. One that is ephemeral
@@ -29,7 +31,10 @@ func (e *Engine) HoldVM(ctx context.Context, o HoldOptions) (*Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, claim, err := e.createVM(ctx, o.VM, o.Agree, o.Events)
+	if o.VM.Name == "" && o.Snapshot != "" {
+		o.VM.Name = madeUpName(o.Snapshot)
+	}
+	v, claim, err := e.createRunVM(ctx, RunOptions{VM: o.VM, Agree: o.Agree, Events: o.Events, Snapshot: o.Snapshot})
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,10 @@ import (
 type host interface {
 	// open makes a sandbox and boots it. say hears what is done meanwhile.
 	open(ctx context.Context, say func(string)) (box, error)
+	// goOn makes a sandbox that goes on from a snapshot.
+	goOn(ctx context.Context, snapshot string, say func(string)) (box, error)
+	// forget removes a snapshot.
+	forget(snapshot string) error
 	// find returns a VM that is there.
 	find(name string) (box, error)
 }
@@ -24,6 +28,8 @@ type box interface {
 	// open until ctx ends.
 	forward(ctx context.Context, port uint16, opened func(address string)) error
 	log(ctx context.Context, console bool, to io.Writer) error
+	// snapshot keeps it as it is, and returns under which name.
+	snapshot(ctx context.Context) (name string, err error)
 	start(ctx context.Context) error
 	stop(ctx context.Context) error
 	remove(ctx context.Context) error

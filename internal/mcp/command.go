@@ -20,7 +20,6 @@ import (
 // serveOptions are the server's flags.
 type serveOptions struct {
 	vm       engine.VMOptions
-	keep     bool
 	settings settings
 	http     string
 }
@@ -56,7 +55,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.settings.hostDir, "host-dir", "", "directory to copy into each sandbox when it is made; nothing is copied back")
 	flags.StringArrayVar(&o.settings.granted, "vm", nil, "VM that is there, which the agent may use too; may be repeated")
 	flags.IntVar(&o.settings.max, "max-sandboxes", 4, "how many sandboxes the agent may have at a time")
-	flags.BoolVar(&o.keep, "keep", false, "keep the sandboxes when the session ends")
+	flags.BoolVar(&o.settings.keepAll, "keep", false, "keep the sandboxes and snapshots when the session ends")
 	flags.StringVar(&o.http, "http", "", "serve HTTP at this loopback address, such as 127.0.0.1:7777, in place of standard input and output")
 }
 
@@ -89,7 +88,7 @@ func (o *serveOptions) serve(ctx context.Context, e *engine.Engine, messages io.
 	if err := o.complete(); err != nil {
 		return err
 	}
-	o.vm.Ephemeral = !o.keep
+	o.vm.Ephemeral = !o.settings.keepAll
 	o.settings.version = cmp.Or(e.Version, "dev")
 	d := newDesk(engineHost{e, o.vm}, o.settings)
 	s := newServer(d)
@@ -97,7 +96,7 @@ func (o *serveOptions) serve(ctx context.Context, e *engine.Engine, messages io.
 	if o.http != "" {
 		err = serveHTTP(ctx, s, o.http, messages)
 	} else {
-		err = s.Run(ctx, &sdk.StdioTransport{})
+		err = s.Run(ctx, patient{&sdk.StdioTransport{}, unread(os.Stdout)})
 	}
 	if ctx.Err() != nil || errors.Is(err, io.EOF) || errors.Is(err, sdk.ErrConnectionClosed) {
 		err = nil // the client is done

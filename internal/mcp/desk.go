@@ -20,6 +20,7 @@ type desk struct {
 	host    host
 	jobs    jobs
 	forward forwards
+	kept    snapshots
 
 	opening chan struct{} // has a token while nobody makes a sandbox
 	ctx     context.Context
@@ -58,6 +59,11 @@ func (d *desk) close() error {
 		wait.Go(func() { errs[i] = b.close() })
 	}
 	wait.Wait()
+	if !d.keepAll {
+		for _, t := range d.kept.all {
+			errs = append(errs, d.host.forget(t.name))
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -118,6 +124,25 @@ func (d *desk) own(name string) box {
 // open makes a sandbox and has it be the current one. Unless another is asked for,
 // one that was made while this call waited will do.
 func (d *desk) open(ctx context.Context, another bool, say func(string)) (box, error) {
+	return d.makeOne(ctx, another, false, func(ctx context.Context) (box, error) {
+		b, err := d.host.open(ctx, say)
+		if err != nil || d.hostDir == "" {
+			return b, err
+		}
+		say("copying " + filepath.Base(d.hostDir))
+		if err := b.copyIn(ctx, d.hostDir, d.workDir()); err != nil {
+			return nil, errors.Join(err, b.remove(context.WithoutCancel(ctx)))
+		}
+		return b, nil
+	})
+}
+
+// make makes one more sandbox, or with instead one that takes another's place.
+func (d *desk) make(ctx context.Context, instead bool, open func(context.Context) (box, error)) (box, error) {
+	return d.makeOne(ctx, true, instead, open)
+}
+
+func (d *desk) makeOne(ctx context.Context, another, instead bool, open func(context.Context) (box, error)) (box, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(d.ctx, cancel)()
@@ -130,18 +155,12 @@ func (d *desk) open(ctx context.Context, another bool, say func(string)) (box, e
 	if name := d.currentName(); name != "" && !another {
 		return d.alive(name)
 	}
-	if n := d.count(); n >= d.max {
+	if n := d.count(); n >= d.max && !instead {
 		return nil, fmt.Errorf("there are %d sandboxes, and no more are allowed: sandbox_remove removes one", n)
 	}
-	b, err := d.host.open(ctx, say)
+	b, err := open(ctx)
 	if err != nil {
 		return nil, err
-	}
-	if d.hostDir != "" {
-		say("copying " + filepath.Base(d.hostDir))
-		if err := b.copyIn(ctx, d.hostDir, d.workDir()); err != nil {
-			return nil, errors.Join(err, b.remove(context.WithoutCancel(ctx)))
-		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -2,9 +2,11 @@ package mcp
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"net/netip"
+	"strings"
 	"sync"
 
 	"banger/internal/engine"
@@ -19,7 +21,13 @@ type engineHost struct {
 }
 
 func (h engineHost) open(ctx context.Context, say func(string)) (box, error) {
-	held, err := h.engine.HoldVM(ctx, engine.HoldOptions{VM: h.vm, Events: func(e engine.Event) {
+	return h.goOn(ctx, "", say)
+}
+
+func (h engineHost) forget(snapshot string) error { return h.engine.RemoveSnapshot(snapshot) }
+
+func (h engineHost) goOn(ctx context.Context, snapshot string, say func(string)) (box, error) {
+	held, err := h.engine.HoldVM(ctx, engine.HoldOptions{VM: h.vm, Snapshot: snapshot, Events: func(e engine.Event) {
 		if stage, ok := e.(engine.Stage); ok {
 			say(stage.Text)
 		}
@@ -78,6 +86,11 @@ func (b *engineBox) log(ctx context.Context, console bool, to io.Writer) error {
 		source = engine.ConsoleLog
 	}
 	return b.engine.VMLog(ctx, b.vm, engine.LogOptions{Source: source}, to)
+}
+
+func (b *engineBox) snapshot(ctx context.Context) (string, error) {
+	s, err := b.engine.CreateSnapshot(ctx, engine.SnapshotOptions{VM: b.vm, Name: b.vm + "-" + strings.ToLower(rand.Text()[:8])}, nil)
+	return s.Name, err
 }
 
 func (b *engineBox) start(ctx context.Context) error { return b.engine.StartVM(ctx, b.vm, nil) }

@@ -35,6 +35,17 @@ func (h *fakeHost) open(_ context.Context, say func(string)) (box, error) {
 	return b, nil
 }
 
+// goOn makes a copy of a snapshot, which is a directory.
+func (h *fakeHost) goOn(ctx context.Context, snapshot string, say func(string)) (box, error) {
+	b, err := h.open(ctx, say)
+	if err != nil {
+		return nil, err
+	}
+	return b, os.CopyFS(b.(*fakeBox).dir, os.DirFS(snapshot))
+}
+
+func (h *fakeHost) forget(snapshot string) error { return os.RemoveAll(snapshot) }
+
 func (h *fakeHost) find(name string) (box, error) {
 	return &fakeBox{id: name, dir: h.t.TempDir(), is: "running"}, nil
 }
@@ -103,6 +114,14 @@ func (b *fakeBox) set(phase string) error {
 	defer b.mu.Unlock()
 	b.is = phase
 	return nil
+}
+
+func (b *fakeBox) snapshot(context.Context) (string, error) {
+	dir, err := os.MkdirTemp(filepath.Dir(b.dir), "snapshot")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.CopyFS(dir, os.DirFS(b.dir))
 }
 
 func (b *fakeBox) start(context.Context) error  { return b.set("running") }

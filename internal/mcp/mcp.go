@@ -20,11 +20,13 @@ type settings struct {
 	hostDir string   // copied into each new sandbox, or ""
 	granted []string // VMs that the agent may use beside its own
 	max     int      // sandboxes at a time
+	keepAll bool     // sandboxes and snapshots stay when the session ends
 }
 
 const instructions = `Sandboxes are Linux virtual machines of their own: run, install and break anything in them as root.
 The first call that needs one makes it, which takes some seconds; later calls use the same one, with its files and what
 runs in it. Everything in a sandbox is lost when this session ends, unless the user has it kept: read or download what matters.
+Before a risky step, snapshot_create keeps a sandbox as it is, and snapshot_restore goes back; sandbox_fork makes a copy to try things in.
 Long output is cut in the middle. Use run with background for servers and for what takes minutes, then output to look at it.`
 
 // newServer returns a server of the desk's sandboxes.
@@ -32,6 +34,7 @@ func newServer(d *desk) *sdk.Server {
 	s := sdk.NewServer(&sdk.Implementation{Name: "banger", Title: "banger sandboxes", Version: d.version},
 		&sdk.ServerOptions{Instructions: instructions})
 	addSandboxTools(s, d)
+	addSnapshotTools(s, d)
 	addRunTools(s, d)
 	addFileTools(s, d)
 	addResources(s, d)

@@ -208,3 +208,33 @@ func TestProgress(t *testing.T) {
 		}
 	}
 }
+
+// A risky step is taken back, and another one is tried in a copy.
+func TestSnapshots(t *testing.T) {
+	s := newSession(t, settings{max: 2}, nil)
+	s.ok("", "run", args{"command": "echo good > file"})
+	_, snapshot, _ := strings.Cut(s.ok("is of sandbox box-a", "snapshot_create", nil), " ")
+	snapshot, _, _ = strings.Cut(snapshot, " ")
+	s.ok("", "run", args{"command": "echo bad > file"})
+	s.ok("box-b, as it was", "snapshot_restore", args{"snapshot": snapshot})
+	s.ok("good", "run", args{"command": "cat file"})
+	if list := s.ok("box-b: running (current)", "sandbox_list", nil); strings.Contains(list, "box-a") {
+		t.Errorf("there are %s", list)
+	}
+	s.ok("box-c is a copy of box-b", "sandbox_fork", nil)
+	s.ok("", "run", args{"command": "echo worse > file", "sandbox": "box-c"})
+	s.ok("good", "run", args{"command": "cat file"})
+	s.fails("no more are allowed", "sandbox_fork", nil)
+	s.ok("box-d", "snapshot_restore", args{"snapshot": snapshot}) // in the place of box-b
+	s.fails("took no snapshot", "snapshot_restore", args{"snapshot": "of-another"})
+	s.ok("is removed", "snapshot_remove", args{"snapshot": snapshot})
+	s.fails("took no snapshot", "snapshot_restore", args{"snapshot": snapshot})
+	for range maxSnapshots {
+		snapshot = s.ok("is of", "snapshot_create", nil)
+	}
+	s.fails("no more are allowed", "snapshot_create", nil)
+	s.desk.close()
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(s.host.opened[0].dir), "snapshot*")); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+}
