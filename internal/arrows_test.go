@@ -107,7 +107,7 @@ var allowed = map[string][]string{
 	"internal/vmm/qemu":       {"internal/agentapi", "internal/process", "internal/vmm", "internal/vmm/kvm"},
 	"internal/vmm/vmmtest":    {"internal/format/cpio", "internal/format/modules", "internal/process", "internal/vmm"},
 	"internal/usernet/edge":   {"internal/secret"},
-	"internal/usernet":        {"internal/agentapi", "internal/usernet/edge", "internal/usernet/peers", "internal/usernet/policy"},
+	"internal/usernet":        {"internal/agentapi", "internal/smallfile", "internal/usernet/edge", "internal/usernet/peers", "internal/usernet/policy"},
 	"internal/network":        {"internal/agentapi", "internal/ref", "internal/statedir"},
 	"internal/usernet/peers":  {},
 	"internal/usernet/policy": {},

@@ -69,6 +69,7 @@ const HostName = "host." + agentapi.Zone
 type Network struct {
 	options Options
 	servers func() []string // the host's name servers, with ports
+	hosts   hostNames
 	dial    func(context.Context, netip.AddrPort) (*net.TCPConn, error)
 	rules   atomic.Pointer[policy.Policy]
 	held    atomic.Bool
@@ -98,7 +99,7 @@ func New(o Options) (*Network, error) {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	n := &Network{options: o, servers: hostServers, dial: dialTCP}
+	n := &Network{options: o, servers: hostServers, hosts: hostNames{path: "/etc/hosts"}, dial: dialTCP}
 	n.SetPolicy(o.Policy)
 	n.held.Store(o.Held)
 	n.quota = newQuota(affordable(cmp.Or(o.Conns, DefaultConns)))
