@@ -7,6 +7,7 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
 
 	"banger/internal/format/ext4/ext4test"
 	"banger/internal/statedir"
@@ -40,7 +41,9 @@ func (m fakeMachine) Kill()       { close(m.killed) }
 func (m fakeMachine) Pause(context.Context) error  { return nil }
 func (m fakeMachine) Resume(context.Context) error { return nil }
 
-func (m fakeMachine) Save(context.Context, string) error { return nil }
+func (m fakeMachine) Save(context.Context, string) (time.Time, error) {
+	return time.Now(), nil
+}
 
 // An order that comes before there is a machine to order about is not lost.
 func TestOrderWhileTheVMMStarts(t *testing.T) {

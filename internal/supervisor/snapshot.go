@@ -65,8 +65,7 @@ func (s *supervisor) takeSnapshot(ctx context.Context, dir string) (vm.Saved, er
 	if phase == vm.Running { // a guest that says nothing can be saved all the same
 		_, _ = b.agent.ask(readyTimeout, agentapi.StreamReady, nil)
 	}
-	began := time.Now()
-	err := b.machine.Save(ctx, dir)
+	held, err := b.machine.Save(ctx, dir)
 	if err == nil {
 		err = s.VMs.CopyDisk(ctx, s.Name, dir)
 	}
@@ -75,7 +74,7 @@ func (s *supervisor) takeSnapshot(ctx context.Context, dir string) (vm.Saved, er
 		defer cancel()
 		err = errors.Join(err, b.resume(resuming))
 	}
-	paused := time.Since(began).Milliseconds()
+	paused := time.Since(held).Milliseconds()
 	if err == nil {
 		err = vmm.PunchZeros(ctx, filepath.Join(dir, statedir.Memory))
 	}

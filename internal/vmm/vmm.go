@@ -9,6 +9,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"time"
 )
 
 // Config is a VM as a backend sees it. Paths are absolute.
@@ -87,10 +88,11 @@ type Machine interface {
 	// so do its connections. Pausing a paused guest does nothing.
 	Pause(ctx context.Context) error
 	Resume(ctx context.Context) error
-	// Save pauses the guest and writes its memory and the state of its devices,
-	// but not its disks, to new files in dir. It stays paused until Resume, also
+	// Save writes the guest's memory and the state of its devices, but not its
+	// disks, to new files in dir. One that runs is paused since held, for as little
+	// of that as the VMM can, and stays so until Resume, which is to be called also
 	// where Save fails.
-	Save(ctx context.Context, dir string) error
+	Save(ctx context.Context, dir string) (held time.Time, err error)
 }
 
 // ExitError is a VMM's failure: the host's fault, never the guest's.

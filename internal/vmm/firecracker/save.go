@@ -56,28 +56,29 @@ func loadFrom(dir string) snapshotLoad {
 }
 
 // Save implements vmm.Machine.
-func (m *machine) Save(ctx context.Context, dir string) error {
+func (m *machine) Save(ctx context.Context, dir string) (held time.Time, err error) {
 	for _, name := range []string{memoryFile, stateFile} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("save the guest: %s is there already", filepath.Join(dir, name))
+			return held, fmt.Errorf("save the guest: %s is there already", filepath.Join(dir, name))
 		}
 	}
+	held = time.Now()
 	if err := m.Pause(ctx); err != nil {
-		return err
+		return held, err
 	}
 	defer func() {
 		os.Remove(m.path(memoryFile))
 		os.Remove(m.path(stateFile))
 	}()
 	if err := m.api().send(ctx, http.MethodPut, "/snapshot/create", saveTo()); err != nil {
-		return err
+		return held, err
 	}
 	for _, name := range []string{memoryFile, stateFile} {
 		if err := os.Rename(m.path(name), filepath.Join(dir, name)); err != nil {
-			return fmt.Errorf("save the guest: %w", err)
+			return held, fmt.Errorf("save the guest: %w", err)
 		}
 	}
-	return nil
+	return held, nil
 }
 
 // Restore implements vmm.Backend.

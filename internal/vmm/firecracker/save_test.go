@@ -17,7 +17,7 @@ func TestSaveOverwritesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := newMachine(vmm.Config{Dir: t.TempDir()})
-		if err := m.Save(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "is there already") {
+		if _, err := m.Save(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "is there already") {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"syscall"
+	"time"
 
 	"banger/internal/process"
 	"banger/internal/vmm"
@@ -18,29 +19,34 @@ type machine struct {
 	child     *process.Child
 	log       *vmm.Log
 	monitor   *monitor
-	migration chan string   // what QEMU says of a migration under way, see await
+	migration chan step     // of a migration under way, see await
 	network   chan struct{} // closed when the network has let go of the guest
 	diskError func(string)  // the configuration's
 }
 
 // hear notes an event of QEMU's.
 func (m *machine) hear(event string, data json.RawMessage) {
+	var s step
+	var said struct {
+		Status string `json:"status"`
+		Pass   int    `json:"pass"`
+	}
 	switch event {
 	case "BLOCK_IO_ERROR":
 		m.hearDiskError(data)
 		return
-	case "MIGRATION":
+	case "MIGRATION", "MIGRATION_PASS":
+		if json.Unmarshal(data, &said) != nil {
+			return
+		}
+		s.status, s.pass = said.Status, said.Pass
+	case "STOP":
+		s.held = time.Now()
 	default:
 		return
 	}
-	var migration struct {
-		Status string `json:"status"`
-	}
-	if json.Unmarshal(data, &migration) != nil {
-		return
-	}
 	select {
-	case m.migration <- migration.Status:
+	case m.migration <- s:
 	default: // nobody waits
 	}
 }

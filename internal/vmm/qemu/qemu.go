@@ -121,7 +121,7 @@ func start(ctx context.Context, p program, setup Setup, network vmm.Network) (*m
 	defer controlPeer.Close()
 	const firstFile = 3
 	setup.Network, setup.Monitor = firstFile, firstFile+1
-	m := &machine{program: p, diskError: p.cfg.DiskError, log: vmm.NewLog(p.cfg.Log, Program+": "), migration: make(chan string, maxStatuses)}
+	m := &machine{program: p, diskError: p.cfg.DiskError, log: vmm.NewLog(p.cfg.Log, Program+": "), migration: make(chan step, maxSteps)}
 	m.child, err = process.Start(ctx, process.Cmd{
 		Args:   append([]string{p.path}, Args(p.cfg, p.accel, setup)...),
 		Env:    []string{},

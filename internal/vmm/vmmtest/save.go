@@ -19,7 +19,7 @@ func (s *suite) testSave(t *testing.T) {
 	g.tell("keep first")
 	g.expect("done keep first")
 	dir := t.TempDir()
-	if err := g.Save(t.Context(), dir); err != nil {
+	if _, err := g.Save(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
 	copies := []vmm.Config{s.copyOf(t, cfg), s.copyOf(t, cfg)}
@@ -51,7 +51,7 @@ func (s *suite) testSave(t *testing.T) {
 
 	// A guest that goes on can be saved as well.
 	again := t.TempDir()
-	if err := first.Save(t.Context(), again); err != nil {
+	if _, err := first.Save(t.Context(), again); err != nil {
 		t.Fatal(err)
 	}
 	third := s.restore(t, s.copyOf(t, copies[0]), again)
@@ -61,6 +61,33 @@ func (s *suite) testSave(t *testing.T) {
 	third.tell("reboot")
 	if err := third.end(); err != nil {
 		t.Errorf("a restored guest's reboot ends as %v", err)
+	}
+}
+
+// testSaveBusy saves a guest that writes to its memory as fast as it can: what is
+// saved is of one moment.
+func (s *suite) testSaveBusy(t *testing.T) {
+	cfg := s.config(t)
+	g := s.boot(t, cfg)
+	g.tell("scribble")
+	g.expect("done scribble")
+	dir := t.TempDir()
+	began := time.Now()
+	held, err := g.Save(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if held.Before(began) || held.After(time.Now()) {
+		t.Errorf("held since %s, and saving began at %s", held, began)
+	}
+	other := s.copyOf(t, cfg)
+	if err := g.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range []*guest{g, s.restore(t, other, dir)} {
+		g.tell("look")
+		g.expect("in order")
+		g.expect("done look")
 	}
 }
 
@@ -118,10 +145,10 @@ func filesOf(t *testing.T, dir string) string {
 func (s *suite) testBadState(t *testing.T) {
 	g := s.boot(t, s.config(t))
 	dir := t.TempDir()
-	if err := g.Save(t.Context(), dir); err != nil {
+	if _, err := g.Save(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.Save(t.Context(), dir); err == nil {
+	if _, err := g.Save(t.Context(), dir); err == nil {
 		t.Error("a saved guest was overwritten")
 	}
 	for _, name := range strings.Split(filesOf(t, dir), ", ") {

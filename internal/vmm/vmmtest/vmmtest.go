@@ -59,6 +59,7 @@ func Run(t *testing.T, backend vmm.Backend, env Env) {
 	t.Run("shared disk", s.testSharedDisk)
 	t.Run("pause", s.testPause)
 	t.Run("save", s.testSave)
+	t.Run("save busy", s.testSaveBusy)
 	t.Run("bad state", s.testBadState)
 	t.Run("kill", s.testKill)
 	t.Run("cancel", s.testCancel)

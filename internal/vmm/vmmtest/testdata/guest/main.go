@@ -48,6 +48,10 @@ func obey(c *cable, order string) {
 	switch order {
 	case "tell":
 		c.send("kept " + kept)
+	case "scribble":
+		pad.start()
+	case "look":
+		c.send(pad.look())
 	case "write":
 		say("write vda: %v", write("/dev/vda"))
 		say("write vdb: %v", write("/dev/vdb"))
@@ -57,6 +61,51 @@ func obey(c *cable, order string) {
 		check(os.WriteFile("/proc/sysrq-trigger", []byte("c"), 0))
 	}
 	c.send("done " + order)
+}
+
+// scribbles is memory that is written to all the time, in one order: wherever that
+// stops, the numbers of a round are followed by those of the one before.
+type scribbles struct {
+	pages [4 << 10][4 << 10]byte
+	stop  chan chan string
+}
+
+var pad = scribbles{stop: make(chan chan string)}
+
+func (s *scribbles) start() {
+	go func() {
+		for round := byte(1); ; round++ {
+			for i := range s.pages {
+				s.pages[i][0] = round
+				select {
+				case look := <-s.stop:
+					look <- s.read(round, i)
+					return
+				default:
+				}
+			}
+		}
+	}()
+}
+
+// look ends it, and says what is there.
+func (s *scribbles) look() string {
+	look := make(chan string)
+	s.stop <- look
+	return <-look
+}
+
+func (s *scribbles) read(round byte, last int) string {
+	for i := range s.pages {
+		want := round
+		if i > last {
+			want--
+		}
+		if got := s.pages[i][0]; got != want {
+			return fmt.Sprintf("page %d of round %d has %d", i, round, got)
+		}
+	}
+	return "in order"
 }
 
 // write writes a disk's first sector and flushes it.
