@@ -112,9 +112,6 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 		return fmt.Errorf("boot vm %q: %w", s.Name, err)
 	}
 	mounts := s.spec().Mounts // which may be set anew meanwhile
-	if err := s.writeInitramfs(keys, mounts); err != nil {
-		return err
-	}
 	rules, err := s.policy()
 	if err != nil {
 		return err
@@ -124,6 +121,11 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 	}
 	if b.saved == nil {
 		b.saved = s.takeWarm(info)
+	}
+	if b.saved == nil {
+		if err := s.writeInitramfs(keys, mounts); err != nil {
+			return err
+		}
 	}
 	mac, _ := net.ParseMAC(s.spec().MAC)
 	b.network, err = usernet.New(usernet.Options{

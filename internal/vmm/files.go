@@ -15,6 +15,11 @@ func (c Config) CheckFiles() error {
 	if err := checkOpen(c.Initrd, os.O_RDONLY); err != nil {
 		return fmt.Errorf("open the initramfs: %w", err)
 	}
+	return c.CheckDisks()
+}
+
+// CheckDisks is CheckFiles for a guest that does not boot.
+func (c Config) CheckDisks() error {
 	for _, disk := range c.Disks {
 		mode := os.O_RDWR
 		if disk.ReadOnly {

@@ -69,8 +69,9 @@ type Backend interface {
 	Start(ctx context.Context, cfg Config, network Network) (Machine, error)
 	// Restore is Start with a guest that a Machine of this VMM has saved in dir,
 	// and that goes on where it was. cfg is as it was then, but for names, paths
-	// and what of the guest's can change later. The files in dir are never
-	// written to, have to stay for as long as the guest runs, and may serve many.
+	// and what of the guest's can change later; its kernel and initramfs need not
+	// be there. The files in dir are never written to, have to stay for as long as
+	// the guest runs, and may serve many.
 	Restore(ctx context.Context, cfg Config, dir string, network Network) (Machine, error)
 }
 

@@ -87,7 +87,7 @@ func (b *backend) Restore(ctx context.Context, cfg vmm.Config, dir string, netwo
 	if err != nil {
 		return nil, err
 	}
-	if err := cfg.CheckFiles(); err != nil {
+	if err := cfg.CheckDisks(); err != nil {
 		return nil, err
 	}
 	if err := checkMemory(dir, cfg.MemoryMiB); err != nil {

@@ -17,7 +17,8 @@ type Setup struct {
 
 	// Memory is the file with the memory of a guest that does not boot: its state
 	// comes by the monitor, and it waits there. What it writes to its memory goes
-	// to the file where Shared is set, and to nobody otherwise.
+	// to the file where Shared is set, and to nobody otherwise. It has its kernel in
+	// there.
 	Memory string
 	Shared bool
 	// NoDisks gives the guest disks that hold nothing, in place of its own.
@@ -37,12 +38,16 @@ func Args(cfg vmm.Config, accel string, setup Setup) []string {
 	args = append(args,
 		"-smp", strconv.Itoa(cfg.CPUs),
 		"-m", fmt.Sprintf("%dM", cfg.MemoryMiB),
-		"-kernel", cfg.Kernel,
-		"-initrd", cfg.Initrd,
-		"-append", strings.Join(append(kernelArgs(accel), cfg.Cmdline...), " "),
 		"-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
 		"-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-device,rng=rng",
 	)
+	if setup.Memory == "" {
+		args = append(args,
+			"-kernel", cfg.Kernel,
+			"-initrd", cfg.Initrd,
+			"-append", strings.Join(append(kernelArgs(accel), cfg.Cmdline...), " "),
+		)
+	}
 	for i, disk := range cfg.Disks {
 		args = append(args, diskArgs(i, disk, setup.NoDisks)...)
 	}

@@ -280,7 +280,7 @@ func (b *backend) Restore(ctx context.Context, cfg vmm.Config, dir string, netwo
 	if err != nil {
 		return nil, err
 	}
-	if err := checkFiles(cfg); err != nil {
+	if err := cfg.CheckDisks(); err != nil {
 		return nil, err
 	}
 	state, err := os.Open(filepath.Join(dir, stateFile))
@@ -302,8 +302,12 @@ func (b *backend) Restore(ctx context.Context, cfg vmm.Config, dir string, netwo
 	return m, nil
 }
 
-// goOn takes a guest's state from a file, and lets it run.
+// goOn takes a guest's state from a file, and lets it run. It has not come from
+// another host, which QEMU would have it tell its network, five times.
 func (m *machine) goOn(ctx context.Context, state *os.File) error {
+	if err := m.monitor.execute(ctx, "migrate-set-parameters", map[string]int{"announce-rounds": 0}); err != nil {
+		return err
+	}
 	if err := m.receive(ctx, state, withoutMemory); err != nil {
 		return err
 	}
