@@ -96,7 +96,7 @@ var allowed = map[string][]string{
 	"internal/snapshot": {"internal/ref", "internal/statedir", "internal/vm", "internal/vmm"},
 	"internal/volume":   {"internal/format/ext4", "internal/ref", "internal/statedir", "internal/vm"},
 	"internal/warm":     {"internal/snapshot", "internal/statedir", "internal/usernet/policy"},
-	"internal/vmm":      {},
+	"internal/vmm":      {"internal/statedir"},
 	"internal/vmm/kvm":  {},
 	"internal/vmm/pick": {"internal/process", "internal/vmm", "internal/vmm/firecracker", "internal/vmm/qemu"},
 	"internal/vmm/firecracker": {

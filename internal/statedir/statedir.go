@@ -137,6 +137,9 @@ func (d Dirs) BuildTree() Tree { return Tree{Kind: "build", Dir: filepath.Join(d
 // AgreedDir holds a file for each agreement to what a project's file asks for.
 func (d Dirs) AgreedDir() string { return filepath.Join(d.State, "agreed") }
 
+// VersionsFile remembers the versions of VMMs.
+func (d Dirs) VersionsFile() string { return filepath.Join(d.Cache, "vmm", "versions.json") }
+
 // AptDir is the cache for apt's lists and downloads.
 func (d Dirs) AptDir() string { return filepath.Join(d.Cache, "apt") }
 

@@ -191,7 +191,7 @@ func TestSweepDirs(t *testing.T) {
 	if entries, _ := os.ReadDir(top); len(entries) > 0 {
 		t.Errorf("sweeping made %v", entries)
 	}
-	dirs := []string{d.Kernels, d.ImageTree().Dir, d.VMTree().Dir, d.SnapshotTree().Dir, d.BlobTree().Dir, d.CatalogTree().Dir, d.BuildTree().Dir, d.AptDir(), d.Config}
+	dirs := []string{d.Kernels, d.ImageTree().Dir, d.VMTree().Dir, d.SnapshotTree().Dir, d.BlobTree().Dir, d.CatalogTree().Dir, d.BuildTree().Dir, d.AptDir(), filepath.Dir(d.VersionsFile()), d.Config}
 	for _, dir := range dirs {
 		if err := MakeDir(dir); err != nil {
 			t.Fatal(err)

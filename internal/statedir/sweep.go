@@ -12,7 +12,7 @@ import (
 func (d Dirs) Sweep() {
 	for _, t := range []Tree{
 		d.KernelTree(), d.ImageTree(), d.VMTree(), d.SnapshotTree(), d.WarmTree(), d.MakingTree(), d.VolumeTree(), d.NetworkTree(), d.BlobTree(), d.CatalogTree(), d.BuildTree(),
-		{Dir: d.AptDir()}, {Dir: d.Config}, {Dir: d.AgreedDir()},
+		{Dir: d.AptDir()}, {Dir: filepath.Dir(d.VersionsFile())}, {Dir: d.Config}, {Dir: d.AgreedDir()},
 	} {
 		t.Sweep()
 	}

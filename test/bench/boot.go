@@ -144,7 +144,7 @@ func (b bench) byHand(ctx context.Context) (h handmade, err error) {
 	if err != nil {
 		return h, err
 	}
-	h.backend = qemu.New("")
+	h.backend = qemu.New(qemu.Options{})
 	info, err := h.backend.Probe(ctx)
 	if err != nil {
 		return h, err

@@ -39,6 +39,8 @@ type Options struct {
 	Binary string   // "" is the one on PATH, or else in Dir
 	Dir    string   // where users may put a firecracker of their own
 	Jail   []string // the command that calls jail.Main with the arguments that follow
+
+	Versions vmm.Versions
 }
 
 type backend struct {
@@ -66,7 +68,7 @@ func (b *backend) Probe(ctx context.Context) (vmm.Info, error) {
 	go b.kvm()
 	tried := make(chan error, 1)
 	go func() { tried <- jail.Try(ctx, b.Jail) }()
-	v, err := askVersion(ctx, path)
+	v, err := b.Versions.Of(path, func() (string, error) { return askVersion(ctx, path) })
 	if err != nil {
 		return vmm.Info{}, err
 	}

@@ -23,7 +23,7 @@ const Auto = "auto"
 type Options struct {
 	Choice      string // Auto or "", or a backend's name
 	Firecracker firecracker.Options
-	QEMU        string // the program, "" is the one on PATH
+	QEMU        qemu.Options
 }
 
 // Check tells whether text is a choice.

@@ -28,43 +28,56 @@ const Name = "qemu"
 // Program is what is looked for where no binary is given.
 const Program = "qemu-system-x86_64"
 
-type backend struct {
-	binary string
-	tsc    tscMeter
-	kvm    func() kvm.Result
+// Options says which QEMU.
+type Options struct {
+	Binary   string // "" is the one on PATH
+	Versions vmm.Versions
 }
 
-// New returns the backend that runs the given QEMU, or the one found on PATH
-// where binary is "".
-func New(binary string) vmm.Backend {
-	if binary == "" {
-		binary = Program
+type backend struct {
+	Options
+	tsc tscMeter
+	kvm func() kvm.Result
+}
+
+// New returns the backend that runs a QEMU.
+func New(o Options) vmm.Backend {
+	if o.Binary == "" {
+		o.Binary = Program
 	}
 	return &backend{
-		binary: binary,
-		tsc:    newTSCMeter(),
-		kvm:    sync.OnceValue(func() kvm.Result { return kvm.Probe(context.Background()) }),
+		Options: o,
+		tsc:     newTSCMeter(),
+		kvm:     sync.OnceValue(func() kvm.Result { return kvm.Probe(context.Background()) }),
 	}
 }
 
 // Probe implements vmm.Backend.
 func (b *backend) Probe(ctx context.Context) (vmm.Info, error) {
-	path, err := process.LookPath(b.binary)
+	path, err := process.LookPath(b.Binary)
 	if err != nil {
 		return vmm.Info{}, err
 	}
 	go b.kvm()
-	out, err := process.Output(ctx, path, "--version")
+	v, err := b.Versions.Of(path, func() (string, error) { return askVersion(ctx, path) })
 	if err != nil {
-		return vmm.Info{}, fmt.Errorf("ask qemu for its version: %w", err)
+		return vmm.Info{}, err
 	}
 	return vmm.Info{
 		Backend: Name,
 		Path:    path,
-		Version: version(string(out)),
+		Version: v,
 		Accel:   b.accel(),
 		Why:     b.kvm().Why,
 	}, nil
+}
+
+func askVersion(ctx context.Context, path string) (string, error) {
+	out, err := process.Output(ctx, path, "--version")
+	if err != nil {
+		return "", fmt.Errorf("ask qemu for its version: %w", err)
+	}
+	return version(string(out)), nil
 }
 
 func (b *backend) accel() string {
@@ -85,7 +98,7 @@ func version(text string) string {
 
 // Start implements vmm.Backend.
 func (b *backend) Start(ctx context.Context, cfg vmm.Config, network vmm.Network) (vmm.Machine, error) {
-	path, err := process.LookPath(b.binary)
+	path, err := process.LookPath(b.Binary)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ import (
 // TestBackend is the suite on real guests.
 func TestBackend(t *testing.T) {
 	env := vmmtest.FromEnvironment(t)
-	b := New("")
+	b := New(Options{})
 	_, err := b.Probe(t.Context())
 	if missing := new(process.NotFoundError); errors.As(err, &missing) {
 		t.Skip("needs " + missing.Program)
@@ -30,21 +30,21 @@ func TestBackend(t *testing.T) {
 }
 
 func TestProbe(t *testing.T) {
-	info, err := New(fakeQEMU(t, `echo "QEMU emulator version 9.2.0 (Fancy 1:9.2)"; echo Copyright`)).Probe(t.Context())
+	info, err := New(Options{Binary: fakeQEMU(t, `echo "QEMU emulator version 9.2.0 (Fancy 1:9.2)"; echo Copyright`)}).Probe(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if info.Version != "9.2.0" || info.Backend != Name || (info.Accel == vmm.KVM) != (info.Why == "") {
 		t.Errorf("Probe = %+v", info)
 	}
-	if _, err := New(fakeQEMU(t, "echo its library is missing >&2; exit 127")).Probe(t.Context()); err == nil ||
+	if _, err := New(Options{Binary: fakeQEMU(t, "echo its library is missing >&2; exit 127")}).Probe(t.Context()); err == nil ||
 		!strings.Contains(err.Error(), "its library is missing") {
 		t.Errorf("Probe = %v, want what the program says", err)
 	}
 }
 
 func TestMissingQEMU(t *testing.T) {
-	b := New("/nonexistent/qemu")
+	b := New(Options{Binary: "/nonexistent/qemu"})
 	_, probeErr := b.Probe(t.Context())
 	_, startErr := b.Start(t.Context(), configFor(t), nil)
 	for _, err := range []error{probeErr, startErr} {
@@ -83,7 +83,7 @@ func TestEnds(t *testing.T) {
 			"qemu ended with exit status 0: terminating on signal 15 from pid 7"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := New(fakeQEMU(t, test.script)).Start(t.Context(), configFor(t), discard{})
+			m, err := New(Options{Binary: fakeQEMU(t, test.script)}).Start(t.Context(), configFor(t), discard{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -108,7 +108,7 @@ func TestSurroundings(t *testing.T) {
 	var console bytes.Buffer
 	cfg := configFor(t)
 	cfg.Console = &console
-	m, err := New(fakeQEMU(t, "readlink /proc/$$/fd/0 /proc/$$/fd/3; env")).Start(t.Context(), cfg, discard{})
+	m, err := New(Options{Binary: fakeQEMU(t, "readlink /proc/$$/fd/0 /proc/$$/fd/3; env")}).Start(t.Context(), cfg, discard{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -276,7 +276,7 @@ func (m *machine) await(ctx context.Context) (held time.Time, err error) {
 
 // Restore implements vmm.Backend.
 func (b *backend) Restore(ctx context.Context, cfg vmm.Config, dir string, network vmm.Network) (vmm.Machine, error) {
-	path, err := process.LookPath(b.binary)
+	path, err := process.LookPath(b.Binary)
 	if err != nil {
 		return nil, err
 	}
