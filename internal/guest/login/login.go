@@ -91,6 +91,24 @@ func (l *Logins) Join(ctx context.Context, uid uint32, wait Wait) *Session {
 	}
 }
 
+// Retry has the next program try again where a user's session could not be made in
+// time.
+func (l *Logins) Retry(uid uint32) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	u := l.users[uid]
+	if u == nil {
+		return
+	}
+	select {
+	case <-u.made:
+		if u.session == nil {
+			delete(l.users, uid)
+		}
+	default:
+	}
+}
+
 // user returns what there is of a user's session, and begins one where there is
 // to be one.
 func (l *Logins) user(uid uint32, wait Wait) *user {

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"runtime"
 	"time"
 
 	"banger/internal/guest/console"
 	"banger/internal/guest/identity"
+	"banger/internal/guest/login"
 	"banger/internal/guest/tcpend"
 
 	"golang.org/x/sys/unix"
@@ -16,11 +18,14 @@ import (
 
 // rest returns when the guest has booted and holds no more in its memory than it
 // has to, and than what it is to go on with as another one.
-func (c Config) rest(ctx context.Context) (state string, err error) {
+func (c Config) rest(ctx context.Context, logins *login.Logins) (state string, err error) {
 	if err := c.Init.Wait(ctx); err != nil {
 		return "", err
 	}
 	awaitDevices(ctx)
+	// Of all that a shell waits for, its user's own systemd takes longest to start.
+	logins.Join(ctx, superuser, login.WhenUp)
+	logins.Retry(superuser)
 	state = c.Init.State(ctx)
 	if err := tcpend.Ready(); err != nil {
 		console.Log("warning: make ready to end connections: %v", err)
@@ -33,8 +38,12 @@ func (c Config) rest(ctx context.Context) (state string, err error) {
 		console.Log("warning: clear the free memory: %v", err)
 	}
 	c.rehearse(ctx)
+	runtime.GC() // else the next one comes when the guest goes on
 	return state, nil
 }
+
+// superuser is whose programs are run where nobody says whose.
+const superuser = 0
 
 // devicesTime is how long drivers may take that udev loads after the init has
 // finished booting.

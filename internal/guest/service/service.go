@@ -5,6 +5,7 @@
 package service
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -151,12 +152,13 @@ func Run() error {
 	os.WriteFile("/proc/self/comm", []byte("banger-agent"), 0)
 	self := newSelf(c.Settings)
 	c.Init.Booted = &initsys.Booted{}
+	logins := &login.Logins{Await: c.Init.AwaitSystemd}
 	sessions := session.New(session.Config{
 		WaitInit:  c.Init.Wait,
-		Rest:      c.rest,
+		Rest:      func(ctx context.Context) (string, error) { return c.rest(ctx, logins) },
 		WriteRoot: func(w io.Writer) error { return roottar.Write(w, self.settings()) },
 		Env:       func() []string { return trust.Env("/", self.settings().Secrets) },
-		Logins:    &login.Logins{Await: c.Init.AwaitSystemd},
+		Logins:    logins,
 	})
 	listener, err := listen(agentapi.SSHPort)
 	if err != nil {
