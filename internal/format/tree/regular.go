@@ -30,13 +30,25 @@ func (u *unpacker) regular(dir int, base string, h *tar.Header) error {
 	if err := u.fill(fd, h); err != nil {
 		return err
 	}
-	own := fdPath(fd)
-	link := func(name string) error { return unix.Linkat(unix.AT_FDCWD, own, dir, name, unix.AT_SYMLINK_FOLLOW) }
+	link := func(name string) error { return u.linkOpen(fd, dir, name) }
 	err = link(base)
 	if errors.Is(err, unix.EEXIST) {
 		err = u.takePlace(dir, base, link)
 	}
 	return err
+}
+
+// linkOpen gives an open file a name. By its descriptor alone it is quicker: that is
+// for root, and from Linux 6.10 on for all who opened it.
+func (u *unpacker) linkOpen(fd, dir int, name string) error {
+	if !u.byPath {
+		err := unix.Linkat(fd, "", dir, name, unix.AT_EMPTY_PATH)
+		if !errors.Is(err, unix.ENOENT) {
+			return err
+		}
+		u.byPath = true
+	}
+	return unix.Linkat(unix.AT_FDCWD, fdPath(fd), dir, name, unix.AT_SYMLINK_FOLLOW)
 }
 
 // regularNamed is regular where a file has to have a name.

@@ -88,6 +88,7 @@ type unpacker struct {
 	linked  linkables
 	entries int
 	small   []byte // room for a file's content
+	byPath  bool   // open files get names by their paths
 
 	expected Stamp // in the entry's place
 }
