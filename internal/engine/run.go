@@ -202,6 +202,7 @@ func (p Program) orEntrypoint(c *imagemgr.Config) Program {
 // copiedDir is a directory that is copied into a guest.
 type copiedDir struct {
 	dir    string // absolute; "" is none
+	tree   project.Tree
 	files  []agent.File
 	target string // below the user's home
 }
@@ -216,8 +217,8 @@ func projectAt(ctx context.Context, dir string) (c copiedDir, err error) {
 	if c.target = filepath.Base(c.dir); c.target == "/" {
 		return c, errors.New("the root directory cannot be copied into a guest")
 	}
-	files, err := project.Files(ctx, c.dir)
-	for _, f := range files {
+	c.tree, err = project.List(ctx, c.dir)
+	for _, f := range c.tree.Files {
 		c.files = append(c.files, agent.File(f))
 	}
 	return c, err

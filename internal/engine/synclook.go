@@ -10,7 +10,6 @@ import (
 
 	"banger/internal/agent/filesync"
 	"banger/internal/format/tree"
-	"banger/internal/project"
 )
 
 // look finds out how both sides are.
@@ -45,9 +44,7 @@ func (s *syncing) lookHere(ctx context.Context) (err error) {
 	if s.copied, err = projectAt(ctx, s.dir); err != nil {
 		return err
 	}
-	if _, s.tracked, err = project.Ignored(ctx, s.dir, nil); err != nil {
-		return err
-	}
+	s.tracked = s.copied.tree.Tracked
 	names := make([]string, 0, len(s.copied.files))
 	for _, f := range s.copied.files {
 		if !filesync.Hidden(f.Name) {
@@ -81,7 +78,7 @@ func (s *syncing) ignore(ctx context.Context) error {
 		}
 		ask = append(ask, name)
 	}
-	ignored, _, err := project.Ignored(ctx, s.dir, ask)
+	ignored, err := s.copied.tree.Ignored(ctx, ask)
 	if err != nil {
 		return fmt.Errorf("find out what is ignored: %w", err)
 	}

@@ -26,31 +26,45 @@ type File struct {
 
 // Files returns what to copy from dir, parents before children.
 func Files(ctx context.Context, dir string) ([]File, error) {
+	t, err := List(ctx, dir)
+	return t.Files, err
+}
+
+// Tree is a directory whose files are listed.
+type Tree struct {
+	Files   []File // what to copy, parents before children
+	Tracked bool   // by git
+
+	git *git
+	dir string
+}
+
+// List lists the files of dir.
+func List(ctx context.Context, dir string) (t Tree, err error) {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return nil, err
+		return t, err
 	}
 	if !info.IsDir() {
-		return nil, fmt.Errorf("%s is not a directory", dir)
+		return t, fmt.Errorf("%s is not a directory", dir)
 	}
-	if dir, err = filepath.EvalSymlinks(dir); err != nil {
-		return nil, err
+	if t.dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return t, err
 	}
-	git, err := newGit(ctx)
-	if err != nil {
-		return nil, err
+	if t.git, err = newGit(ctx); err != nil {
+		return t, err
 	}
-	inTree, err := git.hasWorkTree(ctx, dir)
-	if err != nil {
-		return nil, fmt.Errorf("list the files of the repository %s: %w", dir, err)
+	if t.Tracked, err = t.git.hasWorkTree(ctx, t.dir); err != nil {
+		return t, fmt.Errorf("list the files of the repository %s: %w", t.dir, err)
 	}
-	l := &list{git: git, top: dir}
-	if inTree {
+	l := &list{git: t.git, top: t.dir}
+	if t.Tracked {
 		err = l.addWorkTree(ctx, ".")
 	} else {
-		err = l.addAll(".", dir)
+		err = l.addAll(".", t.dir)
 	}
-	return l.files, err
+	t.Files = l.files
+	return t, err
 }
 
 // list is what is to be copied of the directory top.

@@ -2,6 +2,7 @@ package project
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -247,6 +248,28 @@ func TestFilesThatAreNone(t *testing.T) {
 }
 
 // names lists a directory's files, without those of repositories.
+// What git would ignore is told of names that need not be there, and nothing where git
+// keeps no files.
+func TestIgnored(t *testing.T) {
+	dir := t.TempDir()
+	sh(t, dir, "git init -q .; printf 'out/\\n*.o\\n' >.gitignore; mkdir out")
+	ask := []string{"a.o", "a.c", "out/", "out/x", "none/b.o", "none"}
+	tree, err := List(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ignored, err := tree.Ignored(t.Context(), ask)
+	if got := slices.Sorted(maps.Keys(ignored)); err != nil || !tree.Tracked || !slices.Equal(got, []string{"a.o", "none/b.o", "out/", "out/x"}) {
+		t.Errorf("%q are ignored, %v", got, err)
+	}
+	if tree, err = List(t.Context(), t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	if ignored, err := tree.Ignored(t.Context(), ask); err != nil || tree.Tracked || len(ignored) != 0 {
+		t.Errorf("%v are ignored, %v", ignored, err)
+	}
+}
+
 func names(t *testing.T, dir string) []string {
 	t.Helper()
 	files, err := Files(t.Context(), dir)
