@@ -247,7 +247,6 @@ func TestFilesThatAreNone(t *testing.T) {
 	}
 }
 
-// names lists a directory's files, without those of repositories.
 // What git would ignore is told of names that need not be there, and nothing where git
 // keeps no files.
 func TestIgnored(t *testing.T) {
@@ -270,6 +269,7 @@ func TestIgnored(t *testing.T) {
 	}
 }
 
+// names lists a directory's files, without those of repositories.
 func names(t *testing.T, dir string) []string {
 	t.Helper()
 	files, err := Files(t.Context(), dir)

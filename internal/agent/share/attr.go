@@ -9,9 +9,38 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// validity is how long the guest's kernel believes what it was told of a file, and
-// that a name is there, or is not: what the host changes it sees that much later.
-const validity = time.Second
+// How long the guest's kernel believes what it was told of a file, and that a name is
+// there, or is not. What the host changes it sees that much later, or where it is told
+// of changes when it hears of them.
+const (
+	validity = time.Second
+	ifTold   = 2 * time.Minute // also how long it has what a program writes through a mapping that stays
+)
+
+// believed is how long names in a directory are. The directory is to be watched, if it
+// can be, before they are looked at.
+func (s *share) believed(dir *node) time.Duration {
+	if s.watch.has(dir) {
+		return ifTold
+	}
+	return validity
+}
+
+// believedOf is how long a node's attributes are, where names in the directory that it
+// is in are believed for so long. A directory that is watched is looked at once more,
+// since it may not have been before. What a file of several names becomes by another
+// one nobody may hear of.
+func (s *share) believedOf(n *node, fd int, st *unix.Statx_t, named time.Duration) (time.Duration, error) {
+	switch {
+	case n.kind == unix.S_IFDIR && s.watch.has(n):
+		again, err := stat(fd)
+		*st = again
+		return ifTold, err
+	case n.kind == unix.S_IFDIR, st.Nlink != 1:
+		return validity, nil
+	}
+	return named, nil
+}
 
 // status is what the guest is told of an error.
 func status(err error) fuse.Status {
@@ -48,22 +77,27 @@ func (s *share) attributes(fd int, st *unix.Statx_t, out *fuse.Attr) {
 
 // GetAttr implements fuse.RawFileSystem.
 func (s *share) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
-	_, fd, err := s.find(in.NodeId)
+	n, fd, err := s.find(in.NodeId)
 	if err != nil {
 		return status(err)
 	}
 	defer unix.Close(fd)
-	return s.tell(fd, out)
+	return s.say(n, fd, out)
 }
 
-// tell fills out by what a descriptor's file is now.
-func (s *share) tell(fd int, out *fuse.AttrOut) fuse.Status {
+// say fills out by what a descriptor's file is now.
+func (s *share) say(n *node, fd int, out *fuse.AttrOut) fuse.Status {
+	named := s.believed(s.nodes.dirOf(n))
 	st, err := stat(fd)
 	if err != nil {
 		return status(err)
 	}
+	believed, err := s.believedOf(n, fd, &st, named)
+	if err != nil {
+		return status(err)
+	}
 	s.attributes(fd, &st, &out.Attr)
-	out.SetTimeout(validity)
+	out.SetTimeout(believed)
 	return fuse.OK
 }
 
@@ -86,7 +120,7 @@ func (s *share) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOut
 			return status(err)
 		}
 	}
-	return s.tell(fd, out)
+	return s.say(n, fd, out)
 }
 
 func (s *share) setSize(fd int, n *node, st *unix.Statx_t, in *fuse.SetAttrIn) error {

@@ -17,6 +17,7 @@ func (s *share) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) f
 	if n.kind != unix.S_IFDIR {
 		return fuse.ENOTDIR
 	}
+	s.watch.add(n, fd)
 	dir, err := reopen(fd, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return status(err)

@@ -2,13 +2,16 @@ package share
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"io"
 	"log"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,6 +24,7 @@ type guest struct {
 	unique uint64
 	dir    string     // on the host
 	ended  chan error // how the server did
+	news   [][]byte   // what it said unasked
 }
 
 // raw is bytes as they are, where a string has a zero at its end.
@@ -124,18 +128,48 @@ func (g *guest) say(message []byte) {
 // hear reads an answer.
 func (g *guest) hear() (errno unix.Errno, payload []byte) {
 	g.t.Helper()
-	var head [replySize]byte
-	if _, err := io.ReadFull(g.in, head[:]); err != nil {
-		g.t.Fatal(err)
-	}
-	payload = make([]byte, number(head[:], 0)-replySize)
-	if _, err := io.ReadFull(g.in, payload); err != nil {
-		g.t.Fatal(err)
+	head, payload := g.read()
+	for binary.LittleEndian.Uint64(head[8:]) == 0 {
+		g.news = append(g.news, append(head, payload...))
+		head, payload = g.read()
 	}
 	if unique := binary.LittleEndian.Uint64(head[8:]); unique != g.unique {
 		g.t.Fatalf("an answer to %d, not %d", unique, g.unique)
 	}
-	return unix.Errno(-int32(number(head[:], 4))), payload
+	return unix.Errno(-int32(number(head, 4))), payload
+}
+
+func (g *guest) read() (head, payload []byte) {
+	g.t.Helper()
+	head = make([]byte, replySize)
+	if _, err := io.ReadFull(g.in, head); err != nil {
+		g.t.Fatal(err)
+	}
+	payload = make([]byte, number(head, 0)-replySize)
+	if _, err := io.ReadFull(g.in, payload); err != nil {
+		g.t.Fatal(err)
+	}
+	return head, payload
+}
+
+// awaitNews returns when the server has said something unasked.
+func (g *guest) awaitNews(want []byte) {
+	g.t.Helper()
+	for {
+		for i, m := range g.news {
+			if bytes.Equal(m, want) {
+				g.news = slices.Delete(g.news, i, i+1)
+				return
+			}
+		}
+		g.conn.SetReadDeadline(time.Now().Add(2 * time.Minute))
+		head, payload := g.read()
+		g.conn.SetReadDeadline(time.Time{})
+		if binary.LittleEndian.Uint64(head[8:]) != 0 {
+			g.t.Fatal("an answer that nobody waits for")
+		}
+		g.news = append(g.news, append(head, payload...))
+	}
 }
 
 func (g *guest) ask(op uint32, node uint64, parts ...any) (unix.Errno, []byte) {

@@ -16,11 +16,12 @@ func (s *share) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *f
 		return status(err)
 	}
 	defer unix.Close(fd)
+	s.watch.add(dir, fd)
 	err = s.enter(fd, place{dir, name}, out)
 	if errors.Is(err, unix.ENOENT) {
 		if err = s.lost(err); errors.Is(err, unix.ENOENT) {
 			*out = fuse.EntryOut{}
-			out.SetEntryTimeout(validity) // there is none, and the kernel may believe that
+			out.SetEntryTimeout(s.believed(dir)) // there is none, and the kernel may believe that
 			return fuse.OK
 		}
 	}
@@ -48,10 +49,16 @@ func (s *share) introduce(fd int, at place, out *fuse.EntryOut) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
+	named := s.believed(at.dir)
+	believed, err := s.believedOf(n, fd, &st, named)
+	if err != nil {
+		s.nodes.forget(n.id, 1)
+		return nil, err
+	}
 	*out = fuse.EntryOut{NodeId: n.id, Generation: 1}
 	s.attributes(fd, &st, &out.Attr)
-	out.SetEntryTimeout(validity)
-	out.SetAttrTimeout(validity)
+	out.SetEntryTimeout(named)
+	out.SetAttrTimeout(believed)
 	return n, nil
 }
 
@@ -89,6 +96,7 @@ func (s *share) inDir(id uint64, name string, change func(dirFD int, at place) e
 		return status(err)
 	}
 	defer unix.Close(fd)
+	s.watch.add(dir, fd)
 	return status(change(fd, place{dir, name}))
 }
 

@@ -47,6 +47,8 @@ type share struct {
 	root  int // dir's descriptor
 	nodes *tree
 	files *handles
+	watch *watcher
+	news  *news
 }
 
 func newShare(dir *os.File, owner Owner, o Options) (*share, error) {
@@ -54,20 +56,30 @@ func newShare(dir *os.File, owner Owner, o Options) (*share, error) {
 		RawFileSystem: fuse.NewDefaultRawFileSystem(), Options: o, owner: owner,
 		self: Owner{uint32(os.Geteuid()), uint32(os.Getegid())},
 		dir:  dir, root: int(dir.Fd()), files: newHandles(o.Files),
+		watch: newWatcher(), news: newNews(),
 	}
-	st, err := stat(s.root)
-	if err != nil {
+	if err := s.begin(); err != nil {
+		s.watch.close()
 		return nil, err
 	}
+	return s, nil
+}
+
+// begin makes the directory known to the guest.
+func (s *share) begin() error {
+	st, err := stat(s.root)
+	if err != nil {
+		return err
+	}
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
-		return nil, unix.ENOTDIR
+		return unix.ENOTDIR
 	}
 	s.nodes = newTree(identify(&st))
 	fd, err := s.openNode(s.nodes.root)
 	if err != nil {
-		return nil, fmt.Errorf("open by openat2, which Linux has from 5.6 on: %w", err)
+		return fmt.Errorf("open by openat2, which Linux has from 5.6 on: %w", err)
 	}
-	return s, unix.Close(fd)
+	return unix.Close(fd)
 }
 
 // Serve answers what comes by conn until it ends.
@@ -81,5 +93,6 @@ func Serve(conn net.Conn, dir *os.File, o Options) error {
 	if err != nil {
 		return fmt.Errorf("serve %s: %w", dir.Name(), err)
 	}
+	defer s.watch.close()
 	return newStream(conn, s).serve()
 }

@@ -28,12 +28,13 @@ const (
 
 // stream answers the messages of one connection.
 type stream struct {
-	conn   io.ReadWriter
-	share  *share
-	server *fuse.ProtocolServer
-	room   *semaphore.Weighted
-	work   sync.WaitGroup
-	begun  bool // by the kernel's first message
+	conn    io.ReadWriter
+	share   *share
+	server  *fuse.ProtocolServer
+	room    *semaphore.Weighted
+	work    sync.WaitGroup
+	answers answers
+	begun   bool // by the kernel's first message
 
 	writing sync.Mutex
 }
@@ -41,9 +42,9 @@ type stream struct {
 func newStream(conn io.ReadWriter, s *share) *stream {
 	quiet := log.New(io.Discard, "", 0) // a guest could fill any other
 	return &stream{
-		conn: conn, share: s, room: semaphore.NewWeighted(underWay),
+		conn: conn, share: s, room: semaphore.NewWeighted(underWay), answers: answers{now: new(sync.WaitGroup)},
 		server: fuse.NewProtocolServer(s, &fuse.MountOptions{
-			MaxWrite: maxData, MaxBackground: background, Logger: quiet, EnableSymlinkCaching: false,
+			MaxWrite: maxData, MaxBackground: background, Logger: quiet, EnableSymlinkCaching: true,
 			// The kernel asks for nothing before each write, since no file here has what a write would take away.
 			ExtraCapabilities:    fuse.CAP_HANDLE_KILLPRIV_V2 | fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_ASYNC_DIO | fuse.CAP_READDIRPLUS_AUTO,
 			DisabledCapabilities: fuse.CAP_PASSTHROUGH | fuse.CAP_NO_OPEN_SUPPORT,
@@ -58,6 +59,7 @@ func newStream(conn io.ReadWriter, s *share) *stream {
 // serve answers until the stream ends, which is no error between two messages.
 func (s *stream) serve() error {
 	defer s.work.Wait()
+	defer s.hearNews()()
 	in := bufio.NewReaderSize(s.conn, 64<<10)
 	for {
 		m, err := readMessage(in)
@@ -70,6 +72,20 @@ func (s *stream) serve() error {
 		if err := s.take(m); err != nil {
 			return fmt.Errorf("answer the guest: %w", err)
 		}
+	}
+}
+
+// hearNews tells the guest of what others change, until the result is called.
+func (s *stream) hearNews() (end func()) {
+	if s.share.watch == nil {
+		return func() {}
+	}
+	ended := make(chan struct{})
+	s.work.Go(func() { s.share.watch.listen(s.share.news.hear, s.share.news.lose) })
+	s.work.Go(func() { s.tellNews(ended) })
+	return func() {
+		close(ended)
+		s.share.watch.close()
 	}
 }
 
@@ -126,6 +142,9 @@ func (s *stream) take(m message) error {
 // answer has a message carried out.
 func (s *stream) answer(m message, room int) error {
 	defer buffers.put(m)
+	if m.tells() {
+		defer s.answers.begin()()
+	}
 	out := buffers.get(room)
 	defer buffers.put(out)
 	n, status := s.server.HandleRequest([][]byte{m}, [][]byte{out})

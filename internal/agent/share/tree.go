@@ -75,6 +75,44 @@ func (t *tree) get(id uint64) *node {
 	return t.byID[id]
 }
 
+// of returns the node of a file that the guest knows, or nil.
+func (t *tree) of(is identity) *node {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.byFile[is]
+}
+
+// dirOf returns the directory that a node was last seen in, or nil.
+func (t *tree) dirOf(n *node) *node {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(n.places) == 0 {
+		return nil
+	}
+	return n.places[len(n.places)-1].dir
+}
+
+// known returns all nodes, each once for every place where it was seen, or with none.
+func (t *tree) known() (all []seenAt) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, n := range t.byID {
+		for _, at := range n.places {
+			all = append(all, seenAt{node: n, place: at})
+		}
+		if len(n.places) == 0 {
+			all = append(all, seenAt{node: n})
+		}
+	}
+	return all
+}
+
+// seenAt is a node and where it was seen.
+type seenAt struct {
+	node *node
+	place
+}
+
 // meet returns the node of a file that was found at a place, which the guest gets to
 // know by that once more.
 func (t *tree) meet(at place, st *unix.Statx_t) (*node, error) {

@@ -135,6 +135,15 @@ func (m message) op() uint32     { return number(m, 4) }
 func (m message) node() uint64   { return binary.LittleEndian.Uint64(m[16:]) }
 func (m message) unique() uint64 { return binary.LittleEndian.Uint64(m[8:]) }
 
+// tells reports whether the answer tells of names or attributes.
+func (m message) tells() bool {
+	switch m.op() {
+	case opRead, opWrite, opFsync, opFsyncdir, opFallocate, opCopyFileRange:
+		return false
+	}
+	return true
+}
+
 // silent reports whether the kernel waits for no answer.
 func (m message) silent() bool { return m.op() == opForget || m.op() == opBatchForget }
 

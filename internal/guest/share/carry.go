@@ -22,13 +22,17 @@ const (
 // Each way has a thread that waits in the kernel: a message wakes it, and nothing else.
 // number is of the kernel's connection.
 func carry(device, host int, number uint32) {
-	ended := make(chan error, 2)
+	ended := make(chan error, 3)
+	news := newNews()
 	go func() { ended <- onThread(func() error { return outward(device, host) }) }()
-	go func() { ended <- onThread(func() error { return inward(host, device) }) }()
+	go func() { ended <- onThread(func() error { return inward(host, device, news) }) }()
+	go func() { ended <- onThread(func() error { return news.deliver(device) }) }()
 	console.Log("a directory of the host's is gone: %v", <-ended)
+	news.end()
 	// The threads have to leave their descriptors before those can be closed.
 	unix.Shutdown(host, unix.SHUT_RDWR)
 	abort(number)
+	<-ended
 	<-ended
 	unix.Close(host)
 	unix.Close(device)
@@ -89,8 +93,8 @@ func writeAll(fd int, data []byte) error {
 
 var errGarbled = errors.New("the host says what is no answer")
 
-// inward carries the answers.
-func inward(host, device int) error {
+// inward carries the answers, and lays news aside.
+func inward(host, device int, news *news) error {
 	buf := make([]byte, 2*maxMessage)
 	have := 0
 	for {
@@ -104,7 +108,7 @@ func inward(host, device int) error {
 			return errors.New("the host ended it")
 		}
 		have += n
-		rest, err := deliver(device, buf[:have])
+		rest, err := deliver(device, buf[:have], news)
 		if err != nil {
 			return err
 		}
@@ -113,7 +117,7 @@ func inward(host, device int) error {
 }
 
 // deliver gives the kernel all whole messages, and returns what is left.
-func deliver(device int, data []byte) ([]byte, error) {
+func deliver(device int, data []byte, news *news) ([]byte, error) {
 	for len(data) >= replyHead {
 		size := binary.LittleEndian.Uint32(data)
 		if size < replyHead || size > maxMessage {
@@ -121,6 +125,11 @@ func deliver(device int, data []byte) ([]byte, error) {
 		}
 		if len(data) < int(size) {
 			break
+		}
+		if binary.LittleEndian.Uint64(data[8:]) == 0 { // the answer to nothing
+			news.add(data[:size])
+			data = data[size:]
+			continue
 		}
 		// An answer to what is wanted no more is an error to nobody.
 		if _, err := unix.Write(device, data[:size]); errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EBADF) {

@@ -57,7 +57,7 @@ func Main() error {
 		return err
 	}
 	// A thread that comes back from the kernel is not to wait for another's turn to end.
-	runtime.GOMAXPROCS(2*len(w.Mounts) + 2)
+	runtime.GOMAXPROCS(3*len(w.Mounts) + 2)
 	report := os.NewFile(reportFD, "PID 1")
 	if err := mountAll(w.Mounts, w.Secret); err != nil {
 		io.WriteString(report, err.Error())
