@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
@@ -61,17 +62,19 @@ func (s *syncing) spread(ctx context.Context, dir string, changes []filesync.Cha
 			return err
 		}
 	}
-	unpack := func(r io.Reader, side string) error {
-		return tree.UnpackInto(r, filepath.Join(dir, side), false, tree.UnpackOptions{Guarded: true})
+	unpack := func(r io.Reader, side string, expect func(*tar.Header) (tree.Stamp, error)) error {
+		return tree.UnpackInto(r, filepath.Join(dir, side), false, tree.UnpackOptions{Guarded: true, Expect: expect, Changed: func(string) {}})
 	}
 	var own bytes.Buffer
 	if err := tree.PackNames(&own, s.dir, here, func(string) tree.Stamp { return tree.Stamp{} }); err != nil {
 		return err
 	}
-	if err := unpack(&own, "a"); err != nil {
+	if err := unpack(&own, "a", nil); err != nil {
 		return err
 	}
-	return s.guest.Pull(ctx, there, func(r io.Reader) error { return unpack(r, "b") })
+	return s.guest.Pull(ctx, there, func(r io.Reader) error {
+		return unpack(r, "b", func(h *tar.Header) (tree.Stamp, error) { return tree.Stamp{}, asked(there, h) })
+	})
 }
 
 // diff compares a and b in dir. Neither is a repository, and no configuration says

@@ -23,9 +23,8 @@ func (s *syncing) pull(ctx context.Context, result *Synced) error {
 			return tree.UnpackInto(r, s.dir, false, tree.UnpackOptions{
 				Guarded: true, Changed: func(name string) { changed[name] = filesync.Entry{} },
 				Expect: func(h *tar.Header) (tree.Stamp, error) {
-					e, wanted := pulled[h.Name]
-					if !wanted || kindOf(h) != e.Kind || e.Kind == filesync.Link && h.Linkname != e.Hash {
-						return tree.Stamp{}, errors.New("it was not asked for")
+					if err := asked(pulled, h); err != nil {
+						return tree.Stamp{}, err
 					}
 					if _, gone := removals[h.Name]; gone {
 						return tree.Stamp{}, nil
@@ -38,6 +37,15 @@ func (s *syncing) pull(ctx context.Context, result *Synced) error {
 	s.applied(&result.Pull, result, changed, removals)
 	maps.DeleteFunc(pulled, func(name string, _ filesync.Entry) bool { _, is := changed[name]; return is })
 	return errors.Join(err, s.settleHere(pulled))
+}
+
+// asked is the error of an entry that is none of those that the guest was asked for.
+func asked(files filesync.State, h *tar.Header) error {
+	e, wanted := files[h.Name]
+	if !wanted || kindOf(h) != e.Kind || e.Kind == filesync.Link && h.Linkname != e.Hash {
+		return errors.New("it was not asked for")
+	}
+	return nil
 }
 
 func kindOf(h *tar.Header) filesync.Kind {

@@ -210,6 +210,7 @@ func TestHarmless(t *testing.T) {
 		{"a bare repository", "b/HEAD=f:1 b/config=f:2 b/objects/x=f:3 b/refs/y=f:4 c=f:5", "", "b/HEAD b/config b/objects/x b/refs/y"},
 		{"what completes one", "HEAD=f:1", "objects/x=f:1 refs=d config=f:1", "HEAD"},
 		{"a configuration for one", "x/config=f:1", "x/HEAD=f:1 x/objects=d x/refs=d", "x/config"},
+		{"a bare repository to who knows no case", "b/head=f:1 b/Config=f:2 b/OBJECTS/x=f:3 b/refs/y=f:4", "", "b/Config b/OBJECTS/x b/head b/refs/y"},
 		{"not all of one", "HEAD=f:1 config=f:2 refs/x=f:3", "", ""},
 	} {
 		var pull []Change

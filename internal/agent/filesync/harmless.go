@@ -9,6 +9,9 @@ import (
 // more than hold a file: links that lead out of the directory or into a .git, and
 // what would make a directory one that git takes for a repository.
 func Harmless(pull []Change, here State) (left []Change, refused []string) {
+	if len(pull) == 0 {
+		return nil, nil
+	}
 	is := present(pull, here)
 	for _, c := range pull {
 		if c.To.Kind != Absent && (Hidden(c.Name) || is.inRepository(c.Name)) || c.To.Kind == Link && leadsOut(c.Name, c.To.Hash) {
@@ -20,7 +23,8 @@ func Harmless(pull []Change, here State) (left []Change, refused []string) {
 	return left, refused
 }
 
-// presence are names that are there, and the directories above them.
+// presence are names that are there, and the directories above them, all in lower
+// case: so some file systems find them.
 type presence map[string]bool
 
 // present are those that are there, or come.
@@ -38,15 +42,15 @@ func present(pull []Change, here State) presence {
 }
 
 func (p presence) add(name string) {
-	for ; name != "." && !p[name]; name = path.Dir(name) {
+	for name = strings.ToLower(name); name != "." && !p[name]; name = path.Dir(name) {
 		p[name] = true
 	}
 }
 
 // inRepository reports whether a name is in what git takes for a repository.
 func (p presence) inRepository(name string) bool {
-	for dir := path.Dir(name); ; dir = path.Dir(dir) {
-		if p[path.Join(dir, "HEAD")] && p[path.Join(dir, "objects")] && p[path.Join(dir, "refs")] {
+	for dir := path.Dir(strings.ToLower(name)); ; dir = path.Dir(dir) {
+		if p[path.Join(dir, "head")] && p[path.Join(dir, "objects")] && p[path.Join(dir, "refs")] {
 			return true
 		}
 		if dir == "." {
