@@ -48,15 +48,15 @@ func (n *Network) connect(request *tcp.ForwarderRequest, quote []byte) {
 		return
 	}
 	defer n.work.Done()
+	id := request.ID()
+	tuple := n.tuples.begin(id, quote)
+	defer n.endTuple(id, tuple)
 	grant := n.quota.admit()
 	if grant == nil {
 		request.Complete(true)
 		return
 	}
 	defer grant.release()
-	id := request.ID()
-	tuple := n.tuples.begin(id, quote)
-	defer n.endTuple(id, tuple)
 	address, _ := n.outside(fromStack(id.LocalAddress))
 	outside, err := n.dial(n.ctx, netip.AddrPortFrom(address, id.LocalPort))
 	if err != nil {
