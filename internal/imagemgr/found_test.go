@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -223,5 +224,44 @@ func TestPullIndexFromRegistry(t *testing.T) {
 		if i, err := pull(t.Context(), testStore(t), text, "a", nil); err != nil || i.SourceDigest != must(mine.Digest()).String() {
 			t.Errorf("index %d: %+v, %v", n, i, err)
 		}
+	}
+}
+
+// An index may list signatures and the like beside the image, without a platform; and
+// a layout several images that nothing tells apart.
+func TestPullBesideOthers(t *testing.T) {
+	image := func(content string) v1.Image { return imageOf(makeTar(t, file("file", content))) }
+	chart := mutate.ConfigMediaType(image("chart"), "application/vnd.cncf.helm.config.v1+json")
+	other := must(mutate.ConfigFile(image("other"), &v1.ConfigFile{OS: "linux", Architecture: "s390x", RootFS: must(image("other").ConfigFile()).RootFS}))
+	here := v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: platform().Architecture}}
+	for name, tt := range map[string]struct {
+		images     []mutate.IndexAddendum
+		tag, fault string
+	}{
+		"an artifact":           {images: []mutate.IndexAddendum{{Add: chart}, {Add: image("mine")}}},
+		"an artifact that says": {images: []mutate.IndexAddendum{{Add: image("signature"), Descriptor: v1.Descriptor{ArtifactType: "application/x"}}, {Add: image("mine")}}},
+		"another machine's":     {images: []mutate.IndexAddendum{{Add: other}, {Add: chart}, {Add: image("mine")}}},
+		"artifacts only":        {images: []mutate.IndexAddendum{{Add: chart}, {Add: mutate.ConfigMediaType(image("x"), "application/x")}}, fault: "its index holds no image"},
+		"two":                   {images: []mutate.IndexAddendum{{Add: image("a")}, {Add: image("b")}}, fault: "it holds several images"},
+		"two that say so":       {images: []mutate.IndexAddendum{{Add: image("a"), Descriptor: here}, {Add: image("b"), Descriptor: here}}, fault: "by its place, @0 to @1"},
+		"one of two":            {images: []mutate.IndexAddendum{{Add: image("a")}, {Add: image("mine")}}, tag: ":@1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, s := t.TempDir(), testStore(t)
+			must(layout.Write(dir, mutate.AppendManifests(empty.Index, tt.images...)))
+			_, err := pull(t.Context(), s, "oci:"+dir+tt.tag, "a", nil)
+			switch {
+			case tt.fault != "":
+				if err == nil || !strings.Contains(err.Error(), tt.fault) {
+					t.Errorf("got %v, want %q", err, tt.fault)
+				}
+			case err != nil:
+				t.Error(err)
+			default:
+				if got := debugfs(t, s.Rootfs("a"), "cat /file"); got != "mine" {
+					t.Errorf("got %q", got)
+				}
+			}
+		})
 	}
 }

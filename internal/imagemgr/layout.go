@@ -47,7 +47,26 @@ func openLayout(ctx context.Context, files parts, tag string) (*ociImage, error)
 	if len(found) == 1 {
 		return resolveImage(ctx, layoutBlobs{files}, found[0])
 	}
+	if tag == "" && severalFit(ctx, layoutBlobs{files}, found) {
+		return nil, fmt.Errorf("it holds several images for %s: name one by its place, @0 to @%d", platform(), len(index.Manifests)-1)
+	}
 	return chooseImage(ctx, layoutBlobs{files}, found, maxNested)
+}
+
+// severalFit reports whether more than one of the images is for this machine, and
+// none of them more than others.
+func severalFit(ctx context.Context, from blobs, found []v1.Descriptor) bool {
+	said, unsaid, _ := sortManifests(found)
+	if len(said) > 0 {
+		return len(said) > 1 && variant(said[0].Platform) == variant(said[1].Platform)
+	}
+	fit := 0
+	for _, d := range unsaid[:min(len(unsaid), maxUnsaid)] {
+		if _, err := resolveImage(ctx, from, d); err == nil {
+			fit++
+		}
+	}
+	return fit > 1
 }
 
 // pick chooses among the images of a layout: those with a tag, @N for the one at

@@ -37,7 +37,7 @@ func kindOf(raw []byte) (manifestKind, error) {
 	case strings.HasPrefix(plain, "application/vnd.docker.distribution.manifest.v1+"), m.SchemaVersion == 1 || m.FSLayers != nil:
 		return 0, errors.New("its manifest is of Docker's schema 1, which is too old: push it again with a current tool")
 	case plain != "" && !strings.HasPrefix(plain, "application/vnd.oci.image.") && !strings.HasPrefix(plain, "application/vnd.docker.distribution.manifest"):
-		return 0, fmt.Errorf("its manifest is of type %q, which is no image", m.MediaType)
+		return 0, &artifactError{fmt.Sprintf("its manifest is of type %q, which is no image", m.MediaType)}
 	case m.Manifests != nil && m.Config != nil:
 		return 0, errors.New("its manifest is an index and an image at the same time")
 	case m.Manifests != nil:
@@ -45,7 +45,7 @@ func kindOf(raw []byte) (manifestKind, error) {
 	case m.Config != nil:
 		return imageManifest, nil
 	}
-	return 0, fmt.Errorf("its manifest is of type %q, which is no image", m.MediaType)
+	return 0, &artifactError{fmt.Sprintf("its manifest is of type %q, which is no image", m.MediaType)}
 }
 
 // plainType is a media type in lower case and without parameters.

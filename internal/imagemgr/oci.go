@@ -71,7 +71,7 @@ func readImage(ctx context.Context, from blobs, raw []byte, digest v1.Hash) (*oc
 		return nil, fmt.Errorf("read the manifest: %w", err)
 	}
 	if !mayBeConfig(m.Config.MediaType) {
-		return nil, fmt.Errorf("it is no container image: its configuration is of type %q", m.Config.MediaType)
+		return nil, &artifactError{fmt.Sprintf("it is no container image: its configuration is of type %q", m.Config.MediaType)}
 	}
 	data, err := readBlob(ctx, from, m.Config)
 	if err != nil {

@@ -1,6 +1,7 @@
 package imagemgr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // referenceType is the annotation of what is no image but tells of one, such as
@@ -26,16 +28,24 @@ func chooseImage(ctx context.Context, from blobs, manifests []v1.Descriptor, dee
 	if len(said) > 0 {
 		return resolveNested(ctx, from, said[0], deeper-1)
 	}
+	var artifact error
 	for _, d := range unsaid[:min(len(unsaid), maxUnsaid)] {
 		i, err := resolveNested(ctx, from, d, deeper-1)
-		other, ok := errors.AsType[*otherPlatformError](err)
-		if !ok {
-			if err != nil && len(unsaid) > 1 {
-				err = fmt.Errorf("manifest %s: %w", d.Digest, err)
-			}
-			return i, err
+		if err != nil && len(unsaid) > 1 {
+			err = fmt.Errorf("manifest %s: %w", d.Digest, err)
 		}
-		others = append(others, other.platform)
+		if other, ok := errors.AsType[*otherPlatformError](err); ok {
+			others = append(others, other.platform)
+			continue
+		}
+		if errors.As(err, new(*artifactError)) {
+			artifact = cmp.Or(artifact, err)
+			continue
+		}
+		return i, err
+	}
+	if len(others) == 0 && artifact != nil {
+		return nil, artifact
 	}
 	if len(others) == 0 {
 		return nil, errors.New("its index holds no image")
@@ -43,6 +53,12 @@ func chooseImage(ctx context.Context, from blobs, manifests []v1.Descriptor, dee
 	slices.Sort(others)
 	return nil, &noPlatformError{otherPlatformError{strings.Join(slices.Compact(others), ", ")}}
 }
+
+// artifactError says that a manifest is of something else than a container's image,
+// such as a signature or a chart.
+type artifactError struct{ what string }
+
+func (e *artifactError) Error() string { return e.what }
 
 // noPlatformError is otherPlatformError of an index.
 type noPlatformError struct{ other otherPlatformError }
@@ -61,7 +77,7 @@ func sortManifests(manifests []v1.Descriptor) (said, unsaid []v1.Descriptor, oth
 	for _, m := range manifests {
 		p := m.Platform
 		switch {
-		case m.Annotations[referenceType] != "" || p != nil && p.OS == "unknown":
+		case m.Annotations[referenceType] != "" || !mayBeConfig(types.MediaType(m.ArtifactType)) || p != nil && p.OS == "unknown":
 		case p == nil || p.OS == "" && p.Architecture == "":
 			unsaid = append(unsaid, m)
 		case !strings.EqualFold(p.OS, want.OS) || !isArch(p.Architecture, want.Architecture) || variant(p) > runs():
