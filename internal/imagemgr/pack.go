@@ -97,7 +97,7 @@ func (s *Store) stageBundle(ctx context.Context, stage *statedir.Stage, i Image)
 	if err := os.Link(s.Rootfs(i.Name), stage.Path(statedir.Rootfs)); err != nil {
 		return err
 	}
-	return statedir.WriteJSON(stage.Path(statedir.Manifest), Image{
+	return stage.WriteJSON(statedir.Manifest, Image{
 		Name: i.Name, Distro: i.Distro, Arch: i.Arch, KernelRef: i.KernelRef,
 		Digest: i.Digest, Size: i.Size, Config: i.Config,
 	})

@@ -76,7 +76,7 @@ func seal(ctx context.Context, f *os.File) (written, error) {
 // publish completes an image's manifest and gives it its name.
 func (s *Store) publish(stage *statedir.Stage, replace bool, i Image) (Image, error) {
 	i.Arch, i.CreatedAt, i.BangerVersion = arch(), time.Now().UTC().Truncate(time.Second), s.Version
-	if err := statedir.WriteJSON(stage.Path(statedir.Manifest), i); err != nil {
+	if err := stage.WriteJSON(statedir.Manifest, i); err != nil {
 		return Image{}, err
 	}
 	if replace {

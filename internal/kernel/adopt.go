@@ -44,7 +44,7 @@ func (s *Store) prepare(ctx context.Context, stage *statedir.Stage, m *Manifest,
 	if m.Files, err = hashTree(ctx, stage.Dir, known); err != nil {
 		return err
 	}
-	if err := statedir.WriteJSON(stage.Path(statedir.Manifest), m); err != nil {
+	if err := stage.WriteJSON(statedir.Manifest, m); err != nil {
 		return err
 	}
 	return ctx.Err()

@@ -118,7 +118,7 @@ func (s *Store) Create(ctx context.Context, n Network, avoid []netip.Prefix) (Ne
 	if err := statedir.MakeDir(stage.Path(statedir.PeersDir)); err != nil {
 		return n, err
 	}
-	if err := statedir.WriteJSON(stage.Path(statedir.NetworkFile), n); err != nil {
+	if err := stage.WriteJSON(statedir.NetworkFile, n); err != nil {
 		return n, err
 	}
 	return n, stage.Publish(n.Name)

@@ -25,14 +25,22 @@ var errTooLong = fmt.Errorf("it has more than %d MiB", maxJSON>>20)
 // WriteJSON puts v at path, indented, in one step: a reader sees the old file
 // or the new one, also after a crash.
 func WriteJSON(path string, v any) error {
-	data, err := json.MarshalIndent(v, "", "  ")
+	data, err := marshal(path, v)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+		return err
 	}
-	if len(data) >= maxJSON {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), errTooLong)
+	return WriteFile(path, data)
+}
+
+func marshal(path string, v any) ([]byte, error) {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err == nil && len(data) >= maxJSON {
+		err = errTooLong
 	}
-	return WriteFile(path, append(data, '\n'))
+	if err != nil {
+		return nil, fmt.Errorf("write %s: %w", filepath.Base(path), err)
+	}
+	return append(data, '\n'), nil
 }
 
 // WriteFile is WriteJSON for bytes. A new file is the owner's alone; one that is

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // flushFile has a file's or a directory's content outlive a power cut. Tests
@@ -23,17 +25,24 @@ func flush(path string) error {
 	return flushFile(f)
 }
 
+// flushesAtOnce is how many flushes wait beside each other: a file system writes its
+// journal once for all that do.
+const flushesAtOnce = 16
+
 // flushTree flushes every file and directory below dir, and dir.
 func flushTree(dir string) error {
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	var flushes errgroup.Group
+	flushes.SetLimit(flushesAtOnce)
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if d.Type().IsRegular() || d.IsDir() {
-			return flush(path)
+			flushes.Go(func() error { return flush(path) })
 		}
 		return nil
 	})
+	return errors.Join(err, flushes.Wait())
 }
 
 // MakeDir makes a directory of the state's, the owner's alone, and those above

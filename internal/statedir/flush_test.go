@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"unsafe"
 
@@ -18,13 +19,16 @@ func flushed(t *testing.T, dir string, f func() error) []string {
 	t.Helper()
 	before := flushFile
 	defer func() { flushFile = before }()
+	var mu sync.Mutex // many may be flushed at once
 	var names []string
 	flushFile = func(f *os.File) error {
 		name, err := filepath.Rel(dir, f.Name())
 		if err != nil {
 			t.Error(err)
 		}
+		mu.Lock()
 		names = append(names, name)
+		mu.Unlock()
 		return before(f)
 	}
 	if err := f(); err != nil {

@@ -57,6 +57,15 @@ func (s *Stage) Path(elem ...string) string {
 	return filepath.Join(append([]string{s.Dir}, elem...)...)
 }
 
+// WriteJSON is the package's for a staged file, which Publish flushes.
+func (s *Stage) WriteJSON(file string, v any) error {
+	data, err := marshal(file, v)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(s.Path(file), data, 0o600)
+}
+
 // Publish flushes the staged files to disk and gives them their name. The
 // error is ErrExist where the name is taken; the stage is then still there.
 func (s *Stage) Publish(name string) error {

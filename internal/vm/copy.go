@@ -79,7 +79,7 @@ func (s *Store) ReplaceByCopy(ctx context.Context, v VM, o Origin) (VM, error) {
 		return VM{}, err
 	}
 	defer settled()
-	if err := statedir.WriteJSON(stage.Path(statedir.VMState), v); err != nil {
+	if err := stage.WriteJSON(statedir.VMState, v); err != nil {
 		return VM{}, err
 	}
 	if err := stage.Replace(v.Name); err != nil {

@@ -89,7 +89,7 @@ func (s *Store) create(ctx context.Context, v VM, fill filler) (VM, error) {
 		return VM{}, err
 	}
 	defer settled()
-	if err := statedir.WriteJSON(stage.Path(statedir.VMState), v); err != nil {
+	if err := stage.WriteJSON(statedir.VMState, v); err != nil {
 		return VM{}, err
 	}
 	if err := ctx.Err(); err != nil {

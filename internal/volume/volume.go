@@ -122,7 +122,7 @@ func (s *Store) Create(ctx context.Context, name string, size int64, labels vm.L
 		return Volume{}, fmt.Errorf("make volume %q: %w", name, err)
 	}
 	m := manifest{Labels: labels, CreatedAt: time.Now().UTC().Truncate(time.Second), BangerVersion: s.version}
-	if err := statedir.WriteJSON(stage.Path(statedir.Manifest), m); err != nil {
+	if err := stage.WriteJSON(statedir.Manifest, m); err != nil {
 		return Volume{}, err
 	}
 	if err := ctx.Err(); err != nil {
