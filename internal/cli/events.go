@@ -24,6 +24,9 @@ func (d *display) show(e engine.Event) {
 	case engine.Output:
 		d.output(e.Data)
 		return
+	case engine.Ready, engine.Stopping:
+		d.app.notify(e)
+		return
 	}
 	d.progress.clear()
 	switch e := e.(type) {

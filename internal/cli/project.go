@@ -77,6 +77,7 @@ func (o *projectOptions) spec() (devfile.Spec, error) {
 
 func (a *app) upCommand() *cobra.Command {
 	var o projectOptions
+	var foreground bool
 	c := &cobra.Command{
 		Use:     "up [flags]",
 		Short:   "Bring up the VM of the project here, as its banger.toml or devcontainer.json says",
@@ -84,7 +85,11 @@ func (a *app) upCommand() *cobra.Command {
 		Args:    noArgs,
 	}
 	o.addFlags(c.Flags())
+	c.Flags().BoolVar(&foreground, "foreground", false, "keep the VM a part of this process: SIGTERM shuts it down")
 	c.RunE = a.run(func(ctx context.Context, _ []string) error {
+		if foreground {
+			return a.upForeground(ctx, o)
+		}
 		p, _, err := a.up(ctx, o)
 		if err != nil {
 			return err
@@ -95,6 +100,20 @@ func (a *app) upCommand() *cobra.Command {
 	return c
 }
 
+func (a *app) upForeground(ctx context.Context, o projectOptions) error {
+	s, err := o.spec()
+	if err != nil {
+		return err
+	}
+	d := a.newDisplay()
+	defer d.end()
+	return a.engine.UpForeground(ctx, a.upOptions(o, s, d), a.attachOutput)
+}
+
+func (a *app) upOptions(o projectOptions, s devfile.Spec, d *display) engine.UpOptions {
+	return engine.UpOptions{Spec: s, Recreate: o.recreate, Agree: a.agree(o.yes), Consent: a.consent(o.agree), Events: d.show}
+}
+
 // up brings a project's VM up, and says what of its file is not done.
 func (a *app) up(ctx context.Context, o projectOptions) (engine.Project, engine.UpOptions, error) {
 	s, err := o.spec()
@@ -103,7 +122,7 @@ func (a *app) up(ctx context.Context, o projectOptions) (engine.Project, engine.
 	}
 	d := a.newDisplay()
 	defer d.end()
-	up := engine.UpOptions{Spec: s, Recreate: o.recreate, Agree: a.agree(o.yes), Consent: a.consent(o.agree), Events: d.show}
+	up := a.upOptions(o, s, d)
 	p, err := a.engine.UpVM(ctx, up)
 	if err != nil {
 		return p, up, err

@@ -14,9 +14,32 @@ import (
 )
 
 func (a *app) vmStartCommand() *cobra.Command {
-	return a.eachVMCommand("start NAME...", "Boot VMs that are stopped", func(ctx context.Context, name string) error {
-		return a.engine.StartVM(ctx, name, a.newDisplay().show)
-	})
+	var foreground bool
+	start := func(ctx context.Context, name string) error { return a.engine.StartVM(ctx, name, a.newDisplay().show) }
+	c := a.eachVMCommand("start NAME...", "Boot VMs that are stopped", start)
+	c.Flags().BoolVar(&foreground, "foreground", false, "keep the VM a part of this process: SIGTERM shuts it down, and it goes down with its command")
+	apart := c.RunE
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if !foreground {
+			return apart(c, args)
+		}
+		return a.run(a.vmStartForeground)(c, args)
+	}
+	return c
+}
+
+func (a *app) vmStartForeground(ctx context.Context, args []string) error {
+	if len(args) > 1 {
+		return errors.New("--foreground is for one VM at a time")
+	}
+	d := a.newDisplay()
+	defer d.end()
+	return ended(a.engine.StartForeground(ctx, args[0], a.attachOutput, d.show))
+}
+
+// attachOutput shows what a VM in the foreground writes.
+func (a *app) attachOutput() (engine.Attachment, error) {
+	return engine.Attachment{Stdout: a.raw.Out}, nil
 }
 
 // eachVMCommand is a command that does f for every VM that is named.

@@ -5,38 +5,128 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"banger/internal/agent"
 	"banger/internal/vm"
 )
 
-// runForeground runs a program in a VM that goes down with it, or shows the
-// console of one that has none until it is down. ctx ending shuts the guest down,
-// which ends the program as it will.
-func (e *Engine) runForeground(ctx context.Context, name string, client *agent.Client, p Program) (status int, err error) {
-	lasting := context.WithoutCancel(ctx)
-	stopped := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() {
-		_, err := e.StopVM(lasting, name, StopOptions{Patience: DefaultPatience})
-		stopped <- err
+type (
+	// Ready says that a VM in the foreground is up, and does what it is for.
+	Ready struct{}
+	// Stopping says that it goes down.
+	Stopping struct{}
+)
+
+func (Ready) event()    {}
+func (Stopping) event() {}
+
+// StartForeground boots a VM that is there as a part of this process: ctx ending
+// shuts it down, and so does the end of this process. It shows what the VM's own
+// program writes, returns when that has ended, with its exit status, and has the VM
+// go down with it; or shows the console of one that has none until it is down.
+func (e *Engine) StartForeground(ctx context.Context, name string, attach func() (Attachment, error), events Events) (int, error) {
+	v, err := e.vms.Get(name)
+	if err == nil && v.Ephemeral {
+		err = &vm.EphemeralError{Name: name}
+	}
+	if err != nil {
+		return 0, err
+	}
+	lease, err := e.start(ctx, SuperviseOptions{Name: name, Foreground: true}, events)
+	if err != nil {
+		return 0, err
+	}
+	return e.keepForeground(ctx, v, lease, attach, events)
+}
+
+// keepForeground is StartForeground for a VM that has just come up.
+func (e *Engine) keepForeground(ctx context.Context, v vm.VM, lease *vm.Lease, attach func() (Attachment, error), events Events) (int, error) {
+	lease.Foreground()
+	status, err := e.inForeground(ctx, v.Name, events, func(ctx context.Context) (int, error) {
+		if v.Main == nil {
+			return 0, e.showLog(ctx, v.Name, ConsoleLog, attach)
+		}
+		if err := lease.HandOver(); err != nil { // its program begins
+			return 0, err
+		}
+		return e.showMain(ctx, v.Name, attach)
 	})
-	if len(p.Argv) > 0 || p.Line != "" {
-		status, err = p.forwardAndRun(lasting, client)
-	} else {
-		err = e.showConsole(lasting, name, p)
-	}
-	if !stop() {
-		return status, errors.Join(err, <-stopped)
-	}
+	events.warn(lease.End())
 	return status, err
 }
 
-// showConsole writes a guest's console to the program's output until it is down.
-// The error is why it went down where nobody wanted that.
-func (e *Engine) showConsole(ctx context.Context, name string, p Program) error {
+// runForeground runs a program in a VM that goes down with it, or shows the
+// console of one that has none until it is down.
+func (e *Engine) runForeground(ctx context.Context, name string, client *agent.Client, p Program, events Events) (int, error) {
+	return e.inForeground(ctx, name, events, func(ctx context.Context) (int, error) {
+		if len(p.Argv) > 0 || p.Line != "" {
+			return p.forwardAndRun(ctx, client)
+		}
+		return 0, e.showLog(ctx, name, ConsoleLog, p.Attach)
+	})
+}
+
+// foregroundPatience is how long a guest in the foreground may take to shut down. Who
+// runs it has a patience of their own, and a SIGKILL: it is systemd's, less what the
+// rest of the end may take.
+const foregroundPatience = 80 * time.Second
+
+// Statuses of programs that the end of their machine ends, as shells have them.
+const (
+	statusTerminated = 128 + 15
+	statusKilled     = 128 + 9
+)
+
+// inForeground does what a VM in the foreground is for. ctx ending shuts the guest
+// down, which ends it as it will.
+func (e *Engine) inForeground(ctx context.Context, name string, events Events, do func(context.Context) (int, error)) (int, error) {
+	lasting := context.WithoutCancel(ctx)
+	events = events.serial()
+	events.send(Ready{})
+	stopped := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		events.send(Stopping{})
+		stopped <- e.stopForeground(lasting, name)
+	})
+	status, err := do(lasting)
+	if stop() {
+		events.send(Stopping{})
+		return status, err
+	}
+	if stopErr := <-stopped; stopErr != nil {
+		return status, errors.Join(err, stopErr)
+	}
+	if err != nil || status == statusKilled {
+		return statusTerminated, nil // it went down with the machine, as was asked for
+	}
+	return status, nil
+}
+
+// stopForeground shuts a VM down that may be down already.
+func (e *Engine) stopForeground(ctx context.Context, name string) error {
+	_, err := e.StopVM(ctx, name, StopOptions{Patience: foregroundPatience})
+	if errors.As(err, new(*vm.PhaseError)) || errors.As(err, new(*vm.NotFoundError)) {
+		return nil
+	}
+	return err
+}
+
+// showMain shows what a VM's own program writes, and shuts the VM down when that
+// has ended.
+func (e *Engine) showMain(ctx context.Context, name string, attach func() (Attachment, error)) (int, error) {
+	shown := make(chan error, 1)
+	go func() { shown <- e.showLog(ctx, name, OwnLog, attach) }()
+	status, err := e.WaitVM(ctx, name)
+	return status, errors.Join(err, e.stopForeground(ctx, name), <-shown)
+}
+
+// showLog writes a VM's log to what attach opens until the VM is down. The error is
+// why it went down where nobody wanted that.
+func (e *Engine) showLog(ctx context.Context, name string, source LogSource, attach func() (Attachment, error)) error {
 	out := io.Discard
-	if p.Attach != nil {
-		to, err := p.Attach()
+	if attach != nil {
+		to, err := attach()
 		if err != nil {
 			return err
 		}
@@ -45,7 +135,7 @@ func (e *Engine) showConsole(ctx context.Context, name string, p Program) error 
 		}
 		out = to.Stdout
 	}
-	if err := e.VMLog(ctx, name, LogOptions{Source: ConsoleLog, Follow: true}, out); err != nil {
+	if err := e.VMLog(ctx, name, LogOptions{Source: source, Follow: true}, out); err != nil {
 		return err
 	}
 	v, err := e.vms.Get(name)

@@ -107,7 +107,7 @@ func (e *Engine) runAttached(ctx context.Context, name string, copied copiedDir,
 		return 0, err
 	}
 	if o.Foreground {
-		return e.runForeground(ctx, name, client, p)
+		return e.runForeground(ctx, name, client, p, o.Events)
 	}
 	return p.forwardAndRun(ctx, client)
 }

@@ -75,6 +75,44 @@ func (e *Engine) Project(s devfile.Spec) (Project, error) {
 // UpVM brings a project's VM up: makes it, where there is none, with what its
 // setup commands do, and boots it.
 func (e *Engine) UpVM(ctx context.Context, o UpOptions) (Project, error) {
+	if p, err := e.provideProjectVM(ctx, o); err != nil {
+		return p, err
+	}
+	err := e.bringUp(ctx, o, projectVM(o.Spec), func(name string) error { return e.StartVM(ctx, name, o.Events) })
+	if err != nil {
+		return Project{}, err
+	}
+	return e.Project(o.Spec)
+}
+
+// UpForeground is UpVM for a VM that is a part of this process, as StartForeground
+// has it: it returns when the VM is down.
+func (e *Engine) UpForeground(ctx context.Context, o UpOptions, attach func() (Attachment, error)) error {
+	p, err := e.provideProjectVM(ctx, o)
+	if err != nil {
+		return err
+	}
+	if p.VM.State.Phase.Alive() {
+		return &vm.PhaseError{Name: p.VM.Name, Phase: p.VM.State.Phase}
+	}
+	var lease *vm.Lease
+	err = e.bringUp(ctx, o, p.VM.Name, func(name string) (err error) {
+		lease, err = e.start(ctx, SuperviseOptions{Name: name, Foreground: true}, o.Events)
+		return err
+	})
+	if err != nil && lease != nil {
+		lease.Foreground()
+		o.Events.warn(lease.End())
+	}
+	if err != nil {
+		return err
+	}
+	_, err = e.keepForeground(ctx, *p.VM, lease, attach, o.Events)
+	return err
+}
+
+// provideProjectVM makes a project's VM where there is none, or is to be another.
+func (e *Engine) provideProjectVM(ctx context.Context, o UpOptions) (Project, error) {
 	if err := e.agreed(ctx, o.Spec, o.Consent); err != nil {
 		return Project{}, err
 	}
@@ -86,14 +124,12 @@ func (e *Engine) UpVM(ctx context.Context, o UpOptions) (Project, error) {
 		if err := e.DownVM(ctx, p, true); err != nil {
 			return p, err
 		}
-		p.VM, p.Outdated = nil, false
+		p.VM = nil
 	}
-	if p.VM == nil {
-		if err := e.createProjectVM(ctx, o); err != nil {
-			return p, err
-		}
+	if p.VM != nil {
+		return p, nil
 	}
-	if err := e.bringUp(ctx, o, projectVM(o.Spec)); err != nil {
+	if err := e.createProjectVM(ctx, o); err != nil {
 		return p, err
 	}
 	return e.Project(o.Spec)
@@ -153,8 +189,9 @@ func (e *Engine) projectVMOptions(s devfile.Spec) VMOptions {
 	return o
 }
 
-// bringUp boots a project's VM, where it is down, and runs what is to run then.
-func (e *Engine) bringUp(ctx context.Context, o UpOptions, name string) error {
+// bringUp has start boot a project's VM, where it is down, and runs what is to run
+// then.
+func (e *Engine) bringUp(ctx context.Context, o UpOptions, name string, start func(name string) error) error {
 	v, err := e.vms.Get(name)
 	if err != nil {
 		return err
@@ -164,7 +201,7 @@ func (e *Engine) bringUp(ctx context.Context, o UpOptions, name string) error {
 		if err := e.applySpec(ctx, o, v); err != nil {
 			return err
 		}
-		if err := e.StartVM(ctx, name, o.Events); err != nil {
+		if err := start(name); err != nil {
 			return err
 		}
 	}

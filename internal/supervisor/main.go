@@ -46,20 +46,21 @@ func (s *supervisor) runMain(b *boot) {
 	if s.Main == nil || s.main.hasEnded() {
 		return
 	}
+	if err := s.main.begin(); err != nil { // so that its log is not the last start's any more
+		fmt.Fprintln(s.Log, err)
+	}
 	go func() {
 		select {
 		case <-s.handedOver:
 			s.followMain(b)
 		case <-b.done:
+			s.main.end()
 		}
 	}()
 }
 
 // followMain runs the program to its end.
 func (s *supervisor) followMain(b *boot) {
-	if err := s.main.begin(); err != nil {
-		fmt.Fprintln(s.Log, err)
-	}
 	defer s.use.begin()()
 	s.save(func(st *vm.State) { st.Main = &vm.MainState{StartedAt: time.Now().UTC()} })
 	status, ran, err := s.runMainIn(b)

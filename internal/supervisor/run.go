@@ -47,12 +47,12 @@ func (s *supervisor) bootAndWait(ctx context.Context, first bool) (reason string
 		st.Took = &took
 		s.vm.Copied = false
 	})
+	s.runMain(b)
 	if first {
 		s.Starter.Send(vm.Report{Ready: true})
 	}
 	releaseBoot()
 	defer s.publishAll(b)()
-	s.runMain(b)
 	go s.makeWhenQuiet(b)
 	s.awaitDown(ctx, b)
 	return s.reason(b.err), nil

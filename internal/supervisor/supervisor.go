@@ -68,7 +68,7 @@ type supervisor struct {
 	guestSecrets *agentapi.Secrets // what it hears of them
 	values       secret.Values     // that it does not
 
-	handedOver chan struct{} // closed before, where the starter has done all that it wanted
+	handedOver chan struct{} // closed before, or at that moment, where the starter has done all that it wanted
 
 	warmth warmth    // of the start under way
 	making sync.Once // a template
@@ -154,9 +154,10 @@ func open(o Options) (*supervisor, error) {
 	s.warmth = warmthOf(o, v)
 	s.spare = statedir.NewSpare(o.VMs.Path(o.Name, ""), spareSpace)
 	go func() {
-		if o.Starter.Gone() {
+		if o.Starter.HandedOver() {
 			close(s.handedOver)
 		}
+		o.Starter.Gone()
 		close(s.letGo)
 	}()
 	return s, nil

@@ -48,13 +48,19 @@ type Lease struct {
 // End lets go of the VM: one that is ephemeral is killed and removed, one in the
 // foreground stopped, others live on. It returns when one that goes is gone.
 func (l *Lease) End() error {
+	err := errors.Join(l.HandOver(), l.conn.Close())
+	if l.ends {
+		awaitEnd(l.ended, l.lock, endTimeout)
+	}
+	return err
+}
+
+// HandOver says that all is done that comes before the VM's own program, and holds
+// on to the VM.
+func (l *Lease) HandOver() error {
 	_, err := l.conn.Write([]byte{handedOver})
 	if errors.Is(err, syscall.EPIPE) {
 		err = nil // it has ended
-	}
-	err = errors.Join(err, l.conn.Close())
-	if l.ends {
-		awaitEnd(l.ended, l.lock, endTimeout)
 	}
 	return err
 }
@@ -258,14 +264,21 @@ func (r *Reporter) readSecrets() (secret.Values, error) {
 // Send tells the starter; one that is gone does not hear it.
 func (r *Reporter) Send(report Report) { json.NewEncoder(r.conn).Encode(report) }
 
-// Gone returns when the starter has let go. inOrder says that it did so when
-// it had done all that it wanted to, and not by its death.
-func (r *Reporter) Gone() (inOrder bool) {
+// HandedOver returns when the starter has done all that it wanted to before the VM's
+// own program runs, or has let go without, by its death.
+func (r *Reporter) HandedOver() bool {
 	if _, err := r.Secrets(); err != nil {
 		return false
 	}
-	n, _ := io.Copy(io.Discard, r.in)
-	return n > 0
+	_, err := r.in.ReadByte()
+	return err == nil
+}
+
+// Gone returns when the starter has let go.
+func (r *Reporter) Gone() {
+	if _, err := r.Secrets(); err == nil {
+		io.Copy(io.Discard, r.in)
+	}
 }
 
 // Close ends the connection.

@@ -1,6 +1,8 @@
 package vm
 
 import (
+	"net"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -157,4 +159,47 @@ func TestForeground(t *testing.T) {
 	if v := h.show("box"); v.State.Phase != "stopped" {
 		t.Errorf("got %+v", v.State)
 	}
+}
+
+// A VM that is there is run in the foreground with the command that it has, once its
+// service manager has heard that it is ready.
+func TestStartForeground(t *testing.T) {
+	h := newHost(t)
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"})
+	h.must(err)
+	defer manager.Close()
+	h.env = append(h.env, "NOTIFY_SOCKET="+manager.LocalAddr().String())
+	hears := func(want string) {
+		t.Helper()
+		manager.SetReadDeadline(time.Now().Add(patience))
+		said := make([]byte, 100)
+		n, err := manager.Read(said)
+		if string(said[:n]) != want {
+			t.Fatalf("the service manager heard %q, %v, want %q", said[:n], err, want)
+		}
+	}
+	h.ok("vm", "run", "-d", "--name", "box", "--image", "debian", "--", "sh", "-c", "echo up; read -r code < /root/code; sleep 1; exit $code")
+	h.ok("vm", "exec", "box", "--", "sh", "-c", "echo 3 > /root/code; sync")
+	h.ok("vm", "stop", "--timeout", "2m", "box")
+	if r := h.banger("vm", "start", "--foreground", "box"); r.code != 3 || r.stdout != "up\n" {
+		t.Errorf("got %+v", r)
+	}
+	hears("READY=1")
+	hears("STOPPING=1")
+	h.ok("vm", "rm", "box")
+
+	h.ok("vm", "create", "--name", "box", "--image", "debian")
+	cmd := h.command(t.Context(), "vm", "start", "--foreground", "box")
+	h.must(cmd.Start())
+	hears("READY=1")
+	h.must(cmd.Process.Signal(syscall.SIGTERM))
+	hears("STOPPING=1")
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("shut down as asked, it ended with %v", err)
+	}
+	if v := h.show("box"); v.State.Phase != "stopped" {
+		t.Errorf("got %+v", v.State)
+	}
+	h.ok("vm", "rm", "box")
+	h.wantNothingLeft()
 }
