@@ -21,7 +21,7 @@ var allowed = map[string][]string{
 
 	"internal/cli": {
 		"internal/artifact", "internal/secret", "internal/smallfile",
-		"internal/agent", "internal/agent/filesync", "internal/agent/share", "internal/agentapi", "internal/catalog", "internal/config", "internal/devfile", "internal/doctor", "internal/engine", "internal/imagebuild",
+		"internal/agent", "internal/agent/filesync", "internal/agent/share", "internal/agentapi", "internal/catalog", "internal/config", "internal/devfile", "internal/doctor", "internal/engine", "internal/generate", "internal/imagebuild",
 		"internal/imagemgr", "internal/jail", "internal/journal", "internal/kernel", "internal/network", "internal/ports", "internal/process", "internal/ref", "internal/registry",
 		"internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/vmm/firecracker", "internal/volume",
 	},
@@ -49,6 +49,7 @@ var allowed = map[string][]string{
 		"internal/doctor",
 		"internal/fetch",
 		"internal/format/tree",
+		"internal/generate",
 		"internal/imagebuild",
 		"internal/imagecat",
 		"internal/imagemgr",
@@ -129,6 +130,7 @@ var allowed = map[string][]string{
 	"internal/catalog":           {"internal/artifact", "internal/fetch", "internal/ref", "internal/statedir"},
 	"internal/project":           {"internal/process", "internal/smallfile"},
 	"internal/sshconfig":         {},
+	"internal/generate":          {"internal/ports"},
 	"internal/devfile":           {"internal/ports", "internal/ref", "internal/size", "internal/smallfile", "internal/usernet/policy", "internal/vm"},
 	"internal/config":            {"internal/catalog", "internal/ports", "internal/size", "internal/smallfile", "internal/statedir", "internal/usernet/policy"},
 	"internal/format/modules":    {"internal/format/xz", "internal/smallfile"},

@@ -107,7 +107,7 @@ func (a *app) rootCommand() *cobra.Command {
 		short(a.vmCopyCommand()),
 		a.imagesCommand(),
 		a.sshConfigCommand(), a.codeCommand(),
-		a.initCommand(), a.upCommand(), a.shellCommand(), a.statusCommand(), a.downCommand(),
+		a.initCommand(), a.upCommand(), a.shellCommand(), a.statusCommand(), a.downCommand(), a.generateCommand(),
 		a.doctorCommand(), a.versionCommand(), a.superviseCommand(), a.internalCommand(),
 	)
 	root.Version = Version

@@ -185,8 +185,11 @@ func engineHint(err error) string {
 	var (
 		image    *engine.ImageError
 		noSecret *engine.SecretError
+		here     *engine.ElsewhereError
 	)
 	switch {
+	case errors.As(err, &here):
+		return here.Remedy
 	case errors.As(err, &image) && image.Digest == "":
 		return "start it by the banger that made it, copy out what is to stay, and make it again"
 	case errors.As(err, &image):
