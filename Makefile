@@ -39,6 +39,12 @@ test: ## set this machine up and run all tests, with real guests
 	@scripts/fixtures.sh $(BIN)
 	@scripts/test.sh ./...
 
+.PHONY: test-container
+test-container: ## build images/banger by podman or docker, and boot a guest in it
+	@$(MAKE) --no-print-directory -s build
+	@scripts/fixtures.sh $(BIN)
+	@scripts/test-container.sh $(BIN)
+
 .PHONY: soak
 soak: ## kill, cut the power, fill disks and race for SOAKTIME, and look what is left
 	@scripts/setup.sh build run soak
