@@ -27,7 +27,7 @@ var operations = map[string]string{
 	"image list": "listImages availableImages", "image show": "getImage", "image pull": "pullImage", "image build": "buildImage", "image register": "registerImage",
 	"image rename": "renameImage", "image rm": "removeImage", "image prune": "pruneImages", "image export": "exportImage", "image verify": "verifyImage", "image warm": "warmImage",
 	"kernel list": "listKernels availableKernels", "kernel show": "getKernel", "kernel pull": "pullKernel", "kernel import": "importKernel",
-	"kernel rm": "removeKernel", "kernel verify": "verifyKernel",
+	"image push": "pushImage", "kernel push": "pushKernel", "kernel rm": "removeKernel", "kernel verify": "verifyKernel",
 	"volume create": "createVolume", "volume list": "listVolumes", "volume show": "getVolume", "volume set": "setVolume", "volume rm": "removeVolume", "volume prune": "pruneVolumes",
 	"network create": "createNetwork", "network list": "listNetworks", "network show": "getNetwork", "network rm": "removeNetwork",
 	"system df": "diskUsage", "system info": "system", "system prune": "prune", "doctor": "doctor", "version": "version",
@@ -35,6 +35,7 @@ var operations = map[string]string{
 	"catalog add": "- of the configuration, which is the user's own", "catalog rm": "- of the configuration",
 	"ssh-config install": "- of OpenSSH on the user's machine", "ssh-config uninstall": "- of OpenSSH on the user's machine", "code": "- opens an editor",
 	"init": "- of a directory that its user is in", "up": "- asks its user", "down": "- see up", "shell": "- see up", "status": "- see up",
+	"generate systemd": "- of files for other programs", "generate quadlet": "- see there", "generate nomad": "- see there", "generate kubernetes": "- see there",
 	"mcp": "- another server", "mcp install": "- of a client's configuration", "mcp uninstall": "- of a client's configuration", "serve": "- the server itself",
 }
 

@@ -23,6 +23,8 @@ type (
 	amount    int      // more than none
 	labels    []string // KEY or KEY=VALUE
 
+	artifactReference string // a place in a registry, see ref.Artifact
+
 	guestPath   string   // of a guest's file
 	hostPath    string   // of this machine's file, absolute
 	mountPoint  string   // a directory of a guest's, absolute and clean
@@ -110,6 +112,7 @@ func (p newPolicy) settings() policy.Settings {
 
 func init() {
 	namedSchemas[reflect.TypeFor[portNumber]()] = &jsonschema.Schema{Type: "integer", Minimum: number(1), Maximum: number(65535)}
+	namedSchemas[reflect.TypeFor[artifactReference]()] = pattern(`^oci://[a-z0-9][a-z0-9.-]*(:[0-9]+)?/[a-z0-9][a-z0-9/-]*(:[A-Za-z0-9._-]+)?$`)
 	namedSchemas[reflect.TypeFor[guestPath]()] = pattern(guestPathPattern)
 	namedSchemas[reflect.TypeFor[hostPath]()] = pattern(hostPathPattern)
 	namedSchemas[reflect.TypeFor[mountPoint]()] = pattern(mountPointPattern)

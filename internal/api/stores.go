@@ -66,6 +66,7 @@ func (s *server) storeOperations() []operation {
 		op(http.MethodPost, "/images/{name}/verify", "verifyImage", "Check an image's file system against its manifest", func(ctx context.Context, in named) (none, error) {
 			return none{}, refused(s.engine.VerifyImage(ctx, in.Name))
 		}),
+		s.pushOperation("/images/{name}/push", "pushImage", "Put an image into an OCI registry", s.engine.PushImage),
 		told(http.MethodPost, "/images/{name}/warm", "warmImage", "Boot a throw-away VM of an image, for others to go on from in place of booting", s.warmImage),
 		stream(http.MethodGet, "/images/{name}/export", "exportImage", "An image in a format that others read", "application/octet-stream", s.exportImage),
 		op(http.MethodDelete, "/images/{name}", "removeImage", "Remove an image", func(_ context.Context, in forced) (none, error) {
@@ -87,6 +88,7 @@ func (s *server) storeOperations() []operation {
 			pull, err := s.engine.PullKernel(ctx, engine.PullKernelOptions{Reference: string(b.Reference), Name: string(b.Name), Update: b.Update, Force: b.Force, Events: events})
 			return pull.Kernel, notGot(err)
 		}),
+		s.pushOperation("/kernels/{name}/push", "pushKernel", "Put a kernel into an OCI registry", s.engine.PushKernel),
 		op(http.MethodPost, "/imports/kernels", "importKernel", "Take a kernel from this machine", func(ctx context.Context, in struct {
 			Body struct {
 				Name   name     `json:"name"`
@@ -109,6 +111,24 @@ func (s *server) storeOperations() []operation {
 			return none{}, s.engine.RemoveKernel(in.Name, in.Force)
 		}),
 	}
+}
+
+// pushed is what a registry has now.
+type pushed struct {
+	Reference string `json:"reference" jsonschema:"by its digest"`
+}
+
+func (s *server) pushOperation(path, id, summary string, push func(context.Context, engine.PushOptions) (string, error)) operation {
+	return told(http.MethodPost, path, id, summary, func(ctx context.Context, in struct {
+		Name string `path:"name"`
+		Body struct {
+			Reference artifactReference `json:"reference" jsonschema:"oci://REGISTRY/REPOSITORY[:TAG]"`
+			Insecure  bool              `json:"insecure,omitempty" jsonschema:"plain http is fine"`
+		}
+	}, events engine.Events) (pushed, error) {
+		at, err := push(ctx, engine.PushOptions{Name: in.Name, Reference: string(in.Body.Reference), Insecure: in.Body.Insecure, Events: events})
+		return pushed{at}, refused(err)
+	})
 }
 
 type forced struct {
