@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
+
+	"golang.org/x/sys/unix"
 
 	"banger/internal/agent/filesync"
 	"banger/internal/agentapi"
@@ -52,6 +55,9 @@ func (s *Session) sync(request agentapi.SyncStream, dir string, in io.Reader, ou
 		return tree.PackNames(out, dir, state.Names(), func(string) tree.Stamp { return tree.Stamp{} })
 	case agentapi.SyncRemove:
 		changed, err := state.Remove(dir, request.Prune)
+		if err == nil {
+			err = toDisk(dir)
+		}
 		if err != nil {
 			return err
 		}
@@ -73,8 +79,25 @@ func (s *Session) place(dir string, all bool, in io.Reader, out io.Writer) error
 	if err := tree.UnpackInto(in, dir, true, o); err != nil {
 		return err
 	}
+	if err := toDisk(dir); err != nil {
+		return err
+	}
 	if err := changed.Write(out); err != nil {
 		return err
 	}
 	return placed.Write(out)
+}
+
+// toDisk has the disk hold all that was done to a directory: the host notes it, and a
+// machine that goes down a moment later would have files without what is in them.
+func toDisk(dir string) error {
+	f, err := os.Open(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return unix.Syncfs(int(f.Fd()))
 }
