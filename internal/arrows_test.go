@@ -142,7 +142,7 @@ var allowed = map[string][]string{
 	"internal/guest/boot": {
 		"internal/guest/trust",
 		"internal/agentapi", "internal/format/ext4", "internal/format/vmdisk", "internal/guest/console", "internal/guest/disks", "internal/guest/dm", "internal/guest/entropy", "internal/guest/identity", "internal/guest/initsys",
-		"internal/guest/network", "internal/guest/power", "internal/guest/service",
+		"internal/guest/network", "internal/guest/power", "internal/guest/service", "internal/guest/uevents",
 	},
 	"internal/guest/service": {
 		"internal/guest/trust",
@@ -153,8 +153,9 @@ var allowed = map[string][]string{
 	"internal/guest/roottar":    {"internal/guest/trust", "internal/agentapi", "internal/format/tarfile", "internal/guest/dm", "internal/guest/identity"},
 	"internal/guest/session":    {"internal/agent/filesync", "internal/agentapi", "internal/format/packed", "internal/format/tree", "internal/guest/account", "internal/guest/login", "internal/guest/terminal"},
 	"internal/guest/sshd":       {"internal/agentapi", "internal/guest/account", "internal/guest/session", "internal/guest/usersocket"},
-	"internal/guest/disks":      {"internal/format/ext4", "internal/guest/dm"},
+	"internal/guest/disks":      {"internal/format/ext4", "internal/guest/dm", "internal/guest/uevents"},
 	"internal/guest/usage":      {"internal/agentapi"},
+	"internal/guest/uevents":    {},
 	"internal/guest/linkd":      {"internal/agent/link", "internal/agentapi", "internal/guest/disks", "internal/guest/session", "internal/guest/sockets", "internal/guest/tcpend", "internal/guest/usage", "internal/guest/usersocket"},
 	"internal/guest/share":      {"internal/agent/link", "internal/agentapi", "internal/guest/account", "internal/guest/console"},
 	"internal/guest/sockets":    {"internal/agentapi"},

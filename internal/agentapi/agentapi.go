@@ -146,6 +146,7 @@ const (
 	StreamPorts      = "ports"       // no payload; Ports follow as output, in JSON
 	StreamWatchPorts = "watch-ports" // no payload; lines follow, at once and after each change, with the TCP ports in JSON
 	StreamSettle     = "settle"      // payload: SettleStream
+	StreamGrow       = "grow"        // payload: GrowStream
 	StreamStats      = "stats"       // no payload; Stats follow as output, in JSON
 	StreamTop        = "top"         // no payload; Top follows as output, in JSON
 	StreamListen     = "listen"      // payload: ListenStream; the guest listens while it is open
@@ -291,6 +292,14 @@ type Port struct {
 // end.
 type SettleStream struct {
 	Devices []string `json:"devices"`
+}
+
+// GrowStream has the file system at a path use all of its device, once that has so
+// many bytes.
+type GrowStream struct {
+	Device string `json:"device"`
+	Path   string `json:"path"`
+	Bytes  int64  `json:"bytes"`
 }
 
 // ListenStream has the guest listen, for connections that AcceptStreams carry: a

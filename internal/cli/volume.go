@@ -141,11 +141,11 @@ func (a *app) volumeSetCommand() *cobra.Command {
 	var bytes size.Size
 	c := &cobra.Command{
 		Use:     "set [flags] NAME...",
-		Short:   "Change volumes that no running VM has",
+		Short:   "Change volumes",
 		Example: "  banger volume set --size 40G data",
 		Args:    cobra.MinimumNArgs(1),
 	}
-	c.Flags().Var(&bytes, "size", "the volume's size, which can only grow; the file system does when it is next attached")
+	c.Flags().Var(&bytes, "size", "the volume's size, which can only grow, also while a VM writes to it")
 	c.Flags().VarP(&change.Labels, "label", "l", "note KEY=VALUE on the volume, or take KEY= away; may be repeated")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		if c.Flags().Changed("size") {

@@ -82,13 +82,32 @@ func volumeUsers(vms []vm.VM, name string) []VolumeUser {
 	return users
 }
 
-// SetVolume changes a volume that no VM has that runs. It can only grow.
+// SetVolume changes a volume. It can only grow; where a VM that runs writes to it, its
+// file system does at once. Nothing else is changed of one that such a VM has.
 func (e *Engine) SetVolume(ctx context.Context, name string, c volume.Change) (Volume, error) {
-	v, err := e.volumes.Set(ctx, name, c)
+	_, err := e.volumes.Set(ctx, name, c)
+	if errors.As(err, new(*volume.AttachedError)) && c.Size != 0 && len(c.Labels) == 0 {
+		err = e.growAttached(ctx, name, c.Size, err)
+	}
 	if err != nil {
 		return Volume{}, e.whoHas(err)
 	}
-	return e.Volume(v.Name)
+	return e.Volume(name)
+}
+
+// growAttached has the VM grow a volume that writes to it. The error is attached
+// where none does.
+func (e *Engine) growAttached(ctx context.Context, name string, size int64, attached error) error {
+	v, err := e.Volume(name)
+	if err != nil {
+		return err
+	}
+	for _, user := range v.Users {
+		if user.Attached && !user.ReadOnly {
+			return e.vms.GrowVolume(ctx, user.VM, name, size)
+		}
+	}
+	return attached
 }
 
 // RemoveVolume removes a volume and all that is in it. The error is an

@@ -41,6 +41,8 @@ func (m fakeMachine) Kill()       { close(m.killed) }
 func (m fakeMachine) Pause(context.Context) error  { return nil }
 func (m fakeMachine) Resume(context.Context) error { return nil }
 
+func (m fakeMachine) Resize(context.Context, int, int64) error { return nil }
+
 func (m fakeMachine) Save(context.Context, string) (time.Time, error) {
 	return time.Now(), nil
 }

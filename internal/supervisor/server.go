@@ -139,6 +139,8 @@ func (s *supervisor) obey(conn net.Conn, request vm.Request) {
 		reply(conn, s.main.signal(request.Signal))
 	case vm.OpSet:
 		reply(conn, s.set(request.Change))
+	case vm.OpGrow:
+		reply(conn, s.growVolume(request.Volume, request.Bytes))
 	default:
 		reply(conn, fmt.Errorf("unknown operation %q", request.Op))
 	}

@@ -66,3 +66,37 @@ func (s *supervisor) settle(b *boot) {
 		fmt.Fprintln(s.Log, "write what the volumes lack:", err)
 	}
 }
+
+// growTimeout is how long a guest may take to use what a volume has grown by.
+const growTimeout = 30 * time.Second
+
+// growVolume makes a volume larger that the guest writes to, and has its file system
+// grow.
+func (s *supervisor) growVolume(name string, size int64) error {
+	s.turns.Lock()
+	defer s.turns.Unlock()
+	s.mu.Lock()
+	b, phase := s.boot, s.vm.State.Phase
+	s.mu.Unlock()
+	if b == nil || phase != vm.Running {
+		return &vm.PhaseError{Name: s.Name, Phase: phase}
+	}
+	i := slices.IndexFunc(s.volumes, func(a *volume.Attachment) bool { return a.Name == name && !a.ReadOnly })
+	if i < 0 {
+		return fmt.Errorf("vm %q does not write to volume %q", s.Name, name)
+	}
+	a, disk := s.volumes[i], s.firstVolume()+i
+	size, err := a.Grow(size)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), growTimeout)
+	defer cancel()
+	if err = b.machine.Resize(ctx, disk, size); err == nil {
+		_, err = b.agent.ask(growTimeout, agentapi.StreamGrow, agentapi.GrowStream{Device: device(disk), Path: a.Path, Bytes: size})
+	}
+	if err != nil {
+		return fmt.Errorf("volume %q has grown, its file system does when it is next attached: %w", name, err)
+	}
+	return nil
+}

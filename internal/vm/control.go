@@ -26,6 +26,8 @@ type Request struct {
 	Change  *Change        `json:"change,omitempty"`  // with set
 	Signal  string         `json:"signal,omitempty"`  // with signal: its name, without SIG
 	Dir     string         `json:"dir,omitempty"`     // with snapshot: where it is to be put
+	Volume  string         `json:"volume,omitempty"`  // with grow: its name
+	Bytes   int64          `json:"bytes,omitempty"`   // with grow: how large it is to be
 }
 
 // The operations of a supervisor.
@@ -43,6 +45,7 @@ const (
 	OpTouch   = "touch"   // begin its times anew
 	OpSignal  = "signal"  // send one to its own program
 	OpStats   = "stats"   // say what it uses
+	OpGrow    = "grow"    // make a volume larger that the guest has
 	OpSecrets = "secrets" // say what its secrets are, for its next start
 	OpWait    = "wait"    // say when its own program has ended, and how
 

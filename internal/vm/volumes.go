@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"slices"
@@ -96,4 +97,14 @@ func checkVolumes(volumes []Volume) error {
 func (v VM) Uses(volume string) bool {
 	is := func(of Volume) bool { return of.Name == volume }
 	return slices.ContainsFunc(v.Volumes, is) || v.State.Phase.Alive() && slices.ContainsFunc(v.State.Volumes, is)
+}
+
+// GrowVolume has a running VM's supervisor make a volume larger that its guest
+// writes to. The error is a *PhaseError where it does not run.
+func (s *Store) GrowVolume(ctx context.Context, name, volume string, bytes int64) error {
+	conn, _, err := s.request(ctx, name, Request{Op: OpGrow, Volume: volume, Bytes: bytes})
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }

@@ -89,6 +89,9 @@ type Machine interface {
 	// so do its connections. Pausing a paused guest does nothing.
 	Pause(ctx context.Context) error
 	Resume(ctx context.Context) error
+	// Resize has the guest see how large a disk of its configuration's is, by its
+	// number there, whose file has grown to size bytes.
+	Resize(ctx context.Context, disk int, size int64) error
 	// Save writes the guest's memory and the state of its devices, but not its
 	// disks, to new files in dir. One that runs is paused since held, for as little
 	// of that as the VMM can, and stays so until Resume, which is to be called also

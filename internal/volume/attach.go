@@ -60,6 +60,11 @@ func (a *Attachment) check() error {
 	return nil
 }
 
+// Grow makes the volume larger, by a hole at its end, and returns its size in bytes.
+// What has it open sees that later. The error is a *SizeError where it cannot be so
+// large.
+func (a *Attachment) Grow(size int64) (int64, error) { return grow(a.Name, a.File, size) }
+
 // Change is what of a volume is to become another.
 type Change struct {
 	Size   int64     // bytes, 0 leaves it as it is
@@ -83,7 +88,7 @@ func (s *Store) Set(ctx context.Context, name string, c Change) (Volume, error) 
 		return v, err
 	}
 	if c.Size != 0 {
-		if err := s.grow(name, c.Size); err != nil {
+		if _, err := grow(name, s.file(name), c.Size); err != nil {
 			return v, err
 		}
 	}
@@ -107,19 +112,19 @@ func (s *Store) relabel(name string, labels vm.Labels) error {
 }
 
 // grow makes a volume larger, by a hole at its end. Its holder alone may call it.
-func (s *Store) grow(name string, size int64) error {
-	info, err := os.Stat(s.file(name))
+func grow(name, file string, size int64) (int64, error) {
+	info, err := os.Stat(file)
 	if err != nil {
-		return fmt.Errorf("grow volume %q: %w", name, err)
+		return 0, fmt.Errorf("grow volume %q: %w", name, err)
 	}
 	switch size = whole(size); {
 	case size < info.Size():
-		return &SizeError{name, size, fmt.Sprintf("it has %d, and can only grow", info.Size())}
+		return 0, &SizeError{name, size, fmt.Sprintf("it has %d, and can only grow", info.Size())}
 	case size > MaxSize:
-		return &SizeError{name, size, fmt.Sprintf("%d are the most", int64(MaxSize))}
+		return 0, &SizeError{name, size, fmt.Sprintf("%d are the most", int64(MaxSize))}
 	}
-	if err := os.Truncate(s.file(name), size); err != nil {
-		return fmt.Errorf("grow volume %q: %w", name, err)
+	if err := os.Truncate(file, size); err != nil {
+		return 0, fmt.Errorf("grow volume %q: %w", name, err)
 	}
-	return nil
+	return size, nil
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"banger/internal/agentapi"
 	"banger/internal/guest/console"
@@ -21,6 +22,7 @@ import (
 	"banger/internal/guest/network"
 	"banger/internal/guest/service"
 	"banger/internal/guest/trust"
+	"banger/internal/guest/uevents"
 )
 
 // boot is a boot under way.
@@ -101,23 +103,33 @@ func (b *boot) findRoot() error {
 	if err != nil {
 		return fmt.Errorf("read the settings: %w", err)
 	}
-	events, err := listenUevents()
+	events, err := uevents.Listen()
 	if err != nil {
 		return fmt.Errorf("listen for devices: %w", err)
 	}
-	defer events.close()
+	defer events.Close()
 	if err := loadModules(b.settings.Modules); err != nil {
 		return err
 	}
 	if b.settings.Swap != nil {
 		b.warn("load what swap takes", loadModules(b.settings.Swap.Modules))
 	}
-	if err := events.waitFor(devices(b.settings)); err != nil {
-		return err
+	for _, device := range devices(b.settings) {
+		if err := events.Await(deviceTimeout, func() bool { return device == "" || exists(device) }); err != nil {
+			return fmt.Errorf("wait for %s: %w", device, err)
+		}
 	}
 	console.Log("root's devices are there")
 	b.warn("seed the random pool", entropy.Credit(b.settings.Seed))
 	return nil
+}
+
+// deviceTimeout is for hosts under heavy load; devices are there at once else.
+const deviceTimeout = 30 * time.Second
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 func devices(s agentapi.Settings) []string {

@@ -5,13 +5,16 @@
 package disks
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"time"
 	"unsafe"
 
 	"banger/internal/format/ext4"
 	"banger/internal/guest/dm"
+	"banger/internal/guest/uevents"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,6 +37,34 @@ func IsSmall(device string) (bool, error) {
 	size, err := f.Seek(0, io.SeekEnd)
 	const enough = 8 << 20 // what is smaller may have no room for a group's tables
 	return size-fs.Size > enough, err
+}
+
+// growTimeout is how long a disk may take to be seen to have grown.
+const growTimeout = 20 * time.Second
+
+// GrowLater has a file system that is mounted at dir grow with its device, to which
+// the host adds until it has so many bytes.
+func GrowLater(device, dir string, size int64) error {
+	events, err := uevents.Listen()
+	if err != nil {
+		return err
+	}
+	defer events.Close()
+	err = events.Await(growTimeout, func() bool {
+		d, err := dm.Stat(device)
+		return err == nil && int64(d.Sectors)*dm.SectorSize >= size
+	})
+	if err != nil {
+		return fmt.Errorf("wait for %s to grow: %w", device, err)
+	}
+	var disk, root unix.Stat_t
+	if err := errors.Join(unix.Stat(device, &disk), unix.Stat(dir, &root)); err != nil {
+		return err
+	}
+	if disk.Rdev != root.Dev {
+		return fmt.Errorf("%s is not mounted at %s any more", device, dir)
+	}
+	return Grow(device, dir)
 }
 
 // Grow has the kernel make the file system that is mounted at dir as large as

@@ -92,6 +92,8 @@ func (s *Server) run(ctx context.Context, header agentapi.Header, channel *link.
 	switch header.Kind {
 	case agentapi.StreamSettle:
 		return settle(header, channel)
+	case agentapi.StreamGrow:
+		return grow(header, channel)
 	case agentapi.StreamStats:
 		return say(channel, usage.Stats("/proc", "/"))
 	case agentapi.StreamTop:

@@ -22,6 +22,19 @@ func settle(header agentapi.Header, channel *link.Channel) error {
 	return channel.Send(agentapi.Message{Exit: new(int)})
 }
 
+// grow has a file system use what its disk has grown by.
+func grow(header agentapi.Header, channel *link.Channel) error {
+	var want agentapi.GrowStream
+	if err := json.Unmarshal(header.Payload, &want); err != nil {
+		return err
+	}
+	go channel.Serve(func(agentapi.Message) {})
+	if err := disks.GrowLater(want.Device, want.Path, want.Bytes); err != nil {
+		return err
+	}
+	return channel.Send(agentapi.Message{Exit: new(int)})
+}
+
 // ready has at hand what the guest needs when it becomes another one.
 func ready(channel *link.Channel) error {
 	go channel.Serve(func(agentapi.Message) {})

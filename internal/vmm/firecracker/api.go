@@ -29,6 +29,12 @@ type vmState struct {
 	State string `json:"state"`
 }
 
+// partialDrive is the API's type PartialDrive.
+type partialDrive struct {
+	DriveID    string `json:"drive_id"`
+	PathOnHost string `json:"path_on_host"`
+}
+
 // The states that a microVM can be told to be in.
 const (
 	paused  = "Paused"

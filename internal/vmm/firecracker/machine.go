@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -85,6 +86,12 @@ func (m *machine) PID() int { return m.child.PID() }
 
 // Kill implements vmm.Machine.
 func (m *machine) Kill() { m.child.Kill() }
+
+// Resize implements vmm.Machine. Firecracker opens the disk anew, and sees its size.
+func (m *machine) Resize(ctx context.Context, disk int, _ int64) error {
+	id := fmt.Sprintf("disk%d", disk)
+	return m.api().send(ctx, http.MethodPatch, "/drives/"+id, partialDrive{id, diskName(disk)})
+}
 
 // Pause implements vmm.Machine.
 func (m *machine) Pause(ctx context.Context) error { return m.api().setState(ctx, paused) }

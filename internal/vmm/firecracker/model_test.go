@@ -28,6 +28,7 @@ var models = map[string]model{
 	},
 	"NetworkInterface": {"iface_id": "string!", "host_dev_name": "string!", "guest_mac": "string"},
 	"EntropyDevice":    {"rate_limiter": "RateLimiter"},
+	"PartialDrive":     {"drive_id": "string!", "path_on_host": "string"},
 	"Vm":               {"state": "(Paused Resumed)!"},
 	"SnapshotCreateParams": {
 		"mem_file_path": "string!", "snapshot_path": "string!", "snapshot_type": "(Full Diff)",
@@ -117,7 +118,7 @@ func TestConfigIsOfTheModel(t *testing.T) {
 		kind  string
 		value any
 	}{
-		{"Vm", vmState{paused}}, {"Vm", vmState{resumed}},
+		{"Vm", vmState{paused}}, {"Vm", vmState{resumed}}, {"PartialDrive", partialDrive{"disk2", diskName(2)}},
 		{"SnapshotCreateParams", saveTo()}, {"SnapshotLoadParams", loadFrom("/s/box")},
 	} {
 		data, err := json.Marshal(body.value)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"syscall"
@@ -78,6 +79,11 @@ func (m *machine) serve(network vmm.Network, conn net.Conn) {
 func (m *machine) PID() int { return m.child.PID() }
 
 func (m *machine) Kill() { m.child.Kill() }
+
+// Resize implements vmm.Machine.
+func (m *machine) Resize(ctx context.Context, disk int, size int64) error {
+	return m.monitor.execute(ctx, "block_resize", map[string]any{"node-name": fmt.Sprintf("disk%d", disk), "size": size})
+}
 
 // Pause implements vmm.Machine.
 func (m *machine) Pause(ctx context.Context) error { return m.monitor.execute(ctx, "stop", nil) }
