@@ -108,7 +108,7 @@ var allowed = map[string][]string{
 	"internal/vmm/qemu":       {"internal/agentapi", "internal/process", "internal/vmm", "internal/vmm/kvm"},
 	"internal/vmm/vmmtest":    {"internal/format/cpio", "internal/format/modules", "internal/process", "internal/vmm"},
 	"internal/usernet/edge":   {"internal/secret"},
-	"internal/usernet":        {"internal/agentapi", "internal/smallfile", "internal/usernet/edge", "internal/usernet/peers", "internal/usernet/policy"},
+	"internal/usernet":        {"internal/agentapi", "internal/format/datagram", "internal/smallfile", "internal/usernet/edge", "internal/usernet/peers", "internal/usernet/policy"},
 	"internal/network":        {"internal/agentapi", "internal/ref", "internal/statedir"},
 	"internal/usernet/peers":  {},
 	"internal/usernet/policy": {},
@@ -165,7 +165,7 @@ var allowed = map[string][]string{
 	"internal/guest/identity":   {"internal/agentapi"},
 	"internal/guest/initsys":    {"internal/agentapi"},
 	"internal/guest/network":    {},
-	"internal/guest/reach":      {"internal/agentapi"},
+	"internal/guest/reach":      {"internal/agentapi", "internal/format/datagram", "internal/guest/sockets"},
 	"internal/guest/dm":         {},
 	"internal/guest/account":    {},
 	"internal/guest/login":      {},
@@ -181,6 +181,7 @@ var allowed = map[string][]string{
 	"internal/format/tarfile":           {},
 	"internal/format/tree":              {"internal/format/tarfile"},
 	"internal/format/packed":            {},
+	"internal/format/datagram":          {},
 	"internal/format/bundle":            {},
 	"internal/format/cpio":              {},
 	"internal/fetch":                    {},
@@ -201,7 +202,7 @@ var allowed = map[string][]string{
 }
 
 // pure packages know neither processes nor HTTP, in any of their imports.
-var pure = []string{"internal/ref", "internal/format/bundle", "internal/format/cpio", "internal/format/modules", "internal/format/xz", "internal/format/rootfs", "internal/format/tarfile", "internal/format/tree", "internal/format/packed", "internal/format/ext4", "internal/format/vmdisk", "internal/agentapi", "internal/size", "internal/usernet/policy", "internal/secret"}
+var pure = []string{"internal/ref", "internal/format/bundle", "internal/format/cpio", "internal/format/modules", "internal/format/xz", "internal/format/rootfs", "internal/format/tarfile", "internal/format/tree", "internal/format/packed", "internal/format/datagram", "internal/format/ext4", "internal/format/vmdisk", "internal/agentapi", "internal/size", "internal/usernet/policy", "internal/secret"}
 
 // faces are what users see of banger. They alone know of the modules in facesOnly.
 var (

@@ -29,6 +29,8 @@ const (
 
 // The agent answers at ReachPort with one of these when it has read a port, of
 // two bytes with the high one first; then the connection is one to that port.
+// Behind port 0 comes one of UDP, whose datagrams follow as package datagram has
+// them; that is refused too where the host reaches the port itself.
 const (
 	ReachConnected = 0
 	ReachRefused   = 1

@@ -16,8 +16,9 @@ type Guest interface {
 	// ForwardTCP carries a connection to a port of the guest until it has ended,
 	// and closes it. The error is why it could not be.
 	ForwardTCP(ctx context.Context, conn *net.TCPConn, port uint16) error
-	// DialUDP returns a socket that is connected to a port of the guest.
-	DialUDP(port uint16) (net.Conn, error)
+	// DialUDP returns a socket that is connected to a port of the guest, of which
+	// reading fails once nobody receives there.
+	DialUDP(ctx context.Context, port uint16) (net.Conn, error)
 }
 
 // maxConns is how many connections a port has at a time, beside what the host's

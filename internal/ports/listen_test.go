@@ -34,7 +34,7 @@ func (g fakeGuest) ForwardTCP(_ context.Context, conn *net.TCPConn, _ uint16) er
 	return nil
 }
 
-func (g fakeGuest) DialUDP(uint16) (net.Conn, error) { return net.Dial("udp", g.udp) }
+func (g fakeGuest) DialUDP(context.Context, uint16) (net.Conn, error) { return net.Dial("udp", g.udp) }
 
 func open(t *testing.T, text string, guest Guest) *Listener {
 	t.Helper()
@@ -141,6 +141,56 @@ func TestListenUDP(t *testing.T) {
 	}
 }
 
+// One client more takes the place of the one that was heard of least lately, and what
+// a guest does not take is bounded, and keeps no other client out.
+func TestManyClients(t *testing.T) {
+	opened := make(chan net.Conn, maxFlows+1)
+	l := &Listener{guest: func() (Guest, error) { return pipeGuest{opened}, nil }}
+	l.ctx, l.cancel = context.WithCancel(t.Context())
+	defer l.Close()
+	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	c := &clients{Listener: l, socket: socket, flows: map[netip.AddrPort]*flow{}}
+	var first net.Conn
+	for i := range maxFlows + 1 {
+		client := netip.AddrPortFrom(loopback, uint16(1000+i))
+		c.send(client, []byte("hello"))
+		guest := <-opened
+		if i == 0 {
+			first = guest
+		}
+		buf := make([]byte, 10)
+		if n, err := guest.Read(buf); string(buf[:n]) != "hello" || err != nil {
+			t.Fatalf("client %d: the guest got %q, %v", i, buf[:n], err)
+		}
+		for range 2 * maxQueue { // which nobody reads
+			c.send(client, make([]byte, 10_000))
+		}
+	}
+	if _, err := io.Copy(io.Discard, first); err != nil {
+		t.Errorf("the first client is still there: %v", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.flows) != maxFlows || c.waiting > maxWaiting+maxFlows*10_000 {
+		t.Errorf("%d clients, and %d bytes wait", len(c.flows), c.waiting)
+	}
+}
+
+// pipeGuest gives the test its side of each socket.
+type pipeGuest struct{ opened chan net.Conn }
+
+func (pipeGuest) ForwardTCP(context.Context, *net.TCPConn, uint16) error { return net.ErrClosed }
+
+func (g pipeGuest) DialUDP(context.Context, uint16) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	g.opened <- theirs
+	return ours, nil
+}
+
 func TestTaken(t *testing.T) {
 	for _, protocol := range []string{"tcp", "udp"} {
 		l := open(t, "0:80/"+protocol, nil)
@@ -180,4 +230,4 @@ func (g blockingGuest) ForwardTCP(_ context.Context, conn *net.TCPConn, _ uint16
 	return err
 }
 
-func (blockingGuest) DialUDP(uint16) (net.Conn, error) { return nil, net.ErrClosed }
+func (blockingGuest) DialUDP(context.Context, uint16) (net.Conn, error) { return nil, net.ErrClosed }

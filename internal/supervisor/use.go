@@ -64,8 +64,8 @@ func (g usedGuest) ForwardTCP(ctx context.Context, conn *net.TCPConn, port uint1
 }
 
 // DialUDP is ports.Guest's.
-func (g usedGuest) DialUDP(port uint16) (net.Conn, error) {
-	conn, err := g.Guest.DialUDP(port)
+func (g usedGuest) DialUDP(ctx context.Context, port uint16) (net.Conn, error) {
+	conn, err := g.Guest.DialUDP(ctx, port)
 	if err != nil {
 		return nil, err
 	}

@@ -104,6 +104,12 @@ func (n *Network) connectGuest(ctx context.Context, queue *waiter.Queue, at neti
 
 // reach has the agent connect to a port of the guest's loopback.
 func (n *Network) reach(ctx context.Context, queue *waiter.Queue, port uint16) (tcpip.Endpoint, error) {
+	return n.askAgent(ctx, queue, binary.BigEndian.AppendUint16(nil, port))
+}
+
+// askAgent connects to the agent with a request for a port, as agentapi.ReachPort
+// has it.
+func (n *Network) askAgent(ctx context.Context, queue *waiter.Queue, request []byte) (tcpip.Endpoint, error) {
 	endpoint, err := n.connectGuest(ctx, queue, guest, agentapi.ReachPort)
 	if err != nil {
 		return nil, err
@@ -112,7 +118,7 @@ func (n *Network) reach(ctx context.Context, queue *waiter.Queue, port uint16) (
 	conn.SetDeadline(time.Now().Add(reachTimeout))
 	defer context.AfterFunc(ctx, func() { endpoint.Abort() })()
 	answer := []byte{agentapi.ReachRefused}
-	_, err = conn.Write(binary.BigEndian.AppendUint16(nil, port))
+	_, err = conn.Write(request)
 	if err == nil {
 		_, err = io.ReadFull(conn, answer)
 	}
@@ -124,15 +130,4 @@ func (n *Network) reach(ctx context.Context, queue *waiter.Queue, port uint16) (
 		return nil, err
 	}
 	return endpoint, nil
-}
-
-// DialUDP returns a socket that is connected to a port of the guest.
-func (n *Network) DialUDP(port uint16) (net.Conn, error) {
-	from, to := fullAddress(gateway, 0), fullAddress(guest, port)
-	conn, err := gonet.DialUDP(n.stack, &from, &to, ipv4.ProtocolNumber)
-	if err != nil {
-		return nil, fmt.Errorf("connect to the guest: %w", err)
-	}
-	context.AfterFunc(n.ctx, func() { conn.Close() })
-	return conn, nil
 }

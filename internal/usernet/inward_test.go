@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,7 +100,7 @@ func TestDialUDP(t *testing.T) {
 			server.WriteTo(buf[:size], from)
 		}
 	}()
-	conn, err := n.DialUDP(53)
+	conn, err := n.DialUDP(t.Context(), 53)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,5 +114,49 @@ func TestDialUDP(t *testing.T) {
 	n.Close()
 	if _, err := conn.Read(buf); err == nil {
 		t.Error("the socket outlives the network")
+	}
+}
+
+// The agent is asked first; where it has nothing to connect to, the port is reached
+// as it is, and one that nobody receives at is told.
+func TestDialUDPByAgent(t *testing.T) {
+	n, g := newNetwork(t, Options{}, streamFrames)
+	agent := g.listen(agentapi.ReachPort)
+	go func() {
+		for {
+			conn, err := agent.Accept()
+			if err != nil {
+				return
+			}
+			var request [4]byte
+			if _, err := io.ReadFull(conn, request[:]); err != nil || request != [4]byte{0, 0, 0, 53} {
+				conn.Write([]byte{agentapi.ReachRefused})
+				conn.Close()
+				continue
+			}
+			conn.Write([]byte{agentapi.ReachConnected})
+			go io.Copy(conn, conn) // each datagram comes back as it was
+		}
+	}()
+	conn, err := n.DialUDP(t.Context(), 53)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	buf := make([]byte, 1<<16)
+	for _, sent := range []string{"a", "", strings.Repeat("b", 60000)} {
+		conn.Write([]byte(sent))
+		if size, err := conn.Read(buf); string(buf[:size]) != sent || err != nil {
+			t.Errorf("%d bytes came back, %v; want %d", size, err, len(sent))
+		}
+	}
+	nobody, err := n.DialUDP(t.Context(), 54)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nobody.Close()
+	nobody.Write([]byte("x"))
+	if size, err := nobody.Read(buf); err == nil {
+		t.Errorf("a port that nobody receives at answers %q", buf[:size])
 	}
 }

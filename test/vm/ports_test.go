@@ -19,23 +19,23 @@ type openPort struct {
 }
 
 // servers are one on the guest's loopback, which answers once it has heard all,
-// one on every address, and one of datagrams.
+// one on every address, and two of datagrams that do likewise.
 const servers = `use IO::Socket::INET; use IO::Select;
-my $u = IO::Socket::INET->new(Proto => "udp", LocalPort => 5353) or die;
+my @u = map { IO::Socket::INET->new(Proto => "udp", LocalAddr => $_) or die } "0.0.0.0:5353", "127.0.0.1:5354";
 my @l = map { IO::Socket::INET->new(Listen => 500, LocalAddr => $_, ReuseAddr => 1) or die } "127.0.0.1:8000", "0.0.0.0:8001", "127.0.0.1:8002";
 exit if fork;
 open STDIN, "<", "/dev/null"; open STDOUT, ">", "/dev/null"; open STDERR, ">", "/dev/null";
 $SIG{CHLD} = "IGNORE";
-my $all = IO::Select->new($u, @l);
+my $all = IO::Select->new(@u, @l);
 while (1) { for my $s ($all->can_read) {
-	if ($s == $u) { my $m; $u->recv($m, 65536); $u->send($m); next }
+	if (grep { $s == $_ } @u) { my $m; $s->recv($m, 65536); $s->send($m); next }
 	my $c = $s->accept or next;
 	if (!fork) { my $n = 0; while (sysread($c, my $b, 65536)) { $n += length $b } print $c "got $n\n"; exit }
 } }`
 
 func TestPorts(t *testing.T) {
 	h := newHost(t)
-	h.ok("vm", "run", "--image", "debian", "--name", "box", "-p", "0:8000", "-p", "[::1]::8001", "-p", "0:5353/udp", "-p", "0:9", "-P",
+	h.ok("vm", "run", "--image", "debian", "--name", "box", "-p", "0:8000", "-p", "[::1]::8001", "-p", "0:5353/udp", "-p", "[::1]::5354/udp", "-p", "0:9", "-P",
 		"--", "perl", "-e", servers)
 	ports := h.openPorts("box")
 	for _, guest := range []int{8000, 8001} {
@@ -46,14 +46,19 @@ func TestPorts(t *testing.T) {
 	if _, err := netOf(t, ports[9]).Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("a port that nobody listens on: %v", err)
 	}
-	datagrams, err := net.Dial("udp", ports[5353].String())
-	h.must(err)
-	defer datagrams.Close()
-	_, err = io.WriteString(datagrams, "hello")
-	h.must(err)
-	buf := make([]byte, 100)
-	if n, err := datagrams.Read(buf); string(buf[:n]) != "hello" {
-		t.Errorf("got %q, %v", buf[:n], err)
+	for _, guest := range []int{5353, 5354} {
+		datagrams, err := net.Dial("udp", ports[guest].String())
+		h.must(err)
+		defer datagrams.Close()
+		buf := make([]byte, 1<<16)
+		for _, size := range []int{5, 1400, 60000} {
+			sent := strings.Repeat("d", size)
+			_, err = io.WriteString(datagrams, sent)
+			h.must(err)
+			if n, err := datagrams.Read(buf); string(buf[:n]) != sent {
+				t.Errorf("of port %d there came %d bytes of %d, %v", guest, n, size, err)
+			}
+		}
 	}
 
 	// What nobody asked for is there too, while a program listens.

@@ -45,7 +45,12 @@ func serve(conn net.Conn) {
 	if _, err := io.ReadFull(conn, port[:]); err != nil {
 		return
 	}
-	server, err := dial(strconv.Itoa(int(binary.BigEndian.Uint16(port[:]))))
+	number := binary.BigEndian.Uint16(port[:])
+	if number == 0 {
+		serveDatagrams(conn)
+		return
+	}
+	server, err := dial(strconv.Itoa(int(number)))
 	if err != nil {
 		conn.Write([]byte{agentapi.ReachRefused})
 		return

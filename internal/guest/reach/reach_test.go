@@ -32,12 +32,17 @@ func pair(t *testing.T) (a, b *net.TCPConn) {
 
 func ask(t *testing.T, port int) (conn *net.TCPConn, answer byte) {
 	t.Helper()
+	return askBytes(t, binary.BigEndian.AppendUint16(nil, uint16(port)))
+}
+
+func askBytes(t *testing.T, request []byte) (conn *net.TCPConn, answer byte) {
+	t.Helper()
 	conn, peer := pair(t)
 	go func() {
 		defer peer.Close()
 		serve(peer)
 	}()
-	conn.Write(binary.BigEndian.AppendUint16(nil, uint16(port)))
+	conn.Write(request)
 	got := []byte{0xff}
 	io.ReadFull(conn, got)
 	return conn, got[0]

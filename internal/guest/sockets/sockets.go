@@ -29,7 +29,7 @@ func Listening(proc string) []agentapi.Port {
 		if err != nil {
 			continue
 		}
-		for inode, at := range listening(f) {
+		for inode, at := range inState(f, stateListen) {
 			if len(all) < maxListening {
 				byInode[inode] = len(all)
 				all = append(all, agentapi.Port{Address: at.Addr().String(), Port: at.Port()})
@@ -73,14 +73,37 @@ func Ports(proc string) []uint16 {
 	return slices.Sorted(maps.Keys(all))
 }
 
-const stateListen = "0A"
+// Datagrams returns the addresses at which programs receive what is sent to a port
+// of UDP.
+func Datagrams(proc string, port uint16) (addresses []netip.Addr) {
+	for _, name := range []string{"net/udp", "net/udp6"} {
+		f, err := os.Open(filepath.Join(proc, name))
+		if err != nil {
+			continue
+		}
+		for _, at := range inState(f, stateUnconnected) {
+			if at.Port() == port {
+				addresses = append(addresses, at.Addr())
+			}
+		}
+		f.Close()
+	}
+	return addresses
+}
 
-// listening reads a table such as /proc/net/tcp: addresses by the sockets' inodes.
-func listening(table io.Reader) map[string]netip.AddrPort {
+// States of sockets, in the kernel's tables.
+const (
+	stateListen      = "0A" // TCP
+	stateUnconnected = "07" // UDP
+)
+
+// inState reads of a table such as /proc/net/tcp what is in a state: addresses by
+// the sockets' inodes.
+func inState(table io.Reader, state string) map[string]netip.AddrPort {
 	found := map[string]netip.AddrPort{}
 	for lines := bufio.NewScanner(table); lines.Scan() && len(found) < maxListening; {
 		fields := strings.Fields(lines.Text())
-		if len(fields) < 10 || fields[3] != stateListen {
+		if len(fields) < 10 || fields[3] != state {
 			continue
 		}
 		if at, ok := address(fields[1]); ok {

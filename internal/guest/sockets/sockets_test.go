@@ -42,7 +42,7 @@ func TestTable(t *testing.T) {
    3: xyz:0050 0:0 0A 0:0 0:0 0 0 0 14 1
    4: 0100007F:1F9000 0:0 0A 0:0 0:0 0 0 0 15 1
 `
-	got := listening(strings.NewReader(table))
+	got := inState(strings.NewReader(table), stateListen)
 	if len(got) != 2 || got["11"].String() != "127.0.0.1:8080" || got["13"].String() != "[::1]:80" {
 		t.Errorf("got %v", got)
 	}
@@ -60,5 +60,20 @@ func TestPorts(t *testing.T) {
 	}
 	if all := Ports(t.TempDir()); len(all) > 0 {
 		t.Errorf("without a kernel there are %v", all)
+	}
+}
+
+func TestDatagrams(t *testing.T) {
+	for _, at := range []string{"127.0.0.1:0", "[::1]:0"} {
+		conn, err := net.ListenPacket("udp", at)
+		if err != nil {
+			t.Logf("%s: %v", at, err)
+			continue
+		}
+		defer conn.Close()
+		is := netip.MustParseAddrPort(conn.LocalAddr().String())
+		if got := Datagrams("/proc", is.Port()); !slices.Contains(got, is.Addr()) {
+			t.Errorf("%s is not found: %v", is, got)
+		}
 	}
 }
