@@ -131,7 +131,7 @@ var allowed = map[string][]string{
 	"internal/project":           {"internal/process", "internal/smallfile"},
 	"internal/sshconfig":         {},
 	"internal/generate":          {"internal/ports"},
-	"internal/devfile":           {"internal/ports", "internal/ref", "internal/size", "internal/smallfile", "internal/usernet/policy", "internal/vm"},
+	"internal/devfile":           {"internal/ports", "internal/secret", "internal/ref", "internal/size", "internal/smallfile", "internal/usernet/policy", "internal/vm"},
 	"internal/config":            {"internal/catalog", "internal/ports", "internal/size", "internal/smallfile", "internal/statedir", "internal/usernet/policy"},
 	"internal/format/modules":    {"internal/format/xz", "internal/smallfile"},
 

@@ -299,7 +299,7 @@ func (s *server) setVM(ctx context.Context, in struct {
 		}
 		c.Volumes = &wanted
 	}
-	if _, err := s.engine.SetVM(ctx, in.Name, c, nil); err != nil {
+	if _, err := s.engine.SetVM(ctx, in.Name, engine.Change{Change: c}, nil); err != nil {
 		return vm.VM{}, invalid(err)
 	}
 	return s.engine.VM(in.Name)

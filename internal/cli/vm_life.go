@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"banger/internal/engine"
 	"banger/internal/ports"
 	"banger/internal/size"
 	"banger/internal/vm"
@@ -49,7 +50,7 @@ func (a *app) vmRenameCommand() *cobra.Command {
 
 func (a *app) vmSetCommand() *cobra.Command {
 	var (
-		change       vm.Change
+		change       engine.Change
 		cpus         int
 		memory, disk size.Size
 		published    []ports.Spec
@@ -76,6 +77,8 @@ func (a *app) vmSetCommand() *cobra.Command {
 	flags.Var((*mountsFlag)(&mounts), "mount", "directories of the host that the guest has, in place of those before")
 	flags.BoolVar(&noMounts, "no-mounts", false, "take the host's directories away")
 	c.MarkFlagsMutuallyExclusive("mount", "no-mounts")
+	flags.Var(&change.Give, "secret", "let the guest use NAME[=VALUE|=@FILE]@HOST[,HOST] as vm run does, beside its other secrets; of one that it has, a new value is in force at once; may be repeated")
+	flags.StringArrayVar(&change.DropSecrets, "no-secret", nil, "take the secret of that name away; may be repeated")
 	flags.VarP(&change.Labels, "label", "l", "note KEY=VALUE on the VM, or take KEY= away; may be repeated")
 	flags.Var(&ttl, "ttl", "stop the VM this long after its start, such as 2h; 0s is never")
 	flags.Var(&idle, "idle-timeout", "stop the VM after so long without use; 0s is never")

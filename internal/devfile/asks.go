@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"banger/internal/secret"
 	"banger/internal/usernet/policy"
 )
 
@@ -44,6 +45,13 @@ func (s Spec) Asks(configured policy.Settings) (asks []string) {
 	}
 	for _, v := range s.Volumes {
 		add("the guest has the volume %s", v)
+	}
+	for _, given := range s.Secrets {
+		what := "your variable " + given.Name
+		if given.From == secret.FromFile {
+			what = "what is in " + given.File
+		}
+		add("requests of the guest to %s have %s", given.Hostnames(), what)
 	}
 	for _, port := range s.Ports {
 		if !port.HostIP.IsLoopback() {

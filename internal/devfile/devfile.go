@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"banger/internal/ports"
+	"banger/internal/secret"
 	"banger/internal/size"
 	"banger/internal/usernet/policy"
 	"banger/internal/vm"
@@ -54,6 +55,7 @@ type Spec struct {
 	Volumes   []vm.Volume
 	Env       map[string]string
 	Policy    policy.Settings
+	Secrets   []secret.Given // without values
 	HostLoopback,
 	SSHAgent bool
 

@@ -218,6 +218,7 @@ func TestAsks(t *testing.T) {
 		`mounts = ["out:/host:ro"]`:              1,
 		`workspace = "mount"`:                    1,
 		`volumes = ["db:/var/lib/db"]`:           1,
+		`secrets = ["A@a.test", "B=@/b@b.test"]`: 2,
 		`deny = ["10.0.0.1"]`:                    0,
 		"ssh_agent = true\nhost_loopback = true": 2,
 	} {
@@ -231,6 +232,38 @@ func TestAsks(t *testing.T) {
 		}
 		if asks := s.Asks(policy.Settings{Egress: policy.Public}); len(asks) != want {
 			t.Errorf("%q asks for %q", text, asks)
+		}
+	}
+}
+
+// Who agrees sees where a secret comes from and goes to. There is no value.
+func TestSecrets(t *testing.T) {
+	dir := write(t, map[string]string{FileName: `secrets = ["A@a.test,*.b.test:8443", "B=@key@b.test", "C=@link@c.test"]`, "key": "x"})
+	if err := os.Symlink("/etc/hostname", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Find(dir, hostEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"requests of the guest to a.test,*.b.test:8443 have your variable A",
+		"requests of the guest to b.test have what is in " + filepath.Join(dir, "key"),
+		"requests of the guest to c.test have what is in /etc/hostname",
+	}
+	if diff := cmp.Diff(want, s.Asks(policy.Settings{})); diff != "" {
+		t.Error(diff)
+	}
+	for text, want := range map[string]string{
+		`secrets = ["A=hunter2@a.test"]`:      "no value is kept here",
+		`secrets = ["A"]`:                     "write NAME@HOST",
+		`secrets = ["A@a.test", "A@b.test"]`:  "given twice",
+		`secrets = ["PATH@a.test"]`:           "sets that variable",
+		"name = \"x\"\nsecrets = [\"A@com\"]": "line 2: secrets",
+	} {
+		_, err := Find(write(t, map[string]string{FileName: text}), hostEnv)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: got %v", text, err)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"banger/internal/ports"
 	"banger/internal/ref"
+	"banger/internal/secret"
 	"banger/internal/size"
 	"banger/internal/usernet/policy"
 	"banger/internal/vm"
@@ -40,6 +41,7 @@ type File struct {
 	Egress       string            `toml:"egress" json:"egress,omitempty" jsonschema:"what the guest reaches where no rule speaks: all, public or none"`
 	Allow        []string          `toml:"allow" json:"allow,omitempty" jsonschema:"what else it reaches: NAME, *.NAME, ADDRESS or ADDRESS/BITS, each with :PORT or without"`
 	Deny         []string          `toml:"deny" json:"deny,omitempty" jsonschema:"what it does not reach, in the same form"`
+	Secrets      []string          `toml:"secrets" json:"secrets,omitempty" jsonschema:"what the guest uses in HTTPS and does not have: NAME@HOST[,HOST] of your environment, or NAME=@FILE@HOST[,HOST]; no value"`
 	HostLoopback bool              `toml:"host_loopback" json:"host_loopback,omitempty" jsonschema:"let the guest reach the host's loopback"`
 	SSHAgent     bool              `toml:"ssh_agent" json:"ssh_agent,omitempty" jsonschema:"give shells the user's SSH agent"`
 	Setup        []string          `toml:"setup" json:"setup,omitempty" jsonschema:"commands that run once, when the VM has been made"`
@@ -100,6 +102,7 @@ func (s *Spec) take(f File) (key string, err error) {
 		{"volumes", func() error { return s.takeVolumes(f.Volumes) }},
 		{"ports", func() error { return s.takePorts(f.Ports) }},
 		{"env", func() error { return checkEnv(f.Env) }},
+		{"secrets", func() error { return s.takeSecrets(f.Secrets) }},
 		{"egress", func() error { _, err := policy.New(policy.Settings{Egress: f.Egress}); return err }},
 		{"allow", func() error { _, err := policy.New(policy.Settings{Allow: f.Allow}); return err }},
 		{"deny", func() error { _, err := policy.New(policy.Settings{Deny: f.Deny}); return err }},
@@ -223,6 +226,30 @@ func (s *Spec) takePorts(texts []string) error {
 		s.Ports = append(s.Ports, specs...)
 	}
 	return nil
+}
+
+// takeSecrets takes secrets by their names: a value in a file that is shared would be
+// none.
+func (s *Spec) takeSecrets(texts []string) error {
+	for _, text := range texts {
+		g, err := secret.ParseIn(s.Dir, text)
+		if err == nil && g.From == secret.FromUser {
+			err = fmt.Errorf("secret %s: no value is kept here: name a file by =@FILE, or the variable alone", g.Name)
+		}
+		if err != nil {
+			return err
+		}
+		// Who agrees is to see which file it is, and again where it becomes another.
+		if target, err := filepath.EvalSymlinks(g.File); err == nil && g.File != "" {
+			g.File = target
+		}
+		s.Secrets = append(s.Secrets, g)
+	}
+	all := make([]secret.Secret, len(s.Secrets))
+	for i, g := range s.Secrets {
+		all[i] = g.Secret
+	}
+	return secret.Check(all)
 }
 
 func checkEnv(env map[string]string) error {

@@ -27,7 +27,7 @@ type Held struct {
 
 // HoldVM makes a VM and boots it. One that does not come up is removed again.
 func (e *Engine) HoldVM(ctx context.Context, o HoldOptions) (*Held, error) {
-	values, err := e.valuesOf(ctx, o.VM)
+	values, err := e.valuesOf(ctx, o.VM.Name, o.VM.Secrets)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"banger/internal/secret"
 	"banger/internal/vm"
 )
 
@@ -41,9 +42,18 @@ func (e *Engine) RenameVM(ctx context.Context, from, to string) error {
 	return e.vms.Rename(ctx, from, to)
 }
 
+// Change is what of a VM's settings is to become another.
+type Change struct {
+	vm.Change
+	Give secret.List // added to its secrets, or in place of those of the same name
+}
+
 // SetVM changes a VM's settings. waits names those that a guest that runs gets at its
 // next start. Volumes that are not there yet are made.
-func (e *Engine) SetVM(ctx context.Context, name string, c vm.Change, events Events) (waits []string, err error) {
+func (e *Engine) SetVM(ctx context.Context, name string, c Change, events Events) (waits []string, err error) {
+	if err := e.giveSecrets(ctx, name, &c); err != nil {
+		return nil, err
+	}
 	if c.Mounts != nil {
 		mounts, err := e.mountsOf(name, *c.Mounts)
 		if err != nil {
@@ -57,7 +67,7 @@ func (e *Engine) SetVM(ctx context.Context, name string, c vm.Change, events Eve
 			return nil, err
 		}
 	}
-	if waits, err = e.vms.Set(ctx, name, c); err != nil {
+	if waits, err = e.vms.Set(ctx, name, c.Change); err != nil {
 		undo()
 	}
 	return waits, err

@@ -70,7 +70,7 @@ func (e *Engine) RunVM(ctx context.Context, o RunOptions) (Run, error) {
 	for i := range o.VM.Mounts {
 		o.VM.Mounts[i].User = o.Program.User
 	}
-	values, err := e.valuesOf(ctx, o.VM)
+	values, err := e.valuesOf(ctx, o.VM.Name, o.VM.Secrets)
 	if err != nil {
 		return Run{}, err
 	}

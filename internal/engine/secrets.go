@@ -45,24 +45,45 @@ func keepable(given []secret.Given) error {
 	return nil
 }
 
-// valuesOf finds the values of a new VM's secrets, before it is made.
-func (e *Engine) valuesOf(ctx context.Context, o VMOptions) (secret.Values, error) {
-	if err := secret.Check(kept(o.Secrets)); err != nil {
+// valuesOf finds the values of secrets that a VM is given.
+func (e *Engine) valuesOf(ctx context.Context, name string, given []secret.Given) (secret.Values, error) {
+	if err := secret.Check(kept(given)); err != nil {
 		return nil, err
 	}
 	values := secret.Values{}
-	for _, g := range o.Secrets {
+	for _, g := range given {
 		if g.From == secret.FromUser {
 			values[g.Name] = g.Value
 			continue
 		}
-		value, err := e.find(ctx, o.Name, g.Secret)
+		value, err := e.find(ctx, name, g.Secret)
 		if err != nil {
 			return nil, err
 		}
 		values[g.Name] = value
 	}
 	return values, nil
+}
+
+// giveSecrets has a change tell what a VM's store keeps of the secrets that are given,
+// and where it runs, its supervisor their values.
+func (e *Engine) giveSecrets(ctx context.Context, name string, c *Change) error {
+	if len(c.Give) == 0 {
+		return nil
+	}
+	v, err := e.vms.Get(name)
+	if err != nil {
+		return err
+	}
+	c.Secrets = kept(c.Give)
+	if v.State.Phase == vm.Running || v.State.Phase == vm.Paused {
+		c.Values, err = e.valuesOf(ctx, name, c.Give)
+		return err
+	}
+	if err := secret.Check(c.Secrets); err != nil {
+		return err
+	}
+	return keepable(c.Give)
 }
 
 // valuesFor finds those of the secrets of a VM that is about to start, unless the

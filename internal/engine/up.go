@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"banger/internal/devfile"
+	"banger/internal/secret"
 	"banger/internal/vm"
 )
 
@@ -172,6 +173,7 @@ func (e *Engine) projectVMOptions(s devfile.Spec) VMOptions {
 	o := e.VMDefaults()
 	o.Name, o.Kernel, o.HostLoopback = projectVM(s), s.Kernel, s.HostLoopback
 	o.Ports, o.Mounts, o.Volumes = slices.Concat(o.Ports, s.Ports), s.Mounts, s.Volumes
+	o.Secrets = s.Secrets
 	if s.CPUs > 0 {
 		o.CPUs = s.CPUs
 	}
@@ -230,7 +232,12 @@ func (o UpOptions) syncOptions() SyncOptions {
 func (e *Engine) applySpec(ctx context.Context, o UpOptions, v vm.VM) error {
 	want := e.projectVMOptions(o.Spec)
 	memory, disk := int(want.Memory>>20), int64(want.Disk)
-	change := vm.Change{CPUs: &want.CPUs, MemoryMiB: &memory, Ports: &want.Ports}
+	change := Change{Change: vm.Change{CPUs: &want.CPUs, MemoryMiB: &memory, Ports: &want.Ports}, Give: want.Secrets}
+	for _, had := range v.Secrets {
+		if !slices.ContainsFunc(want.Secrets, func(g secret.Given) bool { return g.Name == had.Name }) {
+			change.DropSecrets = append(change.DropSecrets, had.Name)
+		}
+	}
 	if disk > v.DiskBytes {
 		change.DiskBytes = &disk
 	}

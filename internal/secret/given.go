@@ -32,7 +32,10 @@ func Give(name, value string, hosts []string) (Given, error) {
 }
 
 // Parse reads NAME[=VALUE|=@FILE]@HOST[,HOST]. No error has the value.
-func Parse(text string) (Given, error) {
+func Parse(text string) (Given, error) { return ParseIn("", text) }
+
+// ParseIn is Parse where a relative FILE is below a directory.
+func ParseIn(dir, text string) (Given, error) {
 	// A value may have an @, a host may not.
 	at := strings.LastIndex(text, "@")
 	if at < 0 {
@@ -43,7 +46,7 @@ func Parse(text string) (Given, error) {
 		return Given{}, errors.New("what is before the first = or @ is no variable's name")
 	}
 	g := Given{Secret: Secret{Name: name}}
-	err := g.parseSource(value, has)
+	err := g.parseSource(dir, value, has)
 	if err == nil {
 		err = g.parseHosts(text[at+1:])
 	}
@@ -56,7 +59,7 @@ func Parse(text string) (Given, error) {
 	return g, nil
 }
 
-func (g *Given) parseSource(value string, has bool) (err error) {
+func (g *Given) parseSource(dir, value string, has bool) (err error) {
 	file, isFile := strings.CutPrefix(value, "@")
 	switch {
 	case !has:
@@ -65,6 +68,9 @@ func (g *Given) parseSource(value string, has bool) (err error) {
 		err = errors.New("no file is named after =@")
 	case isFile:
 		g.From = FromFile
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(dir, file)
+		}
 		g.File, err = filepath.Abs(file)
 	default:
 		g.From = FromUser

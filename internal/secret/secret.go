@@ -92,12 +92,29 @@ func Public(all []Secret) (public []Secret) {
 	return public
 }
 
-func (s Secret) String() string {
+func (s Secret) String() string { return s.Name + "@" + s.Hostnames() }
+
+// Hostnames are the secret's hosts, as they are written.
+func (s Secret) Hostnames() string {
 	var hosts []string
 	for _, h := range s.Hosts {
 		hosts = append(hosts, string(h))
 	}
-	return s.Name + "@" + strings.Join(hosts, ",")
+	return strings.Join(hosts, ",")
+}
+
+// With returns a VM's secrets with some more, in place of those of the same name, and
+// without those of some names.
+func With(all, more []Secret, drop []string) []Secret {
+	with := slices.DeleteFunc(slices.Clone(all), func(s Secret) bool { return slices.Contains(drop, s.Name) })
+	for _, m := range more {
+		if i := slices.IndexFunc(with, func(s Secret) bool { return s.Name == m.Name }); i >= 0 {
+			with[i] = m
+		} else {
+			with = append(with, m)
+		}
+	}
+	return with
 }
 
 // MaxSecrets is how many a VM may have.

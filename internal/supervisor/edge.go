@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -13,6 +15,7 @@ import (
 	"banger/internal/secret"
 	"banger/internal/statedir"
 	"banger/internal/usernet/edge"
+	"banger/internal/vm"
 )
 
 // edgeFile is what stays of a VM's edge between its starts: no value. The guest's
@@ -48,6 +51,44 @@ func (s *supervisor) openEdge() error {
 	s.edge = edge.New(edge.Options{Authority: f.Authority, Secrets: s.vm.Secrets, Values: values, Placeholders: f.Placeholders})
 	s.values, s.guestSecrets = values, f.forGuest(s.vm.Secrets)
 	return nil
+}
+
+// checkValues refuses a value that the guest has.
+func (s *supervisor) checkValues(values secret.Values) error {
+	if s.guestSecrets == nil {
+		return nil
+	}
+	for name, value := range values {
+		if slices.Contains(s.guestSecrets.Env, name+"="+value.Reveal()) {
+			return fmt.Errorf("secret %s: its value is what the guest has in its place", name)
+		}
+	}
+	return nil
+}
+
+// changeSecrets gives the edge what changed of the VM's secrets; s.mu is held. wait
+// says that the guest has to hear of some of it first, at its next start.
+func (s *supervisor) changeSecrets(c *vm.Change) (wait bool) {
+	if len(c.Secrets) == 0 && len(c.DropSecrets) == 0 {
+		return false
+	}
+	// Whoever reads them may be at it still.
+	s.values = maps.Clone(s.values)
+	if s.values == nil {
+		s.values = secret.Values{}
+	}
+	maps.Copy(s.values, c.Values)
+	for _, name := range c.DropSecrets {
+		delete(s.values, name)
+	}
+	return s.edge == nil || !s.edge.Change(s.vm.Secrets, s.values)
+}
+
+// currentValues are the secrets' values, for the next start.
+func (s *supervisor) currentValues() secret.Values {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.values
 }
 
 // edgeFile reads what is there, makes what is not, and writes it.

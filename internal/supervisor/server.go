@@ -125,7 +125,7 @@ func (s *supervisor) obey(conn net.Conn, request vm.Request) {
 		s.stats(conn)
 	case vm.OpSecrets:
 		conn.SetWriteDeadline(time.Now().Add(requestTimeout))
-		json.NewEncoder(conn).Encode(vm.Reply{Secrets: s.values})
+		json.NewEncoder(conn).Encode(vm.Reply{Secrets: s.currentValues()})
 	case vm.OpStop:
 		s.stop("stopped")
 		reply(conn, nil)
@@ -138,7 +138,8 @@ func (s *supervisor) obey(conn net.Conn, request vm.Request) {
 	case vm.OpSignal:
 		reply(conn, s.main.signal(request.Signal))
 	case vm.OpSet:
-		reply(conn, s.set(request.Change))
+		waits, err := s.set(request.Change)
+		replyWith(conn, vm.Reply{Waits: waits}, err)
 	case vm.OpGrow:
 		reply(conn, s.growVolume(request.Volume, request.Bytes))
 	default:
@@ -146,10 +147,11 @@ func (s *supervisor) obey(conn net.Conn, request vm.Request) {
 	}
 }
 
-func reply(conn net.Conn, err error) error {
+func reply(conn net.Conn, err error) error { return replyWith(conn, vm.Reply{}, err) }
+
+func replyWith(conn net.Conn, r vm.Reply, err error) error {
 	conn.SetWriteDeadline(time.Now().Add(requestTimeout))
 	defer conn.SetWriteDeadline(time.Time{})
-	var r vm.Reply
 	if err != nil {
 		r.Error = clip(err.Error(), maxReason)
 	}

@@ -6,19 +6,23 @@ import (
 	"banger/internal/vm"
 )
 
-// set changes the VM's settings. A disk grows between two starts only.
-func (s *supervisor) set(c *vm.Change) error {
+// set changes the VM's settings. A disk grows between two starts only. waits names
+// what the guest gets at its next start.
+func (s *supervisor) set(c *vm.Change) (waits []string, err error) {
 	if c == nil || c.DiskBytes != nil {
-		return errors.New("no change is given that a running vm takes")
+		return nil, errors.New("no change is given that a running vm takes")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	changed, err := c.Apply(s.vm)
 	if err == nil {
+		err = s.checkValues(c.Values)
+	}
+	if err == nil {
 		err = s.VMs.Save(changed)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.vm = changed
 	if c.TTL != nil {
@@ -26,7 +30,11 @@ func (s *supervisor) set(c *vm.Change) error {
 		s.VMs.Save(s.vm)
 	}
 	s.use.poke()
-	return nil
+	waits = c.Waits()
+	if s.changeSecrets(c) {
+		waits = append(waits, "secrets")
+	}
+	return waits, nil
 }
 
 // spec is the VM as it is set now.

@@ -10,6 +10,7 @@ import (
 	"banger/internal/journal"
 	"banger/internal/ports"
 	"banger/internal/ref"
+	"banger/internal/secret"
 	"banger/internal/statedir"
 )
 
@@ -24,9 +25,14 @@ type Change struct {
 	Volumes     *[]Volume     `json:"volumes,omitempty"`
 	TTL         *Duration     `json:"ttl,omitempty"`
 	IdleTimeout *Duration     `json:"idle_timeout,omitempty"`
+
+	Secrets     []secret.Secret `json:"secrets,omitempty"`      // added, or in place of those of the same name
+	Values      secret.Values   `json:"values,omitempty"`       // theirs, for a supervisor
+	DropSecrets []string        `json:"drop_secrets,omitempty"` // by their names
 }
 
-// Waits names what of the change a guest that runs gets at its next start.
+// Waits names what of the change a guest that runs gets at its next start; its
+// supervisor knows of secrets.
 func (c Change) Waits() (settings []string) {
 	for _, s := range []struct {
 		name string
@@ -51,6 +57,7 @@ func (c Change) Apply(v VM) (VM, error) {
 	if c.Mounts != nil {
 		v.Mounts = sortMounts(*c.Mounts)
 	}
+	v.Secrets = secret.With(v.Secrets, c.Secrets, c.DropSecrets)
 	set(&v.TTL, c.TTL)
 	set(&v.IdleTimeout, c.IdleTimeout)
 	if c.DiskBytes != nil && *c.DiskBytes < v.DiskBytes {
@@ -79,7 +86,7 @@ func (s *Store) Set(ctx context.Context, name string, c Change) (waits []string,
 	case errors.As(err, &phase) && c.DiskBytes != nil:
 		return nil, err
 	case errors.As(err, &phase):
-		return c.Waits(), s.setRunning(ctx, name, c)
+		return s.setRunning(ctx, name, c)
 	case err != nil:
 		return nil, err
 	}
@@ -103,17 +110,17 @@ func (s *Store) Set(ctx context.Context, name string, c Change) (waits []string,
 	return nil, nil
 }
 
-func (s *Store) setRunning(ctx context.Context, name string, c Change) error {
+func (s *Store) setRunning(ctx context.Context, name string, c Change) (waits []string, err error) {
 	request := Request{Op: OpSet, Change: &c}
 	if line, err := json.Marshal(request); err != nil || len(line) >= maxLine {
-		return errors.Join(err, errors.New("that is more than a running vm is told at a time"))
+		return nil, errors.Join(err, errors.New("that is more than a running vm is told at a time"))
 	}
-	conn, _, err := s.request(ctx, name, request)
+	conn, reply, err := s.request(ctx, name, request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.Note(journal.Entry{VM: name, Event: journal.Changed})
-	return conn.Close()
+	return reply.Waits, conn.Close()
 }
 
 // growDisk makes a disk larger, by a hole at its end: the guest grows into it.

@@ -1,12 +1,14 @@
 package vm
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 
 	"banger/internal/format/ext4/ext4test"
 	"banger/internal/ports"
+	"banger/internal/secret"
 	"banger/internal/statedir"
 )
 
@@ -73,5 +75,23 @@ func TestRename(t *testing.T) {
 	defer lock.Release()
 	if err := s.Rename(t.Context(), "c", "d"); err == nil {
 		t.Error("a VM that is held was renamed")
+	}
+}
+
+// Secrets are added, or take the place of those of the same name.
+func TestChangeOfSecrets(t *testing.T) {
+	of := func(name, host string) secret.Secret {
+		return secret.Secret{Name: name, Hosts: []secret.Host{secret.Host(host)}, From: secret.FromEnvironment}
+	}
+	old := VM{Name: "box", CPUs: 1, MemoryMiB: 512, DiskBytes: 1 << 30, Secrets: []secret.Secret{of("A", "a.test"), of("B", "b.test")}}
+	got, err := Change{Secrets: []secret.Secret{of("C", "c.test"), of("A", "d.test")}, DropSecrets: []string{"B"}}.Apply(old)
+	if text := fmt.Sprint(got.Secrets); err != nil || text != "[A@d.test C@c.test]" {
+		t.Errorf("got %s, %v", text, err)
+	}
+	if text := fmt.Sprint(old.Secrets); text != "[A@a.test B@b.test]" {
+		t.Errorf("before there are %s", text)
+	}
+	if _, err := (Change{Secrets: []secret.Secret{of("PATH", "a.test")}}).Apply(old); err == nil {
+		t.Error("a bad one is taken")
 	}
 }

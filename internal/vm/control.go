@@ -61,6 +61,7 @@ type Reply struct {
 	Stats   *Stats      `json:"stats,omitempty"`   // with stats
 
 	Secrets secret.Values `json:"secrets,omitempty"` // with secrets
+	Waits   []string      `json:"waits,omitempty"`   // with set: what the guest gets at its next start
 }
 
 // Link opens a stream to the agent of the named VM's guest. The error is a

@@ -95,6 +95,23 @@ func TestSecrets(t *testing.T) {
 		t.Errorf("by the guest's own store the server says %q", got)
 	}
 	h.tokenIsNowhere()
+	// Another value is in force at once, for a file's as for a variable's.
+	file := filepath.Join(t.TempDir(), "token")
+	h.must(os.WriteFile(file, []byte("another value\n"), 0o600))
+	first, _, _ := strings.Cut(want, "\n")
+	for _, tt := range []struct{ secret, want string }{{"TOKEN=@" + file, "header: wrong"}, {"TOKEN", first}} {
+		r := h.banger("vm", "set", "box", "--secret", tt.secret+"@host.banger.internal:"+port)
+		if r.code != 0 || strings.Contains(r.stderr, "next start") {
+			t.Errorf("vm set says %+v", r)
+		}
+		if got := h.banger("vm", "exec", "box", "--", "/root/secret", address).stdout; !strings.HasPrefix(got, tt.want) {
+			t.Errorf("with %s the server says %q", tt.secret, got)
+		}
+	}
+	if r := h.banger("vm", "set", "box", "--secret", "TOKEN@host.banger.internal:"+port+",more.test"); r.code != 0 || !strings.Contains(r.stderr, "next start") {
+		t.Errorf("vm set says %+v", r)
+	}
+	h.tokenIsNowhere()
 	if log := h.ok("vm", "logs", "box", "--network"); !strings.Contains(log, `allowed https "host.banger.internal" with secret TOKEN`) {
 		t.Errorf("the log has %q", log)
 	}

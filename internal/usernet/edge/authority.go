@@ -92,6 +92,16 @@ func (a *Authority) IsFor(secrets []secret.Secret) bool {
 	return slices.Equal(a.cert.PermittedDNSDomains, domains(secrets)) && time.Now().Add(leafLife).Before(a.cert.NotAfter)
 }
 
+// vouchesFor reports whether an authority is for the hosts of a secret too.
+func (a *Authority) vouchesFor(s secret.Secret) bool {
+	for _, h := range s.Hosts {
+		if !slices.Contains(a.cert.PermittedDNSDomains, h.Domain()) {
+			return false
+		}
+	}
+	return true
+}
+
 // Certificate is the authority's own, in PEM.
 func (a *Authority) Certificate() string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw}))

@@ -17,6 +17,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"banger/internal/secret"
@@ -55,13 +56,19 @@ type Options struct {
 	Roots *x509.CertPool
 }
 
+// held is what an edge has of secrets at a time.
+type held struct {
+	secrets []secret.Secret
+	swaps   map[string]swap // by the secrets' names
+	scanned patterns
+}
+
 // Edge is a VM's. It may be used by several goroutines.
 type Edge struct {
-	authority *Authority
-	secrets   []secret.Secret
-	swaps     map[string]swap // by the secrets' names
-	scanned   patterns
-	toHosts   *tls.Config
+	authority    *Authority
+	placeholders map[string]string
+	held         atomic.Pointer[held]
+	toHosts      *tls.Config
 
 	server   *http.Server
 	accepted chan net.Conn
@@ -75,17 +82,14 @@ type Edge struct {
 // New returns an edge. The caller must Close it.
 func New(o Options) *Edge {
 	e := &Edge{
-		authority: o.Authority, secrets: o.Secrets, swaps: map[string]swap{},
+		authority: o.Authority, placeholders: o.Placeholders,
 		toHosts: &tls.Config{
 			RootCAs: o.Roots, MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(64),
 		},
 		accepted: make(chan net.Conn), closed: make(chan struct{}),
 		sessions: make(chan struct{}, maxSessions), http2: make(chan struct{}, maxHTTP2), requests: make(chan struct{}, maxRequests),
 	}
-	for _, s := range o.Secrets {
-		e.swaps[s.Name] = swap{name: s.Name, placeholder: o.Placeholders[s.Name], value: o.Values[s.Name].Reveal()}
-		e.scanned.add(s.Name, o.Placeholders[s.Name])
-	}
+	e.hold(o.Secrets, o.Values)
 	e.server = &http.Server{
 		Handler: http.HandlerFunc(e.serveHTTP), ErrorLog: log.New(io.Discard, "", 0),
 		ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
@@ -101,10 +105,33 @@ func New(o Options) *Edge {
 	return e
 }
 
+// Change has the edge give these secrets from the next request on, in place of those
+// before. Those that the guest has no placeholder of, or trusts nobody for the hosts
+// of, wait for another edge: whole reports whether there are none.
+func (e *Edge) Change(secrets []secret.Secret, values secret.Values) (whole bool) {
+	var now []secret.Secret
+	for _, s := range secrets {
+		if e.placeholders[s.Name] != "" && e.authority.vouchesFor(s) {
+			now = append(now, s)
+		}
+	}
+	e.hold(now, values)
+	return len(now) == len(secrets)
+}
+
+func (e *Edge) hold(secrets []secret.Secret, values secret.Values) {
+	h := &held{secrets: secrets, swaps: map[string]swap{}}
+	for _, s := range secrets {
+		h.swaps[s.Name] = swap{name: s.Name, placeholder: e.placeholders[s.Name], value: values[s.Name].Reveal()}
+		h.scanned.add(s.Name, e.placeholders[s.Name])
+	}
+	e.held.Store(h)
+}
+
 // Wants reports whether connections to a port of a host, whose name is in its
 // canonical form, are for Serve.
 func (e *Edge) Wants(host string, port uint16) bool {
-	return e != nil && len(secret.For(e.secrets, host, port)) > 0
+	return e != nil && len(secret.For(e.held.Load().secrets, host, port)) > 0
 }
 
 // Knows reports whether a host has a secret at any port.
@@ -112,7 +139,7 @@ func (e *Edge) Knows(host string) bool {
 	if e == nil {
 		return false
 	}
-	for _, s := range e.secrets {
+	for _, s := range e.held.Load().secrets {
 		for _, h := range s.Hosts {
 			if h.MatchesName(host) {
 				return true
@@ -129,19 +156,20 @@ func (e *Edge) Close() {
 }
 
 // forHost returns what is put in at a host, and what must not go there.
-func (e *Edge) forHost(host string, port uint16) (own, foreign []swap) {
+func (e *Edge) forHost(host string, port uint16) (s swaps) {
+	now := e.held.Load()
 	mine := map[string]bool{}
-	for _, s := range secret.For(e.secrets, host, port) {
-		mine[s.Name] = true
+	for _, own := range secret.For(now.secrets, host, port) {
+		mine[own.Name] = true
 	}
-	for _, s := range e.secrets {
-		if mine[s.Name] {
-			own = append(own, e.swaps[s.Name])
+	for _, each := range now.secrets {
+		if mine[each.Name] {
+			s.own = append(s.own, now.swaps[each.Name])
 		} else {
-			foreign = append(foreign, e.swaps[s.Name])
+			s.foreign = append(s.foreign, now.swaps[each.Name])
 		}
 	}
-	return own, foreign
+	return s
 }
 
 // take waits for a place, or for ctx to end, and reports whether there is one.

@@ -392,7 +392,8 @@ func TestAuthority(t *testing.T) {
 	must(t, err)
 	var read Authority
 	must(t, read.UnmarshalText(text))
-	if read.Certificate() != w.edge.authority.Certificate() || !read.IsFor(w.edge.secrets) || read.IsFor(w.edge.secrets[1:2]) {
+	secrets := w.edge.held.Load().secrets
+	if read.Certificate() != w.edge.authority.Certificate() || !read.IsFor(secrets) || read.IsFor(secrets[1:2]) {
 		t.Error("the authority is another after it was written and read")
 	}
 	for host, good := range map[string]bool{"api.test": true, "below.api.test": true, "bank.test": false, "test": false} {

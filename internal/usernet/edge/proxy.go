@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,7 +27,7 @@ func (s *session) setProxy() {
 	s.proxy = &httputil.ReverseProxy{
 		Rewrite: s.rewrite, Transport: s.hosts, FlushInterval: -1, BufferPool: s.edge,
 		ModifyResponse: func(r *http.Response) error {
-			s.swaps.hide(r.Header)
+			swapsOf(r.Request).hide(r.Header)
 			return nil
 		},
 		ErrorHandler: s.failed, ErrorLog: log.New(io.Discard, "", 0),
@@ -60,7 +61,10 @@ func (s *session) serve(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusMisdirectedRequest, "the request is for another host than its TLS is for")
 		return
 	}
-	used, err := s.swaps.request(r)
+	// What is put in is as it is when the request comes: it may change within a connection.
+	swaps := s.edge.forHost(s.to.Host, s.to.Port)
+	r = r.WithContext(context.WithValue(r.Context(), swapsKey{}, swaps))
+	used, err := swaps.request(r)
 	if foreign, ok := errors.AsType[*foreignError](err); ok {
 		s.to.Note("denied https %q by secret %s: it is not for this host", s.to.Host, foreign.name)
 		refuse(w, http.StatusForbidden, "%v", err)
@@ -71,8 +75,16 @@ func (s *session) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h["Date"], h["Content-Type"] = nil, nil // which would be added where the host has none
 	// What comes after the body is there when all is copied.
-	defer s.swaps.hide(h)
-	s.proxy.ServeHTTP(&answer{w, s}, r)
+	defer swaps.hide(h)
+	s.proxy.ServeHTTP(&answer{w, swaps}, r)
+}
+
+type swapsKey struct{}
+
+// swapsOf are what is put into a request.
+func swapsOf(r *http.Request) swaps {
+	s, _ := r.Context().Value(swapsKey{}).(swaps)
+	return s
 }
 
 // means reports whether a request's host is the session's.
@@ -100,7 +112,7 @@ func (s *session) rewrite(r *httputil.ProxyRequest) {
 		}
 	}
 	if len(r.In.Trailer) > 0 && r.Out.Body != nil {
-		r.Out.Body = &trailed{r.Out.Body, r.In, r.Out, s}
+		r.Out.Body = &trailed{r.Out.Body, r.In, r.Out}
 	}
 }
 
@@ -108,19 +120,19 @@ func (s *session) rewrite(r *httputil.ProxyRequest) {
 type trailed struct {
 	io.ReadCloser
 	in, out *http.Request
-	session *session
 }
 
 func (t *trailed) Read(p []byte) (int, error) {
 	n, err := t.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) {
-		if foreign := t.session.swaps.checkHeader(t.in.Trailer); foreign != nil {
+		swaps := swapsOf(t.in)
+		if foreign := swaps.checkHeader(t.in.Trailer); foreign != nil {
 			return n, foreign
 		}
 		for name, values := range t.in.Trailer {
 			t.out.Trailer[name] = slices.Clone(values)
 		}
-		t.session.swaps.header(t.out.Trailer)
+		swaps.header(t.out.Trailer)
 	}
 	return n, err
 }
@@ -129,14 +141,14 @@ func (t *trailed) Read(p []byte) (int, error) {
 // last.
 type answer struct {
 	http.ResponseWriter
-	session *session
+	swaps swaps
 }
 
 func (a *answer) WriteHeader(status int) {
 	if status == http.StatusContinue {
 		return // the server says that when the body is first read
 	}
-	a.session.swaps.hide(a.Header())
+	a.swaps.hide(a.Header())
 	a.ResponseWriter.WriteHeader(status)
 }
 

@@ -57,11 +57,14 @@ type Scanner struct {
 }
 
 // Scanner returns one for a new connection.
-func (e *Edge) Scanner() *Scanner { return &Scanner{patterns: &e.scanned} }
+func (e *Edge) Scanner() *Scanner { return &Scanner{patterns: &e.held.Load().scanned} }
 
 // Find returns the secret whose placeholder ends in data, which follows what came
 // before, or "".
 func (s *Scanner) Find(data []byte) (name string) {
+	if s.patterns.longest == 0 {
+		return ""
+	}
 	keep := s.patterns.longest - 1
 	if len(s.end) > 0 {
 		joint := append(s.end, data[:min(keep, len(data))]...)

@@ -4,13 +4,14 @@ import (
 	"encoding/base64"
 	"strings"
 	"testing"
+
+	"banger/internal/secret"
 )
 
 // A placeholder is found in any pieces, and within Basic credentials.
 func TestScanner(t *testing.T) {
-	e := &Edge{}
-	e.scanned.add("TOKEN", fake)
-	e.scanned.add("PASSWORD", fakePass)
+	e := &Edge{placeholders: map[string]string{"TOKEN": fake, "PASSWORD": fakePass}}
+	e.hold([]secret.Secret{{Name: "TOKEN"}, {Name: "PASSWORD"}}, nil)
 	for _, tt := range []struct{ text, want string }{
 		{"GET / HTTP/1.1\r\n\r\n", ""},
 		{"x" + fake, "TOKEN"},
@@ -38,8 +39,8 @@ func TestScanner(t *testing.T) {
 func FuzzScanner(f *testing.F) {
 	f.Add([]byte("x"+fake), 3)
 	f.Add([]byte(fake[:10]+fake), 1)
-	e := &Edge{}
-	e.scanned.add("TOKEN", fake)
+	e := &Edge{placeholders: map[string]string{"TOKEN": fake}}
+	e.hold([]secret.Secret{{Name: "TOKEN"}}, nil)
 	f.Fuzz(func(t *testing.T, data []byte, step int) {
 		if step < 1 {
 			return
@@ -48,7 +49,7 @@ func FuzzScanner(f *testing.F) {
 		for rest := data; len(rest) > 0 && got == ""; rest = rest[min(step, len(rest)):] {
 			got = s.Find(rest[:min(step, len(rest))])
 		}
-		if want := e.scanned.find(data); got != want {
+		if want := e.held.Load().scanned.find(data); got != want {
 			t.Errorf("in steps of %d: got %q, want %q", step, got, want)
 		}
 	})

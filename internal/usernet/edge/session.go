@@ -31,7 +31,6 @@ type Upstream struct {
 type session struct {
 	edge  *Edge
 	to    Upstream
-	swaps swaps
 	proxy *httputil.ReverseProxy
 	hosts *http.Transport
 	fault error // why there is no host
@@ -60,7 +59,6 @@ func (e *Edge) Serve(ctx context.Context, guest net.Conn, to Upstream) {
 	}
 	defer func() { <-e.sessions }()
 	s := &session{edge: e, to: to, dialed: map[net.Conn]bool{}}
-	s.swaps.own, s.swaps.foreign = e.forHost(to.Host, to.Port)
 	s.setProxy()
 	defer s.end()
 	conn := &guestConn{Conn: guest, session: s, closed: make(chan struct{})}
