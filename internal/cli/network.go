@@ -58,6 +58,9 @@ func (a *app) networkListCommand() *cobra.Command {
 				return err
 			}
 			return list(a, networks, "NAME SUBNET OUTSIDE VMS CREATED", func(n engine.Network) []string {
+				if n.IsDamaged() {
+					return []string{n.Name, "damaged", "no", networkMembers(n), ""}
+				}
 				return []string{n.Name, n.Subnet.String(), wayOut(n), networkMembers(n), age(n.CreatedAt)}
 			})
 		}),

@@ -54,11 +54,19 @@ func (s *Store) Get(name string) (n Network, err error) {
 		names, _ := s.tree.Names()
 		return n, &NotFoundError{Name: name, Nearest: ref.Nearest(name, names)}
 	}
-	return n, err
+	if err == nil {
+		err = checkSubnet(n.Subnet)
+	}
+	if err != nil {
+		return Network{Name: name}, fmt.Errorf("network %q is damaged: %w", name, err)
+	}
+	return n, nil
 }
 
-// List returns all networks, sorted by name; one whose file cannot be read has its name
-// alone.
+// IsDamaged reports whether a network is one of List that has its name alone.
+func (n Network) IsDamaged() bool { return !n.Subnet.IsValid() }
+
+// List returns all networks, sorted by name; one that is damaged has its name alone.
 func (s *Store) List() ([]Network, error) {
 	names, err := s.tree.Names()
 	if err != nil {
@@ -70,10 +78,7 @@ func (s *Store) List() ([]Network, error) {
 		if errors.As(err, new(*NotFoundError)) || errors.As(err, new(*ref.NameError)) {
 			continue // removed meanwhile, or never made here
 		}
-		all = append(all, Network{Name: name})
-		if err == nil {
-			all[len(all)-1] = n
-		}
+		all = append(all, n)
 	}
 	return all, nil
 }
