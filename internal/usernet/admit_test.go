@@ -113,6 +113,8 @@ func TestPingIsForAddressesOutside(t *testing.T) {
 	other.SetType(header.ICMPv4Timestamp)
 	n := new(Network)
 	n.closed = true // a ping that is wrongly sent is seen in its count
+	n.stack = newStack()
+	t.Cleanup(n.stack.Destroy)
 	n.pinger = &pinger{network: n, waiting: make(chan struct{})}
 	for name, frame := range map[string][]byte{
 		"to the host's loopback": ping("127.0.0.1", message),
@@ -171,6 +173,8 @@ func FuzzAdmit(f *testing.F) {
 	f.Add([]byte{})
 	n := new(Network)
 	n.closed = true
+	n.stack = newStack()
+	f.Cleanup(n.stack.Destroy)
 	n.pinger = newPinger(n)
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		if n.admit(frame) && len(frame) < header.EthernetMinimumSize {

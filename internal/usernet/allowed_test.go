@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"gvisor.dev/gvisor/pkg/tcpip/header"
+
 	"banger/internal/usernet/policy"
 )
 
@@ -55,6 +57,12 @@ func TestDenied(t *testing.T) {
 	<-g.icmp
 	if !strings.Contains(log.String(), `denied udp 192.0.2.7:53 [] by deny`) {
 		t.Errorf("the log has %q", log)
+	}
+	if n.admit(ping("192.0.2.7", []byte{byte(header.ICMPv4Echo), 0, 0, 0, 0, 1, 0, 1})) {
+		t.Error("the stack would answer a ping")
+	}
+	if got := <-g.icmp; got.Type() != header.ICMPv4DstUnreachable || got.Code() != header.ICMPv4AdminProhibited {
+		t.Errorf("to its ping the guest hears %x", []byte(got))
 	}
 	n.SetPolicy(rules(t, policy.Settings{Egress: policy.None}))
 	if _, ok := n.allowed("tcp", netip.MustParseAddrPort("198.51.100.1:1")); ok {

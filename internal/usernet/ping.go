@@ -28,7 +28,7 @@ func newPinger(n *Network) *pinger {
 }
 
 // handle takes a frame with ICMP from the guest. What is no echo request to an
-// address outside, and what is too much, is dropped.
+// address outside, and what is too much, is dropped; what is denied is refused.
 func (p *pinger) handle(frame []byte) {
 	packet := header.IPv4(frame[header.EthernetMinimumSize:])
 	if !isEchoRequest(packet) {
@@ -37,6 +37,7 @@ func (p *pinger) handle(frame []byte) {
 	to := netip.AddrPortFrom(fromStack(packet.DestinationAddress()), 0)
 	address, ok := p.network.allowed("icmp", to)
 	if !ok {
+		p.network.refused(packet, header.ICMPv4AdminProhibited)
 		return
 	}
 	select {

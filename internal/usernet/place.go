@@ -132,12 +132,14 @@ func (n *Network) deliver(p *place, from netip.Addr, packet header.IPv4) {
 }
 
 // absent tells the guest that nobody is where it sends to.
-func (n *Network) absent(packet []byte) {
-	ip := header.IPv4(packet)
+func (n *Network) absent(packet []byte) { n.refused(packet, header.ICMPv4HostUnreachable) }
+
+// refused tells the guest why a packet of its own does not go on.
+func (n *Network) refused(ip header.IPv4, why header.ICMPv4Code) {
 	payload := ip.Payload()
 	if ip.FragmentOffset() != 0 || len(payload) < quoteSize {
 		return
 	}
 	id := stack.TransportEndpointID{LocalAddress: ip.DestinationAddress(), RemoteAddress: ip.SourceAddress()}
-	n.unreachable(id, ip.TransportProtocol(), header.ICMPv4HostUnreachable, payload[:quoteSize])
+	n.unreachable(id, ip.TransportProtocol(), why, payload[:quoteSize])
 }
