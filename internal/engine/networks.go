@@ -7,9 +7,12 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 
+	"banger/internal/agentapi"
 	"banger/internal/network"
 	"banger/internal/ref"
+	"banger/internal/usernet"
 	"banger/internal/usernet/policy"
 	"banger/internal/vm"
 )
@@ -177,15 +180,22 @@ func (e *Engine) takeAddresses(v *vm.VM) error {
 // public.
 func (e *Engine) Check(v vm.VM, hostName string, port uint16) (policy.Verdict, error) {
 	rules, err := policy.New(v.Policy)
+	if err == nil {
+		err = policy.CheckHost(hostName)
+	}
 	if err != nil {
 		return policy.Verdict{}, err
 	}
 	address, err := netip.ParseAddr(hostName)
+	address = address.Unmap()
 	names := []string(nil)
 	if err != nil {
 		address, names = netip.MustParseAddr("203.0.113.1"), []string{hostName}
 	}
 	if verdict, ok := e.checkPeer(v, rules, hostName, address, port); ok {
+		return verdict, nil
+	}
+	if verdict, ok := checkOwn(v, policy.Canonical(hostName), address); ok {
 		return verdict, nil
 	}
 	why, err := e.isolated(v)
@@ -196,6 +206,8 @@ func (e *Engine) Check(v vm.VM, hostName string, port uint16) (policy.Verdict, e
 		return policy.Verdict{Rule: why}, nil
 	case policy.OfHost(address, ownAddresses(v)):
 		return policy.Verdict{Rule: policy.RuleOfHost}, nil
+	case address.Is6():
+		return policy.Verdict{Rule: "there is no IPv6"}, nil
 	}
 	if names != nil {
 		if verdict := rules.Name(hostName); !verdict.Allowed {
@@ -203,6 +215,22 @@ func (e *Engine) Check(v vm.VM, hostName string, port uint16) (policy.Verdict, e
 		}
 	}
 	return rules.Connection(netip.AddrPortFrom(address, port), names), nil
+}
+
+// checkOwn is Check for what is below banger's own domain, and in the network that
+// the VM has with its supervisor.
+func checkOwn(v vm.VM, name string, address netip.Addr) (policy.Verdict, bool) {
+	own := netip.PrefixFrom(netip.MustParseAddr(agentapi.GatewayIP), agentapi.PrefixLen)
+	switch {
+	case name == usernet.HostName || name == agentapi.HostIP:
+		if v.HostLoopback {
+			return policy.Verdict{Allowed: true, Rule: "--host-loopback"}, true
+		}
+		return policy.Verdict{Rule: policy.RuleOfHost}, true
+	case name == agentapi.Zone || strings.HasSuffix(name, "."+agentapi.Zone):
+		return policy.Verdict{Rule: "no vm of that name is on its networks"}, true
+	}
+	return policy.Verdict{Rule: policy.RuleOfHost}, own.Contains(address)
 }
 
 // checkPeer is Check for what is of one of the VM's networks.

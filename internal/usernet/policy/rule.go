@@ -103,6 +103,14 @@ func validName(name string) bool {
 	return letters
 }
 
+// CheckHost reports what is wrong with a text that is to be a host's address or name.
+func CheckHost(text string) error {
+	if _, err := netip.ParseAddr(text); err != nil && !validName(Canonical(text)) {
+		return fmt.Errorf("%q is no host's address or name", text)
+	}
+	return nil
+}
+
 func (r Rule) byName() bool { return r.name != "" }
 
 func (r Rule) matches(to netip.AddrPort, name string) bool {
