@@ -40,6 +40,7 @@ func secretServer(h *host) (server *httptest.Server) {
 		case r.Header.Get("Authorization") == "Bearer "+realToken, password == realToken, r.URL.Query().Get("key") == realToken:
 			io.WriteString(w, "right")
 		default:
+			io.Copy(io.Discard, r.Body)
 			w.WriteHeader(http.StatusUnauthorized)
 			fmt.Fprintf(w, "wrong: %q %q", r.Header.Get("Authorization"), r.URL.RawQuery)
 		}
