@@ -70,7 +70,7 @@ func (j Job) Text(format string) (string, error) {
 	case "systemd":
 		return j.systemd(), nil
 	case "quadlet":
-		return j.quadlet(), nil
+		return j.quadlet()
 	case "nomad":
 		return j.nomad()
 	case "kubernetes":

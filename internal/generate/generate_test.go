@@ -52,6 +52,9 @@ func plain() Job {
 
 func text(t *testing.T, j Job, format string) string {
 	t.Helper()
+	if format == "quadlet" { // which has no way to say them
+		j.Command = slices.DeleteFunc(slices.Clone(j.Command), func(word string) bool { return word == "" || word == ";" })
+	}
 	got, err := j.Text(format)
 	if err != nil {
 		t.Fatal(err)
@@ -175,6 +178,13 @@ func TestRefused(t *testing.T) {
 			if got, err := j.Text(format); err == nil {
 				t.Errorf("%s: %s wrote %q", name, format, got)
 			}
+		}
+	}
+	for _, word := range []string{"", ";"} {
+		j := plain()
+		j.Command = append(j.Command, word)
+		if got, err := j.Text("quadlet"); err == nil {
+			t.Errorf("the word %q: quadlet wrote %q", word, got)
 		}
 	}
 	if _, err := full().Text("upstart"); err == nil {

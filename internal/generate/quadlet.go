@@ -7,7 +7,15 @@ import (
 
 // quadlet writes a .container file, see podman-systemd.unit(5), for podman 4.6 and
 // later. /dev/kvm is the container's where the host has it.
-func (j Job) quadlet() string {
+//
+// Quadlet writes the command anew for systemd. It stops at a word that is empty, and
+// takes the quotes off a semicolon, which then begins another command: of the host's.
+func (j Job) quadlet() (string, error) {
+	for _, word := range j.Command {
+		if word == "" || word == ";" {
+			return "", fmt.Errorf("quadlet has no way to say the word %q of the command", word)
+		}
+	}
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# Written by banger generate quadlet.")
@@ -47,5 +55,5 @@ func (j Job) quadlet() string {
 	line("TimeoutStopSec=%d", stopTime+10)
 	line("\n[Install]")
 	line("WantedBy=default.target")
-	return b.String()
+	return b.String(), nil
 }
