@@ -71,7 +71,7 @@ func identify(path string) (s said, ok bool) {
 	}
 	stat := info.Sys().(*syscall.Stat_t)
 	return said{
-		Device: uint64(stat.Dev), Inode: stat.Ino, Size: info.Size(), Modified: info.ModTime().UTC(),
+		Device: stat.Dev, Inode: stat.Ino, Size: info.Size(), Modified: info.ModTime().UTC(),
 		Changed: stat.Ctim.Nano(),
 	}, true
 }
