@@ -61,7 +61,7 @@ func (g *git) hasWorkTree(ctx context.Context, dir string) (bool, error) {
 	}
 	out, err := g.output(ctx, dir, "rev-parse", "--is-inside-work-tree")
 	switch {
-	case err != nil && !exists(filepath.Join(dir, dotGit)) && strings.Contains(err.Error(), "not a git repository"):
+	case err != nil && !exists(filepath.Join(dir, dotGit)) && saysNone(err):
 		return false, nil
 	case err != nil && strings.Contains(err.Error(), "safe.directory"):
 		return false, fmt.Errorf("it belongs to another user: %w", err)
@@ -80,6 +80,12 @@ func (g *git) hasWorkTree(ctx context.Context, dir string) (bool, error) {
 		return true, nil
 	}
 	return false, err
+}
+
+// saysNone reports whether git found no repository: its last line is another one where
+// it looked no further than to a mount point.
+func saysNone(err error) bool {
+	return strings.Contains(err.Error(), "not a git repository") || strings.Contains(err.Error(), "Stopping at filesystem boundary")
 }
 
 // workTreeFile is a name that git lists.

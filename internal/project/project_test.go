@@ -247,6 +247,21 @@ func TestFilesThatAreNone(t *testing.T) {
 	}
 }
 
+// A directory of no repository may be on a file system of its own.
+func TestFilesOfAMount(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("a file system cannot be mounted: %v", err)
+	}
+	defer syscall.Unmount(dir, syscall.MNT_DETACH)
+	sh(t, dir, "mkdir d; echo a >d/a")
+	for _, at := range []string{dir, filepath.Join(dir, "d")} {
+		if got := names(t, at); !slices.Contains(got, "a") && !slices.Contains(got, "d/a") {
+			t.Errorf("%s has %q", at, got)
+		}
+	}
+}
+
 // What git would ignore is told of names that need not be there, and nothing where git
 // keeps no files.
 func TestIgnored(t *testing.T) {
