@@ -111,10 +111,23 @@ func (s *session) rewrite(r *httputil.ProxyRequest) {
 			r.Out.Header[name] = values
 		}
 	}
+	if r.In.ProtoMajor == 2 && r.Out.Body != nil {
+		r.Out.Body = &given{r.Out.Body, r.In.Body}
+	}
 	if len(r.In.Trailer) > 0 && r.Out.Body != nil {
 		r.Out.Body = &trailed{r.Out.Body, r.In, r.Out}
 	}
 }
+
+// given is a body that nobody reads any more once it is closed. The proxy's own stays
+// open: where a host answers before it has heard all, its transport waits for the
+// guest's next bytes, and the guest for the answer's end.
+type given struct {
+	io.ReadCloser
+	guest io.Closer
+}
+
+func (g *given) Close() error { return errors.Join(g.ReadCloser.Close(), g.guest.Close()) }
 
 // trailed is a body that trailers follow: they are known at its end.
 type trailed struct {
