@@ -45,6 +45,14 @@ test-container: ## build images/banger by podman or docker, and boot a guest in 
 	@scripts/fixtures.sh $(BIN)
 	@scripts/test-container.sh $(BIN)
 
+.PHONY: test-python
+test-python: ## of the tests, those of the Python client, with packages from PyPI in build/venv
+	@scripts/setup.sh build run test
+	@$(MAKE) --no-print-directory -s build
+	@scripts/fixtures.sh $(BIN)
+	@scripts/python.sh
+	@scripts/test.sh ./test/vm -run TestPython
+
 .PHONY: soak
 soak: ## kill, cut the power, fill disks and race for SOAKTIME, and look what is left
 	@scripts/setup.sh build run soak

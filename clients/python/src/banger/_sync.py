@@ -1,0 +1,259 @@
+# Made of _aio.py by generate.py.
+"""Sandboxes: clients, VMs and the programs in them."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Iterator, Sequence
+from urllib.parse import urlencode
+
+from typing_extensions import Self, Unpack
+from websockets.sync.client import ClientConnection, connect, unix_connect
+from websockets.exceptions import ConnectionClosed
+
+from ._errors import BangerError, ExecError, NotFound, problem
+from ._files import Completed, packed, temporary, unpacked
+from ._operations import VM as VMInfo, Operations, NewVM
+from ._transport import EventStream, Transport, Server, segment
+
+
+class Banger(Operations):
+    """A banger server's client. Beside what is here it has all operations of the server.
+
+    Without arguments it is the server of this user on this machine.
+    """
+
+    def __init__(self, socket: str | os.PathLike[str] | None = None, *, url: str | None = None, token: str | None = None, verify: ssl.SSLContext | bool = True) -> None:
+        self.transport = Transport(Server.find(socket, url, token, verify))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connections. VMs of run() are removed then."""
+        self.transport.close()
+
+    def run(self, image: str | None = None, /, **options: Unpack[NewVM]) -> VM:
+        """A VM that runs, and is removed with the client however that ends; at once by its close() or with statement."""
+        if image is not None:
+            options["image"] = image
+        lease = self.transport.events("POST", "/v1/runs", body=dict(options))
+        lease.__enter__()
+        try:
+            for event in lease.events():
+                if event.event == "ready":
+                    return VM(self, event.data["name"], lease)
+            raise BangerError(500, "the server ended before the VM was ready")
+        except BaseException:
+            lease.__exit__(None, None, None)
+            raise
+
+    def create(self, image: str | None = None, /, **options: Unpack[NewVM]) -> VM:
+        """A VM that stays; start=True boots it."""
+        if image is not None:
+            options["image"] = image
+        made: VMInfo = self.transport.ask("POST", "/v1/vms", body=dict(options))
+        return VM(self, made["name"])
+
+    def get(self, name: str) -> VM:
+        """A VM that is there."""
+        return VM(self, (self.get_vm(name))["name"])
+
+    def list(self) -> Sequence[VM]:
+        """All VMs."""
+        return [VM(self, info["name"]) for info in self.list_vms()]
+
+
+class VM:
+    """A VM. At the end of its with statement it is removed."""
+
+    def __init__(self, client: Banger, name: str, lease: EventStream | None = None) -> None:
+        self.client, self.name, self._lease = client, name, lease
+
+    def __repr__(self) -> str:
+        return f"<banger VM {self.name}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.remove()
+
+    def info(self) -> VMInfo:
+        """Its settings and state."""
+        return self.client.get_vm(self.name)
+
+    def start(self) -> None:
+        """Boots it, and returns when it is up."""
+        self.client.start_vm(self.name)
+
+    def stop(self) -> None:
+        """Shuts it down. One of run() is removed with that."""
+        self.client.stop_vm(self.name)
+
+    def remove(self) -> None:
+        """Removes it, and kills it before where it runs. One that is gone is no error."""
+        try:
+            self.client.remove_vm(self.name, force=True)
+        except NotFound:
+            pass
+        finally:
+            if self._lease:
+                self._lease.__exit__(None, None, None)
+                self._lease = None
+
+    def exec(self, argv: Sequence[str], *, stdin: str = "", dir: str | None = None, env: Sequence[str] | None = None, user: str | None = None, timeout: int | None = None, max_output: int | None = None, check: bool = False) -> Completed:
+        """Runs a program to its end. With check, a status that is not 0 is an ExecError."""
+        ran = self.client.exec(self.name, argv=list(argv), stdin=stdin, dir=dir, env=env, user=user, timeout_seconds=timeout, max_output=max_output)
+        done = Completed.of(ran)
+        if check and done.status != 0:
+            raise ExecError(list(argv), done.status, done.stdout, done.stderr)
+        return done
+
+    def open(self, argv: Sequence[str], *, dir: str | None = None, env: Sequence[str] | None = None, user: str | None = None, tty: bool = False, columns: int = 80, rows: int = 24) -> Process:
+        """A program that is joined to this one: see Process."""
+        query: dict[str, Any] = {"argv": list(argv), "env": list(env or [])}
+        query |= {key: value for key, value in {"dir": dir, "user": user}.items() if value is not None}
+        if tty:
+            query |= {"tty": "true", "columns": columns, "rows": rows}
+        server = self.client.transport.server
+        path = f"/v1/vms/{segment(self.name)}/attach?{urlencode(query, doseq=True)}"
+        if server.socket:
+            return Process(list(argv), unix_connect(server.socket, "ws://localhost" + path, max_size=None))
+        tls = server.verify if isinstance(server.verify, ssl.SSLContext) else ssl.create_default_context()
+        if server.verify is False:
+            tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+        uri = "ws" + server.url.removeprefix("http") + path
+        return Process(list(argv), connect(uri, additional_headers=server.headers, ssl=tls, max_size=None))
+
+    def upload(self, local: str | os.PathLike[str], remote: str) -> None:
+        """Makes a file or directory in the VM like one here. A directory's content goes into remote."""
+        if os.path.isdir(local):
+            with temporary() as tar:
+                packed(tar, local)
+                self.client.write_tree(self.name, tar, path=remote, parents=True)
+            return
+        with open(local, "rb") as file:
+            mode = f"0{os.stat(local).st_mode & 0o777:03o}"
+            self.client.write_file(self.name, file, path=remote, mode=mode, parents=True)
+
+    def download(self, remote: str, local: str | os.PathLike[str]) -> None:
+        """Makes a file or directory here like one in the VM. A directory's content goes into local, and nothing elsewhere."""
+        listing = self.client.list_files(self.name, path=remote, follow=True)
+        is_dir = listing["type"] == "directory"
+        if not is_dir:
+            with open(local, "wb") as file:
+                with self.client.read_file(self.name, path=remote, follow=True) as content:
+                    for part in content:
+                        file.write(part)
+            return
+        with temporary() as tar:
+            with self.client.read_tree(self.name, path=remote.rstrip("/") + "/.", follow=True) as content:
+                for part in content:
+                    tar.write(part)
+            unpacked(tar, local)
+
+    def read_bytes(self, path: str) -> bytes:
+        """What a file in the VM has."""
+        with self.client.read_file(self.name, path=path, follow=True) as content:
+            return content.read()
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        """Makes a file in the VM, or replaces one."""
+        self.client.write_file(self.name, data, path=path, parents=True)
+
+    def forward(self, guest_port: int, host_port: int | None = None) -> Forward:
+        """A port of the server's loopback that leads to one of the VM, for a with statement."""
+        return Forward(self.client.forward(self.name, guest_port=guest_port, host_port=host_port))
+
+    def snapshot(self, name: str | None = None) -> str:
+        """Keeps the VM as it is, and returns under which name. client.restore_snapshot goes on from there."""
+        return (self.client.create_snapshot(self.name, name=name))["name"]
+
+    def fork(self, count: int = 1) -> Sequence[VM]:
+        """Running copies, which stay until they are removed."""
+        return [VM(self.client, info["name"]) for info in self.client.fork_vm(self.name, count=count)]
+
+
+class Forward:
+    """A port that leads to a VM: address is where it is, once the with statement is entered."""
+
+    address: tuple[str, int]
+
+    def __init__(self, stream: EventStream) -> None:
+        self._stream, self._open = stream, ExitStack()
+
+    def __enter__(self) -> Self:
+        stream = self._open.enter_context(self._stream)
+        for event in stream.events():
+            host, _, port = event.data["address"].rpartition(":")
+            self.address = host, int(port)
+            return self
+        raise BangerError(500, "the server ended before the port was open")
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._open.close()
+
+
+class Process:
+    """A program in a VM, whose output is iterated over as pairs of "stdout" or "stderr" and bytes.
+
+    At the end of its with statement a program that still runs is ended. status is there
+    once the iteration has ended.
+    """
+
+    status: int | None = None
+
+    def __init__(self, argv: Sequence[str], connection: ClientConnection) -> None:
+        self.argv, self._connection = argv, connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._connection.close()
+
+    def write(self, data: bytes) -> None:
+        """Sends standard input."""
+        for at in range(0, len(data), 64 << 10):
+            self._connection.send(b"\0" + data[at : at + (64 << 10)])
+
+    def end_input(self) -> None:
+        """Ends standard input."""
+        self._connection.send(b"\0")
+
+    def signal(self, name: str) -> None:
+        """Sends a signal, such as INT."""
+        self._connection.send(json.dumps({"signal": name}))
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Says how large the terminal is."""
+        self._connection.send(json.dumps({"resize": {"columns": columns, "rows": rows}}))
+
+    def __iter__(self) -> Iterator[tuple[str, bytes]]:
+        while self.status is None:
+            try:
+                message = self._connection.recv()
+            except ConnectionClosed as closed:
+                raise BangerError(500, f"the connection ended before {self.argv[0]} did") from closed
+            if isinstance(message, bytes):
+                yield ("stderr" if message[0] == 2 else "stdout"), message[1:]
+                continue
+            end = json.loads(message)
+            if "exit" not in end:
+                raise problem({"status": 500, "detail": end.get("error", "it ended")})
+            self.status = end["exit"]
+
+    def wait(self) -> int:
+        """Drops what is written until the program ends, and returns its status."""
+        for _ in self:
+            pass
+        assert self.status is not None
+        return self.status
