@@ -27,7 +27,7 @@ import (
 // serve runs a registry, behind wrap where that is not nil, and returns its host.
 func serve(t *testing.T, wrap func(http.Handler) http.Handler) string {
 	t.Helper()
-	var h http.Handler = inmemory.New(inmemory.Logger(log.New(io.Discard, "", 0)))
+	h := inmemory.New(inmemory.Logger(log.New(io.Discard, "", 0)))
 	if wrap != nil {
 		h = wrap(h)
 	}

@@ -17,7 +17,6 @@ import (
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -47,7 +46,7 @@ func sign(t *testing.T, key crypto.Signer, payload string) string {
 func attach(t *testing.T, pinned string, signed ...[2]string) {
 	t.Helper()
 	repo, sum, _ := strings.Cut(strings.TrimPrefix(pinned, Scheme), "@")
-	image := v1.Image(empty.Image)
+	image := empty.Image
 	for _, s := range signed {
 		var err error
 		image, err = mutate.Append(image, mutate.Addendum{

@@ -98,7 +98,7 @@ func (e *Engine) inForeground(ctx context.Context, name string, events Events, d
 		return status, errors.Join(err, stopErr)
 	}
 	if err != nil || status == statusKilled {
-		return statusTerminated, nil // it went down with the machine, as was asked for
+		return statusTerminated, nil //nolint:nilerr // it went down with the machine, as was asked for
 	}
 	return status, nil
 }

@@ -2,6 +2,7 @@ package generate
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"io"
 	"net/netip"
@@ -117,7 +118,7 @@ func TestWordsInClusters(t *testing.T) {
 			}
 		}
 		err := d.Decode(&o)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

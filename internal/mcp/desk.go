@@ -61,7 +61,7 @@ func (d *desk) close() error {
 	wait.Wait()
 	if !d.keepAll {
 		for _, t := range d.kept.all {
-			errs = append(errs, d.host.forget(t.name))
+			errs = append(errs, d.host.forget(t.name)) //nolint:makezero // it is full
 		}
 	}
 	return errors.Join(errs...)

@@ -230,7 +230,7 @@ func TestSnapshots(t *testing.T) {
 	s.ok("is removed", "snapshot_remove", args{"snapshot": snapshot})
 	s.fails("took no snapshot", "snapshot_restore", args{"snapshot": snapshot})
 	for range maxSnapshots {
-		snapshot = s.ok("is of", "snapshot_create", nil)
+		s.ok("is of", "snapshot_create", nil)
 	}
 	s.fails("no more are allowed", "snapshot_create", nil)
 	s.desk.close()

@@ -156,7 +156,7 @@ func (n tabled) do(t *testing.T, word string) (outcome, line string) {
 	t.Helper()
 	verb, rest, _ := strings.Cut(word, ":")
 	address, name, _ := strings.Cut(rest, "/")
-	ok := true
+	var ok bool
 	switch verb {
 	case "change":
 		n.SetPolicy(tableRules(t, rest))

@@ -183,7 +183,7 @@ func (c *apiClient) sse(path, body string) (next func(event string) string, hang
 		c.t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/json")
-	answer, err := c.Do(r)
+	answer, err := c.Do(r) //nolint:bodyclose // hangUp does
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -28,15 +28,15 @@ type machine struct {
 const bootScript = `set -e
 mount --make-rprivate /
 umount -R /sys/fs/cgroup
-mount -t cgroup2 cgroup2 /sys/fs/cgroup
-mount -t proc proc /proc
+mount -t cgroup2 none /sys/fs/cgroup
+mount -t proc none /proc
 mount --bind /proc/sys /proc/sys
 mount -o remount,ro,bind /proc/sys
-mount -t tmpfs tmpfs /run
+mount -t tmpfs none /run
 mkdir -p /run/test /run/systemd/system /run/user/0
 chmod 700 /run/user/0
 mount --bind "$1" /run/test
-for dir in /tmp /var/tmp /var/log /var/lib/systemd; do mount -t tmpfs tmpfs "$dir"; done
+for dir in /tmp /var/tmp /var/log /var/lib/systemd; do mount -t tmpfs none "$dir"; done
 mount -o remount,ro,bind /
 mkdir -p "$1"
 mount --bind /run/test "$1"

@@ -35,7 +35,7 @@ func TestVerbs(t *testing.T) {
 	h.must(err)
 	h.must(follow.Start())
 	awaitText(t, stdout, "hello")
-	h.see(shared)
+	h.see()
 	h.copyBothWays(shared)
 	h.syncBothWays(shared)
 	if got := h.ok("exec", "box", "--", "sh", "-c", "test -e /sys/class/zram-control || exit 0; grep -c ^/dev/zram /proc/swaps"); got != "1\n" && got != "" {
@@ -112,7 +112,7 @@ func (h *host) project() string {
 }
 
 // see looks at the VM in all the ways there are.
-func (h *host) see(shared string) {
+func (h *host) see() {
 	h.t.Helper()
 	for _, look := range []struct {
 		want string

@@ -133,7 +133,7 @@ func TestOpenSSHForwards(t *testing.T) {
 // sockets, both ways, and by SOCKS.
 func TestOpenSSHSharesAConnection(t *testing.T) {
 	o := newOpenSSH(t)
-	dir, err := os.MkdirTemp("", "") // short: sockets' paths have a limit
+	dir, err := os.MkdirTemp("", "") //nolint:usetesting // short: sockets' paths have a limit
 	if err != nil {
 		t.Fatal(err)
 	}
