@@ -303,9 +303,10 @@ func (b *backend) Restore(ctx context.Context, cfg vmm.Config, dir string, netwo
 }
 
 // goOn takes a guest's state from a file, and lets it run. It has not come from
-// another host, which QEMU would have it tell its network, five times.
+// another host, which QEMU would have it tell its network, five times: once is the
+// least, since QEMU 7.2 crashes at the end of a guest that was to tell it never.
 func (m *machine) goOn(ctx context.Context, state *os.File) error {
-	if err := m.monitor.execute(ctx, "migrate-set-parameters", map[string]int{"announce-rounds": 0}); err != nil {
+	if err := m.monitor.execute(ctx, "migrate-set-parameters", map[string]int{"announce-rounds": 1}); err != nil {
 		return err
 	}
 	if err := m.receive(ctx, state, withoutMemory); err != nil {
