@@ -20,7 +20,7 @@ log=build/test/go-test.log
 mkdir -p build/test
 
 status=0
-scripts/go.sh test -race -timeout 45m -v "$@" >"$log" 2>&1 || status=$?
+scripts/go.sh test -race -timeout 60m -v "$@" >"$log" 2>&1 || status=$?
 # A failed test's own lines, then each package's result.
 grep -vE '^\s*(=== |--- (PASS|SKIP))' "$log" | grep -E '^(ok|FAIL|panic|---|\s+---|\s+[a-z_0-9]+\.go:[0-9]+:|WARNING: DATA RACE)|cannot|undefined' || true
 echo
