@@ -20,7 +20,11 @@ type census map[string][]string
 func (h *host) takeCensus() census {
 	h.t.Helper()
 	c := census{"process": h.processes()}
+	kept := filepath.Join(h.home, ".cache") // what it holds is for the next command
 	h.must(filepath.WalkDir(h.home, func(path string, _ fs.DirEntry, err error) error {
+		if path == kept {
+			return fs.SkipDir
+		}
 		c["file"] = append(c["file"], path)
 		return err
 	}))
