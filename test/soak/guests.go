@@ -245,16 +245,11 @@ func (h *home) weigh() (w weight, err error) {
 // hostileProgram is where the guest's program is built from.
 const hostileProgram = "test/vm/testdata/hostile"
 
-// hostile lets a guest do its worst, and looks what its supervisor makes of it.
+// hostile lets a guest do its worst, and looks what its supervisor makes of it. The
+// time that it has begins when the guest is up.
 func hostile(ctx context.Context, s *soak) error {
-	sink, err := pit(ctx, func(net.Conn) {})
-	if err != nil {
-		return err
-	}
-	source, err := pit(ctx, func(conn net.Conn) { io.Copy(conn, zeros{}) })
-	if err != nil {
-		return err
-	}
+	deadline, _ := ctx.Deadline()
+	share := time.Until(deadline)
 	h, remove, err := s.guestHome()
 	if err != nil {
 		return err
@@ -270,6 +265,16 @@ func hostile(ctx context.Context, s *soak) error {
 		return err
 	}
 	before, err := h.weigh()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), share)
+	defer cancel()
+	sink, err := pit(ctx, func(net.Conn) {})
+	if err != nil {
+		return err
+	}
+	source, err := pit(ctx, func(conn net.Conn) { io.Copy(conn, zeros{}) })
 	if err != nil {
 		return err
 	}

@@ -79,14 +79,15 @@ type soak struct {
 	packages         bool       // there is an archive of packages
 }
 
-// runAll runs the parts for the same time each, and sums up in the last line.
+// runAll runs the parts for the same time each, however long one before took, and
+// sums up in the last line.
 func (s *soak) runAll(all []part, length time.Duration) bool {
 	passed, failed, left := 0, 0, 0
-	rounds := 0
+	rounds, share := 0, length/time.Duration(len(all))
 	for i, p := range all {
 		s.rand, s.rounds = rand.New(rand.NewPCG(s.seed, uint64(slices.IndexFunc(parts, func(q part) bool { return q.name == p.name })))), 0
 		begin := time.Now()
-		ctx, cancel := context.WithTimeout(context.Background(), length/time.Duration(len(all)-i))
+		ctx, cancel := context.WithTimeout(context.Background(), max(share, length/time.Duration(len(all)-i)))
 		err := p.run(ctx, s)
 		cancel()
 		length -= min(length, time.Since(begin))
