@@ -20,25 +20,26 @@ import (
 var ErrKeyElsewhere = errors.New("a cosign key is for references that begin with " + artifact.Scheme)
 
 // findArtifact reads into entry what a registry's bundle says of itself. Where
-// it is and which bytes it has is not in its own hands.
-func (e *Engine) findArtifact(ctx context.Context, o artifact.Options, entry any, events Events) (artifact.Found, error) {
-	o.Say, o.Warn = events.notice, events.warn
-	found, err := artifact.Find(ctx, o)
+// it is and which bytes it has is not in its own hands. insecure is whether plain
+// http is fine for the registry.
+func (e *Engine) findArtifact(ctx context.Context, kind artifact.Kind, source ref.Source, insecure bool, entry any, events Events) (artifact.Found, error) {
+	found, err := artifact.Find(ctx, artifact.Options{
+		Reference: source.String(), Kind: kind, Insecure: insecure, Say: events.notice, Warn: events.warn,
+	})
 	if err == nil {
 		err = json.Unmarshal(found.Config, entry)
 	}
 	if err != nil {
-		return artifact.Found{}, fmt.Errorf("%s: %w", o.Reference, err)
+		return artifact.Found{}, fmt.Errorf("%s: %w", source, err)
 	}
 	return found, nil
 }
 
 // pullKernelArtifact gets a kernel's bundle from a registry.
 func (e *Engine) pullKernelArtifact(ctx context.Context, source ref.Source, o PullKernelOptions) (KernelPull, error) {
-	insecure := o.Insecure || e.insecureRegistry(source)
 	var entry kernelcat.Entry
-	at := artifact.Options{Reference: source.String(), Kind: artifact.Kernel, Insecure: insecure}
-	found, err := e.findArtifact(ctx, at, &entry, o.Events)
+	insecure := o.Insecure || e.insecureRegistry(source)
+	found, err := e.findArtifact(ctx, artifact.Kernel, source, insecure, &entry, o.Events)
 	if err != nil {
 		return KernelPull{}, err
 	}
@@ -50,10 +51,9 @@ func (e *Engine) pullKernelArtifact(ctx context.Context, source ref.Source, o Pu
 // pullImageArtifact gets an image's bundle from a registry, and its kernel as a
 // catalog's would.
 func (e *Engine) pullImageArtifact(ctx context.Context, source ref.Source, o PullImageOptions) (ImagePull, error) {
-	insecure := o.Insecure || e.insecureRegistry(source)
 	var entry imagecat.Entry
-	at := artifact.Options{Reference: source.String(), Kind: artifact.Image, Insecure: insecure}
-	found, err := e.findArtifact(ctx, at, &entry, o.Events)
+	insecure := o.Insecure || e.insecureRegistry(source)
+	found, err := e.findArtifact(ctx, artifact.Image, source, insecure, &entry, o.Events)
 	if err != nil {
 		return ImagePull{}, err
 	}
