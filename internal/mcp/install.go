@@ -35,10 +35,13 @@ type server struct {
 }
 
 var clients = map[string]client{
-	"claude": {inHome(".claude.json"), inJSON("mcpServers")},
-	"cursor": {inHome(".cursor", "mcp.json"), inJSON("mcpServers")},
-	"vscode": {inConfig("Code", "User", "mcp.json"), inJSON("servers")},
-	"codex":  {codexPath, putTOML},
+	"claude":   {inHome(".claude.json"), inJSON("mcpServers")},
+	"codex":    {codexPath, putTOML},
+	"cursor":   {inHome(".cursor", "mcp.json"), inJSON("mcpServers")},
+	"gemini":   {inHome(".gemini", "settings.json"), inJSON("mcpServers")},
+	"vscode":   {inConfig("Code", "User", "mcp.json"), inJSON("servers")},
+	"windsurf": {inHome(".codeium", "windsurf", "mcp_config.json"), inJSON("mcpServers")},
+	"zed":      {inConfig("zed", "settings.json"), inJSON("context_servers")},
 }
 
 func inHome(parts ...string) func() (string, error) {

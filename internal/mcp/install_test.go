@@ -37,10 +37,54 @@ func TestJSON(t *testing.T) {
 			}
 		})
 	}
-	for _, bad := range []string{"[]", "{", "{} {}", `{"a": 1, "a": 2}`, `{"mcpServers": []}`, "// c\n{}", `"x"`} {
+	for _, bad := range []string{"[]", "{", "{} {}", `{"mcpServers": {}, "mcpServers": {}}`, `{"mcpServers": {"banger": {}, "banger": {}}}`, `{"mcpServers": []}`, "{\"mcpServers\": // open\n", `"x"`} {
 		if got, err := put([]byte(bad), "banger", aServer); err == nil {
 			t.Errorf("%s became %s", bad, got)
 		}
+	}
+}
+
+// What a user wrote into a file stays as it is, to the byte, and is what it was when
+// the server has been taken out.
+func TestComments(t *testing.T) {
+	const entry = "\"banger\": {\n\t\t\t\"command\": \"/bin/banger\",\n\t\t\t\"args\": [\n\t\t\t\t\"mcp\",\n\t\t\t\t\"--allow\",\n\t\t\t\t\"a&b\"\n\t\t\t]\n\t\t}"
+	put := inJSON("servers")
+	for name, tt := range map[string]struct{ before, after, taken string }{
+		"comments": {
+			"// mine\n{\n\t/* a */ \"inputs\": [1,2],\n\t\"servers\": {\n\t\t\"other\": {} // other's\n\t\t// the end\n\t}\n} // bye\n",
+			"// mine\n{\n\t/* a */ \"inputs\": [1,2],\n\t\"servers\": {\n\t\t\"other\": {}, // other's\n\t\t// the end\n\t\t" + entry + "\n\t}\n} // bye\n", "",
+		},
+		"a comma at the end": {
+			"{\n\t\"servers\": {\n\t\t\"other\": {}, // other's\n\t},\n}\n",
+			"{\n\t\"servers\": {\n\t\t\"other\": {}, // other's\n\t\t" + entry + "\n\t},\n}\n",
+			"{\n\t\"servers\": {\n\t\t\"other\": {} // other's\n\t},\n}\n",
+		},
+		"no section": {
+			"{\n\t\"z\": 1e400, \"a\":null // all\n}\n",
+			"{\n\t\"z\": 1e400, \"a\":null, // all\n\t\"servers\": {\n\t\t" + entry + "\n\t}\n}\n",
+			"{\n\t\"z\": 1e400, \"a\":null, // all\n\t\"servers\": {\n\t}\n}\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := put([]byte(tt.before), "banger", aServer)
+			if err != nil || string(got) != tt.after {
+				t.Fatalf("got %s, %v; want %s", got, err, tt.after)
+			}
+			if again, err := put(got, "banger", aServer); err != nil || string(again) != string(got) {
+				t.Errorf("a second time: %s, %v", again, err)
+			}
+			if tt.taken == "" {
+				tt.taken = tt.before
+			}
+			if out, err := put(got, "banger", nil); err != nil || string(out) != tt.taken {
+				t.Errorf("taken out: %s, %v; want %s", out, err, tt.taken)
+			}
+		})
+	}
+	// A comment that may be of others stays where its server goes.
+	out, err := put([]byte("{\"servers\": {/* of both */ \"banger\": {}, \"other\": {}}}"), "banger", nil)
+	if err != nil || string(out) != "{\"servers\": {/* of both */ \"other\": {}}}" {
+		t.Errorf("got %s, %v", out, err)
 	}
 }
 
