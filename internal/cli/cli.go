@@ -62,8 +62,8 @@ func Main(args []string, streams Streams, faces ...Face) int {
 	a := &app{
 		Streams:    Streams{In: streams.In, Out: out, Err: messages},
 		raw:        streams,
-		interrupts: catchInterrupts(cancel),
 	}
+	a.interrupts = catchInterrupts(cancel, a.leave())
 	a.engine, a.unusable = open()
 	a.engine.AskSecret = a.askSecret()
 	if err := process.CloseOnExec(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // interrupts decides what becomes of the signals that this process gets: they
@@ -13,8 +14,15 @@ import (
 type interrupts struct {
 	mu     sync.Mutex
 	cancel context.CancelFunc
+	force  func() // ends this process where it does not end by itself; nil leaves it be
+	ended  bool   // cancel was called
 	guest  chan string
 }
+
+// forceAfter is how long what banger does may take to end after a signal that comes
+// after one that was to end it: somebody waits at the keyboard. What stays behind,
+// the next command clears up.
+const forceAfter = 800 * time.Millisecond
 
 // waitingSignals is how many signals may wait for the guest's command. Package
 // agent takes them at once and knows what to do with a guest that does not.
@@ -28,8 +36,8 @@ var signalNames = map[os.Signal]string{
 	syscall.SIGQUIT: "QUIT",
 }
 
-func catchInterrupts(cancel context.CancelFunc) *interrupts {
-	i := &interrupts{cancel: cancel}
+func catchInterrupts(cancel context.CancelFunc, force func()) *interrupts {
+	i := &interrupts{cancel: cancel, force: force}
 	caught := make(chan os.Signal, 8)
 	for s := range signalNames {
 		signal.Notify(caught, s)
@@ -45,15 +53,25 @@ func catchInterrupts(cancel context.CancelFunc) *interrupts {
 func (i *interrupts) hear(s os.Signal) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.guest == nil {
-		i.cancel()
-		return
+	if i.guest != nil {
+		select {
+		case i.guest <- signalNames[s]:
+			return
+		default:
+		}
 	}
-	select {
-	case i.guest <- signalNames[s]:
-	default:
-		i.cancel()
+	if i.ended && i.force != nil && s != syscall.SIGHUP { // of which a terminal that goes sends several
+		time.AfterFunc(forceAfter, i.force)
 	}
+	i.ended = true
+	i.cancel()
+}
+
+// wait has the process end by itself, however often it is told to.
+func (i *interrupts) wait() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.force = nil
 }
 
 // toGuest sends signals to the returned channel until restore is called.

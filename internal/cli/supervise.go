@@ -28,6 +28,7 @@ func (a *app) superviseCommand() *cobra.Command {
 	c.Flags().BoolVar(&o.Making, engine.MakingFlag, false, "it is the VM that a template is made of")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		o.Name = args[0]
+		a.interrupts.wait() // a guest that goes down loses nothing
 		starter, err := vm.NewReporter(os.NewFile(starterFD, "starter"))
 		if err != nil {
 			return err

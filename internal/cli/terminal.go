@@ -77,3 +77,18 @@ func watchSize(fd int) (<-chan agent.Size, func()) {
 		close(done)
 	}
 }
+
+// leave returns what ends this process at once, with its terminal as it was.
+func (a *app) leave() func() {
+	restore := func() {}
+	if a.In != nil {
+		if state, err := term.GetState(int(a.In.Fd())); err == nil {
+			restore = func() { term.Restore(int(a.In.Fd()), state) }
+		}
+	}
+	return func() {
+		restore()
+		fmt.Fprintln(a.raw.Err, "banger: interrupted")
+		os.Exit(exitInterrupted)
+	}
+}

@@ -37,8 +37,12 @@ func (a *app) vmStartForeground(ctx context.Context, args []string) error {
 	return ended(a.engine.StartForeground(ctx, args[0], a.attachOutput, d.show))
 }
 
-// attachOutput shows what a VM in the foreground writes.
+// attachOutput shows what a VM in the foreground writes, as vm logs does on a
+// terminal.
 func (a *app) attachOutput() (engine.Attachment, error) {
+	if a.printsToTerminal() {
+		return engine.Attachment{Stdout: a.Out}, nil
+	}
 	return engine.Attachment{Stdout: a.raw.Out}, nil
 }
 

@@ -109,7 +109,7 @@ func (a *app) vmRun(ctx context.Context, o runOptions) (err error) {
 		return err
 	}
 	if o.Foreground {
-		o.Program.Attach = func() (engine.Attachment, error) { return a.attachForeground(o.program) }
+		o.Program.Attach, o.Console = func() (engine.Attachment, error) { return a.attachForeground(o.program) }, a.attachOutput
 	}
 	d := a.newDisplay()
 	defer d.end()

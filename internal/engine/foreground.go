@@ -58,12 +58,12 @@ func (e *Engine) keepForeground(ctx context.Context, v vm.VM, lease *vm.Lease, a
 
 // runForeground runs a program in a VM that goes down with it, or shows the
 // console of one that has none until it is down.
-func (e *Engine) runForeground(ctx context.Context, name string, client *agent.Client, p Program, events Events) (int, error) {
-	return e.inForeground(ctx, name, events, func(ctx context.Context) (int, error) {
+func (e *Engine) runForeground(ctx context.Context, name string, client *agent.Client, p Program, o RunOptions) (int, error) {
+	return e.inForeground(ctx, name, o.Events, func(ctx context.Context) (int, error) {
 		if len(p.Argv) > 0 || p.Line != "" {
 			return p.forwardAndRun(ctx, client)
 		}
-		return 0, e.showLog(ctx, name, ConsoleLog, p.Attach)
+		return 0, e.showLog(ctx, name, ConsoleLog, o.Console)
 	})
 }
 

@@ -34,8 +34,9 @@ type RunOptions struct {
 	Detach bool // return when the VM is up: its program runs on without its caller
 	// Foreground has the VM go down with the program, or the other way about. The
 	// context's end shuts the guest down. Where there is no program, the guest's
-	// console goes to the program's output.
+	// console goes to what Console opens.
 	Foreground bool
+	Console    func() (Attachment, error)
 	// Snapshot is what the VM goes on from, "" for none. Of VM, only the name and
 	// whether it is ephemeral count then.
 	Snapshot string
@@ -107,7 +108,7 @@ func (e *Engine) runAttached(ctx context.Context, name string, copied copiedDir,
 		return 0, err
 	}
 	if o.Foreground {
-		return e.runForeground(ctx, name, client, p, o.Events)
+		return e.runForeground(ctx, name, client, p, o)
 	}
 	return p.forwardAndRun(ctx, client)
 }
