@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -190,6 +191,21 @@ type patched struct {
 }
 
 func (s *server) syncPatch(ctx context.Context, in syncInput) (patched, error) {
-	patch, of, err := s.engine.SyncPatch(ctx, in.Name, in.Body.options(nil))
-	return patched{append([]byte{}, patch...), doneOf(of)}, refused(err)
+	patch := boundedPatch{}
+	of, err := s.engine.SyncPatch(ctx, in.Name, in.Body.options(nil), &patch)
+	return patched{patch, doneOf(of)}, refused(err)
+}
+
+// boundedPatch is a patch that fits into an answer: a guest decides how large it is.
+type boundedPatch []byte
+
+// maxPatch is how large it may be, in bytes.
+const maxPatch = 64 << 20
+
+func (b *boundedPatch) Write(p []byte) (int, error) {
+	if len(*b)+len(p) > maxPatch {
+		return 0, fmt.Errorf("the patch is larger than %d MiB: banger vm sync --patch writes it to a file", maxPatch>>20)
+	}
+	*b = append(*b, p...)
+	return len(p), nil
 }

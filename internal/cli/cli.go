@@ -60,8 +60,8 @@ func Main(args []string, streams Streams, faces ...Face) int {
 	defer out.flush()
 	defer messages.flush()
 	a := &app{
-		Streams:    Streams{In: streams.In, Out: out, Err: messages},
-		raw:        streams,
+		Streams: Streams{In: streams.In, Out: out, Err: messages},
+		raw:     streams,
 	}
 	a.interrupts = catchInterrupts(cancel, a.leave())
 	a.engine, a.unusable = open()

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -90,17 +91,40 @@ func (a *app) printChanges(way string, changes []filesync.Change) {
 }
 
 func (a *app) writePatch(ctx context.Context, name, file string, o engine.SyncOptions) error {
-	patch, found, err := a.engine.SyncPatch(ctx, name, o)
-	if err != nil {
-		return err
+	to := a.raw.Out
+	late := &lateFile{path: file}
+	if file != "-" {
+		to = late
 	}
-	if file == "-" {
-		_, err = a.raw.Out.Write(patch)
-	} else {
-		err = os.WriteFile(file, patch, 0o644)
+	found, err := a.engine.SyncPatch(ctx, name, o, to)
+	if err == nil && file != "-" {
+		_, err = late.Write(nil) // of no changes there is a file too
 	}
-	if err != nil {
+	if err = errors.Join(err, late.Close()); err != nil {
 		return err
 	}
 	return found.Unsynced()
+}
+
+// lateFile is a file that is made, or made anew, by the first write to it.
+type lateFile struct {
+	path string
+	file *os.File
+}
+
+func (l *lateFile) Write(p []byte) (n int, err error) {
+	if l.file == nil {
+		if l.file, err = os.Create(l.path); err != nil {
+			return 0, err
+		}
+	}
+	return l.file.Write(p)
+}
+
+// Close closes it, if it was made.
+func (l *lateFile) Close() error {
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Close()
 }

@@ -27,7 +27,7 @@ func (s *syncing) look(ctx context.Context) (err error) {
 		return err
 	}
 	hashing, either := errgroup.WithContext(ctx)
-	hashing.Go(s.hashHere)
+	hashing.Go(func() error { return s.hashHere(either) })
 	hashing.Go(func() error {
 		return fillHashes(s.there, func(name string) (filesync.Content, tree.Stamp) { return s.base[name].Content, s.base[name].There },
 			func(names filesync.State) (filesync.State, error) { return s.guest.Hash(either, names) })
@@ -35,9 +35,9 @@ func (s *syncing) look(ctx context.Context) (err error) {
 	return hashing.Wait()
 }
 
-func (s *syncing) hashHere() error {
+func (s *syncing) hashHere(ctx context.Context) error {
 	return fillHashes(s.here, func(name string) (filesync.Content, tree.Stamp) { return s.base[name].Content, s.base[name].Here },
-		func(names filesync.State) (filesync.State, error) { return filesync.Hash(s.dir, names.Names()) })
+		func(names filesync.State) (filesync.State, error) { return filesync.Hash(ctx, s.dir, names.Names()) })
 }
 
 func (s *syncing) lookHere(ctx context.Context) (err error) {

@@ -2,7 +2,7 @@ package engine
 
 import (
 	"archive/tar"
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -14,17 +14,17 @@ import (
 	"banger/internal/process"
 )
 
-// SyncPatch returns what changed in the guest since the last sync, against the files
-// that are here, as a patch for git apply. It needs git, and changes nothing. What
+// SyncPatch writes what changed in the guest since the last sync, against the files
+// that are here, to w as a patch for git apply. It needs git, and changes nothing. What
 // changed on both sides is in it too.
-func (e *Engine) SyncPatch(ctx context.Context, name string, o SyncOptions) ([]byte, Synced, error) {
+func (e *Engine) SyncPatch(ctx context.Context, name string, o SyncOptions, w io.Writer) (Synced, error) {
 	s, err := e.openSync(ctx, name, o)
 	if err != nil {
-		return nil, Synced{}, err
+		return Synced{}, err
 	}
 	defer s.lock.Release()
 	if err := s.look(ctx); err != nil {
-		return nil, Synced{}, err
+		return Synced{}, err
 	}
 	plan := filesync.Reconcile(s.base, s.here, s.there)
 	for _, both := range plan.Conflicts {
@@ -32,16 +32,15 @@ func (e *Engine) SyncPatch(ctx context.Context, name string, o SyncOptions) ([]b
 	}
 	var result Synced
 	result.Pull, result.Refused = filesync.Harmless(plan.Pull, s.here)
-	dir, err := os.MkdirTemp("", "banger-patch-")
+	stage, err := e.Dirs.BuildTree().Stage()
 	if err != nil {
-		return nil, result, err
+		return result, err
 	}
-	defer os.RemoveAll(dir)
-	if err := s.spread(ctx, dir, result.Pull); err != nil {
-		return nil, result, err
+	defer stage.Discard()
+	if err := s.spread(ctx, stage.Dir, result.Pull); err != nil {
+		return result, err
 	}
-	patch, err := diff(ctx, dir)
-	return patch, result, err
+	return result, diff(ctx, stage.Dir, w)
 }
 
 // spread puts the files of changes as they are here into the directory a of dir, and
@@ -65,11 +64,15 @@ func (s *syncing) spread(ctx context.Context, dir string, changes []filesync.Cha
 	unpack := func(r io.Reader, side string, expect func(*tar.Header) (tree.Stamp, error)) error {
 		return tree.UnpackInto(r, filepath.Join(dir, side), false, tree.UnpackOptions{Guarded: true, Expect: expect, Changed: func(string) {}})
 	}
-	var own bytes.Buffer
-	if err := tree.PackNames(&own, s.dir, here, func(string) tree.Stamp { return tree.Stamp{} }); err != nil {
-		return err
-	}
-	if err := unpack(&own, "a", nil); err != nil {
+	own, pack := io.Pipe()
+	go func() {
+		pack.CloseWithError(tree.PackNames(pack, s.dir, here, func(string) tree.Stamp { return tree.Stamp{} }))
+	}()
+	stop := context.AfterFunc(ctx, func() { own.CloseWithError(context.Cause(ctx)) })
+	err := unpack(own, "a", nil)
+	stop()
+	own.Close()
+	if err != nil {
 		return err
 	}
 	return s.guest.Pull(ctx, there, func(r io.Reader) error {
@@ -77,10 +80,10 @@ func (s *syncing) spread(ctx context.Context, dir string, changes []filesync.Cha
 	})
 }
 
-// diff compares a and b in dir. Neither is a repository, and no configuration says
-// what else is to run.
-func diff(ctx context.Context, dir string) ([]byte, error) {
-	var out bytes.Buffer
+// diff writes how a and b in dir differ. Neither is a repository, and no configuration
+// says what else is to run.
+func diff(ctx context.Context, dir string, w io.Writer) error {
+	out := faultNoting{Writer: w}
 	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "GIT_CONFIG_NOSYSTEM=1", "GIT_CEILING_DIRECTORIES=" + filepath.Dir(dir), "LC_ALL=C"}
 	err := process.Run(ctx, process.Cmd{
 		Args: []string{
@@ -93,5 +96,19 @@ func diff(ctx context.Context, dir string) ([]byte, error) {
 	if errors.As(err, &failed) && failed.Status == "exit status 1" {
 		err = nil // they differ
 	}
-	return out.Bytes(), err
+	return cmp.Or(out.fault, err)
+}
+
+// faultNoting keeps why it could not be written to, where a program only says that.
+type faultNoting struct {
+	io.Writer
+	fault error
+}
+
+func (f *faultNoting) Write(p []byte) (int, error) {
+	n, err := f.Writer.Write(p)
+	if err != nil {
+		f.fault = err
+	}
+	return n, err
 }

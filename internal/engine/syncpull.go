@@ -36,7 +36,7 @@ func (s *syncing) pull(ctx context.Context, result *Synced) error {
 	}
 	s.applied(&result.Pull, result, changed, removals)
 	maps.DeleteFunc(pulled, func(name string, _ filesync.Entry) bool { _, is := changed[name]; return is })
-	return errors.Join(err, s.settleHere(pulled))
+	return errors.Join(err, s.settleHere(ctx, pulled))
 }
 
 // asked is the error of an entry that is none of those that the guest was asked for.
@@ -61,8 +61,8 @@ func kindOf(h *tar.Header) filesync.Kind {
 }
 
 // settleHere finds out what became of files that were pulled.
-func (s *syncing) settleHere(pulled filesync.State) error {
-	here, err := filesync.Hash(s.dir, pulled.Names())
+func (s *syncing) settleHere(ctx context.Context, pulled filesync.State) error {
+	here, err := filesync.Hash(ctx, s.dir, pulled.Names())
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func (e *Engine) bring(ctx context.Context, name string, o SyncOptions) error {
 	if err := s.lookHere(ctx); err != nil {
 		return err
 	}
-	if err := s.hashHere(); err != nil {
+	if err := s.hashHere(ctx); err != nil {
 		return err
 	}
 	if err := s.fill(ctx); err != nil {
@@ -80,18 +80,16 @@ func (e *Engine) bringHome(ctx context.Context, name string, ends bool, o SyncOp
 
 // leavePatch writes what is different in a guest to a new file, whose name it returns.
 func (e *Engine) leavePatch(ctx context.Context, name string, o SyncOptions) (file string, err error) {
-	patch, _, err := e.SyncPatch(ctx, name, o)
+	f, err := os.CreateTemp("", name+"-*.patch")
+	if err == nil {
+		_, err = e.SyncPatch(ctx, name, o, f)
+		err = errors.Join(err, f.Close())
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}
 	if err != nil {
 		return "", fmt.Errorf("save what the vm has in their place: %w", err)
 	}
-	f, err := os.CreateTemp("", name+"-*.patch")
-	if err != nil {
-		return "", err
-	}
-	if _, err = f.Write(patch); err != nil {
-		f.Close()
-		os.Remove(f.Name())
-		return "", err
-	}
-	return f.Name(), f.Close()
+	return f.Name(), nil
 }

@@ -2,6 +2,7 @@ package filesync
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,7 +31,7 @@ func BenchmarkUnchanged(b *testing.B) {
 		b.Fatal(err)
 	}
 	names := there.Names()
-	hashed, err := Hash(top, names)
+	hashed, err := Hash(context.Background(), top, names)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -47,7 +48,7 @@ func BenchmarkUnchanged(b *testing.B) {
 	for name, step := range map[string]func() error{
 		"scan":      func() error { return Scan(new(bytes.Buffer), top, func(string) bool { return false }) },
 		"look":      func() error { _, err := Look(top, names); return err },
-		"hash":      func() error { _, err := Hash(top, names); return err },
+		"hash":      func() error { _, err := Hash(context.Background(), top, names); return err },
 		"write":     func() error { return there.Write(new(bytes.Buffer)) },
 		"read":      func() error { _, err := Read(bytes.NewReader(listed.Bytes())); return err },
 		"decode":    func() error { _, _, err := DecodeBase(kept); return err },

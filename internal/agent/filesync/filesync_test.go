@@ -2,6 +2,8 @@ package filesync
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -252,7 +254,7 @@ func TestScanAndHash(t *testing.T) {
 	if diff := cmp.Diff(s, looked); diff != "" {
 		t.Error(diff)
 	}
-	hashed, err := Hash(top, append(s.Names(), "gone"))
+	hashed, err := Hash(context.Background(), top, append(s.Names(), "gone"))
 	if err != nil || len(hashed) != 2 || hashed["a"].Hash != "559aead08264d5795d3909718cdd05abd49572e84fe55590eef31a88a08fdffd" {
 		t.Errorf("%v, %v", hashed, err)
 	}
@@ -360,5 +362,18 @@ func TestHidden(t *testing.T) {
 		if Hidden(name) {
 			t.Errorf("%q is hidden", name)
 		}
+	}
+}
+
+// Somebody waits at the keyboard, and a file may be as large as the disk.
+func TestHashGivesUp(t *testing.T) {
+	top := t.TempDir()
+	if err := os.WriteFile(filepath.Join(top, "a"), []byte("a"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Hash(ctx, top, []string{"a"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
 	}
 }

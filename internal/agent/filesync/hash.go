@@ -1,6 +1,7 @@
 package filesync
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -20,8 +21,8 @@ import (
 const fresh = 20 * time.Millisecond
 
 // Hash reads the named files below the directory top, and returns them with their
-// hashes. What is no file any more is left out.
-func Hash(top string, names []string) (State, error) {
+// hashes, unless ctx ends before. What is no file any more is left out.
+func Hash(ctx context.Context, top string, names []string) (State, error) {
 	s := State{}
 	in, err := openDirs(top)
 	if errors.Is(err, os.ErrNotExist) {
@@ -31,13 +32,16 @@ func Hash(top string, names []string) (State, error) {
 		return nil, err
 	}
 	defer in.close()
-	h := hasher{sha256.New(), make([]byte, 64<<10)}
+	h := hasher{ctx, sha256.New(), make([]byte, 64<<10)}
 	for _, name := range names {
 		dir, err := in.open(path.Dir(name))
 		if err != nil {
 			continue // removed, or behind a link
 		}
 		e, err := h.file(dir, path.Base(name))
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if err != nil && !isFile(dir, path.Base(name)) {
 			continue
 		}
@@ -58,6 +62,7 @@ func isFile(dir int, base string) bool {
 
 // hasher is what reading one file after another needs.
 type hasher struct {
+	ctx context.Context
 	sum hash.Hash
 	buf []byte
 }
@@ -78,7 +83,20 @@ func (h hasher) file(dir int, base string) (e Entry, err error) {
 		e.Stamp = tree.Stamp{}
 	}
 	h.sum.Reset()
-	_, err = io.CopyBuffer(h.sum, struct{ io.Reader }{f}, h.buf)
+	_, err = io.CopyBuffer(h.sum, until{h.ctx, f}, h.buf)
 	e.Hash = hex.EncodeToString(h.sum.Sum(nil))
 	return e, err
+}
+
+// until reads until a context ends.
+type until struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (u until) Read(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.Reader.Read(p)
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -47,7 +48,7 @@ func (s *Session) sync(request agentapi.SyncStream, dir string, in io.Reader, ou
 	}
 	switch request.Do {
 	case agentapi.SyncHash:
-		if state, err = filesync.Hash(dir, state.Names()); err != nil {
+		if state, err = filesync.Hash(context.Background(), dir, state.Names()); err != nil {
 			return err
 		}
 		return state.Write(out)
