@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/spf13/cobra"
@@ -15,14 +16,35 @@ import (
 
 	"banger/internal/engine"
 	"banger/internal/usernet/policy"
+	"banger/internal/vm"
 )
 
 // serveOptions are the server's flags.
 type serveOptions struct {
 	vm       engine.VMOptions
 	settings settings
+	remove   bool
 	http     string
 }
+
+// mounts are directories of this machine that sandboxes have.
+type mounts []vm.Mount
+
+func (m *mounts) Set(text string) error {
+	one, err := vm.ParseMount(text)
+	*m = append(*m, one)
+	return err
+}
+
+func (m *mounts) String() string {
+	var all []string
+	for _, one := range *m {
+		all = append(all, one.String())
+	}
+	return strings.Join(all, ",")
+}
+
+func (m *mounts) Type() string { return "mount" }
 
 // Command returns the command that serves an engine's sandboxes to agents.
 func Command(e *engine.Engine) *cobra.Command {
@@ -52,10 +74,12 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.vm.Policy.Allow, "allow", o.vm.Policy.Allow, "let them reach NAME, *.NAME, ADDRESS or ADDRESS/BITS, each with :PORT or without; may be repeated")
 	flags.StringArrayVar(&o.vm.Policy.Deny, "deny", o.vm.Policy.Deny, "keep them from one, in the same form; may be repeated")
 	flags.Var(&o.vm.Secrets, "secret", "let them use NAME[=VALUE|=@FILE]@HOST[,HOST] in HTTPS without having it, by default this environment's NAME; may be repeated")
-	flags.StringVar(&o.settings.hostDir, "host-dir", "", "directory to copy into each sandbox when it is made; nothing is copied back")
+	flags.StringVar(&o.settings.hostDir, "host-dir", "", "directory to copy into each sandbox when it is made, where commands then run; nothing is copied back")
+	flags.Var((*mounts)(&o.vm.Mounts), "mount", "give them a directory of this machine, live: SRC[:DST][:ro]; commands run in the first, unless there is --host-dir; may be repeated")
 	flags.StringArrayVar(&o.settings.granted, "vm", nil, "VM that is there, which the agent may use too; may be repeated")
 	flags.IntVar(&o.settings.max, "max-sandboxes", 4, "how many sandboxes the agent may have at a time")
-	flags.BoolVar(&o.settings.keepAll, "keep", false, "keep the sandboxes and snapshots when the session ends")
+	flags.BoolVar(&o.remove, "rm", true, "remove the sandboxes and snapshots when the session ends")
+	flags.BoolVar(&o.settings.keepAll, "keep", false, "keep them, as --rm=false does")
 	flags.StringVar(&o.http, "http", "", "serve HTTP at this loopback address, such as 127.0.0.1:7777, in place of standard input and output")
 }
 
@@ -67,7 +91,16 @@ func (o *serveOptions) complete() error {
 	if o.settings.max < 1 {
 		return errors.New("--max-sandboxes is 1 or more")
 	}
+	o.settings.keepAll = o.settings.keepAll || !o.remove
+	for _, m := range o.vm.Mounts {
+		if err := vm.CheckSource(m); err != nil {
+			return err
+		}
+	}
 	if o.settings.hostDir == "" {
+		if len(o.vm.Mounts) > 0 {
+			o.settings.work = o.vm.Mounts[0].Target
+		}
 		return nil
 	}
 	dir, err := filepath.Abs(o.settings.hostDir)
@@ -78,7 +111,7 @@ func (o *serveOptions) complete() error {
 	if err == nil && (!info.IsDir() || dir == "/") {
 		err = fmt.Errorf("--host-dir %s: it is no directory that can be copied", dir)
 	}
-	o.settings.hostDir = dir
+	o.settings.hostDir, o.settings.work = dir, filepath.Base(dir)
 	return err
 }
 

@@ -22,7 +22,8 @@ type desk struct {
 	forward forwards
 	kept    snapshots
 
-	opening chan struct{} // has a token while nobody makes a sandbox
+	opening turns // of those who make a sandbox
+	saving  turns // of those who take a snapshot, who may then make a sandbox
 	ctx     context.Context
 	end     context.CancelFunc
 
@@ -32,11 +33,34 @@ type desk struct {
 }
 
 func newDesk(h host, s settings) *desk {
-	d := &desk{settings: s, host: h, opening: make(chan struct{}, 1)}
+	d := &desk{settings: s, host: h, opening: newTurns(), saving: newTurns()}
 	d.ctx, d.end = context.WithCancel(context.Background())
 	d.jobs.ctx, d.forward.ctx = d.ctx, d.ctx
-	d.opening <- struct{}{}
 	return d
+}
+
+// turns has a token while it is nobody's turn.
+type turns chan struct{}
+
+func newTurns() turns {
+	t := make(turns, 1)
+	t <- struct{}{}
+	return t
+}
+
+// turn waits until it is the caller's turn. What it does then ends with the context
+// that it gets, which ends with the session too.
+func (d *desk) turn(ctx context.Context, of turns) (_ context.Context, done func(), err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(d.ctx, cancel)
+	select {
+	case <-of:
+		return ctx, func() { stop(); cancel(); of <- struct{}{} }, nil
+	case <-ctx.Done():
+		stop()
+		cancel()
+		return nil, nil, ctx.Err()
+	}
 }
 
 // close ends what the session began, and lets go of its sandboxes. What is begun
@@ -49,6 +73,7 @@ func (d *desk) close() error {
 	}
 	d.end()
 	<-d.opening // whoever was at it
+	<-d.saving
 	d.mu.Lock()
 	boxes := d.boxes
 	d.boxes = nil
@@ -130,7 +155,7 @@ func (d *desk) open(ctx context.Context, another bool, say func(string)) (box, e
 			return b, err
 		}
 		say("copying " + filepath.Base(d.hostDir))
-		if err := b.copyIn(ctx, d.hostDir, d.workDir()); err != nil {
+		if err := b.copyIn(ctx, d.hostDir, d.work); err != nil {
 			return nil, errors.Join(err, b.remove(context.WithoutCancel(ctx)))
 		}
 		return b, nil
@@ -143,20 +168,16 @@ func (d *desk) make(ctx context.Context, instead bool, open func(context.Context
 }
 
 func (d *desk) makeOne(ctx context.Context, another, instead bool, open func(context.Context) (box, error)) (box, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(d.ctx, cancel)()
-	select {
-	case <-d.opening:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	ctx, done, err := d.turn(ctx, d.opening)
+	if err != nil {
+		return nil, err
 	}
-	defer func() { d.opening <- struct{}{} }()
+	defer done()
 	if name := d.currentName(); name != "" && !another {
 		return d.alive(name)
 	}
-	if n := d.count(); n >= d.max && !instead {
-		return nil, fmt.Errorf("there are %d sandboxes, and no more are allowed: sandbox_remove removes one", n)
+	if err := d.room(); err != nil && !instead {
+		return nil, err
 	}
 	b, err := open(ctx)
 	if err != nil {
@@ -168,31 +189,25 @@ func (d *desk) makeOne(ctx context.Context, another, instead bool, open func(con
 	return b, nil
 }
 
-func (d *desk) count() int {
+// room says why there may be no more sandboxes.
+func (d *desk) room() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.boxes)
-}
-
-// workDir is where commands run in sandboxes of this session's own, below the
-// user's home.
-func (d *desk) workDir() string {
-	if d.hostDir == "" {
-		return ""
+	if n := len(d.boxes); n >= d.max {
+		return fmt.Errorf("there are %d sandboxes, and no more are allowed: sandbox_remove removes one", n)
 	}
-	return filepath.Base(d.hostDir)
+	return nil
 }
 
 // dirIn is where a command runs in a sandbox.
 func (d *desk) dirIn(b box, dir string) string {
-	work := d.workDir()
 	switch {
-	case work == "" || strings.HasPrefix(dir, "/") || d.own(b.name()) == nil:
+	case d.work == "" || strings.HasPrefix(dir, "/") || d.own(b.name()) == nil:
 		return dir
 	case dir == "":
-		return work
+		return d.work
 	}
-	return work + "/" + dir
+	return d.work + "/" + dir
 }
 
 // use has a sandbox be the current one.

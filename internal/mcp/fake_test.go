@@ -56,6 +56,7 @@ type fakeBox struct {
 	mu     sync.Mutex
 	is     string // "" is gone
 	closed int
+	saved  int
 	copied []string
 }
 
@@ -117,6 +118,9 @@ func (b *fakeBox) set(phase string) error {
 }
 
 func (b *fakeBox) snapshot(context.Context) (string, error) {
+	b.mu.Lock()
+	b.saved++
+	b.mu.Unlock()
 	dir, err := os.MkdirTemp(filepath.Dir(b.dir), "snapshot")
 	if err != nil {
 		return "", err

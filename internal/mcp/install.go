@@ -19,6 +19,7 @@ import (
 	"banger/internal/engine"
 	"banger/internal/secret"
 	"banger/internal/statedir"
+	"banger/internal/vm"
 )
 
 // client is a program that uses MCP servers, and has them in a file.
@@ -192,7 +193,7 @@ func installCommand() *cobra.Command {
 }
 
 // checkFlags finds what is wrong with a server's flags before a client does, and
-// makes its directory one that does not depend on where the client is.
+// makes its directories such as do not depend on where the client is.
 func checkFlags(flags []string) ([]string, error) {
 	probe := Command(engine.New(engine.Options{}))
 	if err := probe.ParseFlags(flags); err != nil {
@@ -207,12 +208,34 @@ func checkFlags(flags []string) ([]string, error) {
 	if probe.Flags().NArg() > 0 {
 		return nil, fmt.Errorf("the server's flags: it takes no %q", probe.Flags().Arg(0))
 	}
-	given := probe.Flags().Lookup("host-dir")
-	if !given.Changed {
-		return flags, nil
+	return absolute(flags)
+}
+
+// absolute has directories not depend on where the client is.
+func absolute(flags []string) (all []string, err error) {
+	all = slices.Clone(flags)
+	for i, flag := range flags {
+		name, value, joined := strings.Cut(flag, "=")
+		if name != "--host-dir" && name != "--mount" {
+			continue
+		}
+		at, prefix := i, name+"="
+		if !joined {
+			at, prefix = i+1, "" // there is one, as was found before
+			value = flags[at]
+		}
+		if name == "--mount" {
+			m, err := vm.ParseMount(value)
+			if err != nil {
+				return nil, err
+			}
+			value = m.String()
+		} else if value, err = filepath.Abs(value); err != nil {
+			return nil, err
+		}
+		all[at] = prefix + value
 	}
-	dir, err := filepath.Abs(given.Value.String())
-	return append(slices.Clone(flags), "--host-dir="+dir), err
+	return all, nil
 }
 
 // checkSecrets keeps values out of a client's configuration, and what depends on

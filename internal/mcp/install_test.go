@@ -167,9 +167,10 @@ func TestServerFlags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := checkFlags([]string{"--image", "dev", "--host-dir", "."})
-	if err != nil || got[len(got)-1] != "--host-dir="+dir {
-		t.Errorf("got %q, %v", got, err)
+	got, err := checkFlags([]string{"--host-dir", ".", "--image", "dev", "--mount=..:/data:ro", "--mount", "/srv/:/x"})
+	want := []string{"--host-dir", dir, "--image", "dev", "--mount=" + filepath.Dir(dir) + ":/data:ro", "--mount", "/srv:/x"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v; want %q", got, err, want)
 	}
 	for _, bad := range [][]string{{"--imagine"}, {"--cpus", "x"}, {"claude"}} {
 		if got, err := checkFlags(bad); err == nil {

@@ -17,7 +17,8 @@ import (
 // settings are what the server's flags say.
 type settings struct {
 	version string
-	hostDir string   // copied into each new sandbox, or ""
+	hostDir string   // copied into each new sandbox, as work there, or ""
+	work    string   // where commands run in sandboxes that it makes; "" is root's home
 	granted []string // VMs that the agent may use beside its own
 	max     int      // sandboxes at a time
 	keepAll bool     // sandboxes and snapshots stay when the session ends

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/spf13/pflag"
 )
 
 func TestRun(t *testing.T) {
@@ -135,7 +136,7 @@ func TestSandboxes(t *testing.T) {
 
 // Calls that come at once make one sandbox.
 func TestFirstUse(t *testing.T) {
-	s := newSession(t, settings{hostDir: "/src/project"}, nil)
+	s := newSession(t, settings{hostDir: "/src/project", work: "project"}, nil)
 	var wait sync.WaitGroup
 	for range 8 {
 		wait.Go(func() { s.ok("/project\n", "run", args{"command": "pwd"}) })
@@ -143,6 +144,56 @@ func TestFirstUse(t *testing.T) {
 	wait.Wait()
 	if n := len(s.host.opened); n != 1 || s.host.opened[0].copied[0] != "/src/project project" {
 		t.Errorf("%d sandboxes were made", n)
+	}
+}
+
+// Commands run where the project is, mounted or copied, and elsewhere where that is
+// asked for.
+func TestWhereCommandsRun(t *testing.T) {
+	own := &fakeBox{id: "own"}
+	for work, want := range map[string][3]string{"": {"", "sub", "/abs"}, "project": {"project", "project/sub", "/abs"}, "/src/p": {"/src/p", "/src/p/sub", "/abs"}} {
+		d := newDesk(&fakeHost{t: t}, settings{work: work})
+		d.boxes = []box{own}
+		for i, dir := range []string{"", "sub", "/abs"} {
+			if got := d.dirIn(own, dir); got != want[i] {
+				t.Errorf("with the project in %q, %q is %q, want %q", work, dir, got, want[i])
+			}
+		}
+		if got := d.dirIn(&fakeBox{id: "granted"}, ""); got != "" {
+			t.Errorf("in a sandbox that is not its own it is %q", got)
+		}
+	}
+}
+
+// The flags say where the project is, and whether the sandboxes stay.
+func TestFlags(t *testing.T) {
+	t.Chdir(t.TempDir())
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		flags []string
+		work  string
+		keep  bool
+	}{
+		{nil, "", false},
+		{[]string{"--rm", "--mount", "."}, dir, false},
+		{[]string{"--rm=false", "--mount", ".:/src:ro"}, "/src", true},
+		{[]string{"--keep", "--mount", ".:/src", "--host-dir", "."}, filepath.Base(dir), true},
+	} {
+		o := serveOptions{}
+		flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+		o.addFlags(flags)
+		if err := errors.Join(flags.Parse(tt.flags), o.complete()); err != nil || o.settings.work != tt.work || o.settings.keepAll != tt.keep {
+			t.Errorf("%q: %+v, %v", tt.flags, o.settings, err)
+		}
+	}
+	o := serveOptions{}
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	o.addFlags(flags)
+	if err := errors.Join(flags.Parse([]string{"--mount", "./nothere"}), o.complete()); err == nil {
+		t.Error("a directory that is not there will do")
 	}
 }
 
@@ -225,12 +276,22 @@ func TestSnapshots(t *testing.T) {
 	s.ok("", "run", args{"command": "echo worse > file", "sandbox": "box-c"})
 	s.ok("good", "run", args{"command": "cat file"})
 	s.fails("no more are allowed", "sandbox_fork", nil)
+	if n := s.host.opened[1].saved; n != 1 {
+		t.Errorf("%d snapshots were taken for one fork", n)
+	}
 	s.ok("box-d", "snapshot_restore", args{"snapshot": snapshot}) // in the place of box-b
 	s.fails("took no snapshot", "snapshot_restore", args{"snapshot": "of-another"})
 	s.ok("is removed", "snapshot_remove", args{"snapshot": snapshot})
 	s.fails("took no snapshot", "snapshot_restore", args{"snapshot": snapshot})
-	for range maxSnapshots {
-		s.ok("is of", "snapshot_create", nil)
+	var wait sync.WaitGroup
+	for range 2 * maxSnapshots { // at once, too
+		wait.Go(func() {
+			s.client.CallTool(t.Context(), &sdk.CallToolParams{Name: "snapshot_create"})
+		})
+	}
+	wait.Wait()
+	if n := s.host.opened[3].saved; n != maxSnapshots {
+		t.Errorf("%d snapshots were taken, where %d are allowed", n, maxSnapshots)
 	}
 	s.fails("no more are allowed", "snapshot_create", nil)
 	s.desk.close()

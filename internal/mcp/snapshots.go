@@ -116,6 +116,11 @@ func addSnapshotTools(s *sdk.Server, d *desk) {
 
 // keep takes a snapshot.
 func (d *desk) keep(ctx context.Context, b box) (name string, err error) {
+	ctx, done, err := d.turn(ctx, d.saving)
+	if err != nil {
+		return "", err
+	}
+	defer done()
 	if err := d.kept.room(); err != nil {
 		return "", err
 	}
@@ -128,6 +133,11 @@ func (d *desk) keep(ctx context.Context, b box) (name string, err error) {
 
 // goBack has a sandbox that goes on from a snapshot take the place of another.
 func (d *desk) goBack(ctx context.Context, snapshot string, say func(string)) (was string, now box, err error) {
+	ctx, done, err := d.turn(ctx, d.saving)
+	if err != nil {
+		return "", nil, err
+	}
+	defer done()
 	t, err := d.kept.find(snapshot)
 	if err != nil {
 		return "", nil, err
@@ -149,6 +159,14 @@ func (d *desk) goBack(ctx context.Context, snapshot string, say func(string)) (w
 
 // fork makes a running copy of a sandbox.
 func (d *desk) fork(ctx context.Context, b box, say func(string)) (fork box, err error) {
+	ctx, done, err := d.turn(ctx, d.saving)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if err := d.room(); err != nil {
+		return nil, err // before all its memory is written
+	}
 	current := d.currentName()
 	name, err := b.snapshot(ctx)
 	if err != nil {

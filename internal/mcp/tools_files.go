@@ -23,7 +23,7 @@ const (
 )
 
 type readArgs struct {
-	Path    string `json:"path" jsonschema:"the file; relative to the copied project, or else to root's home"`
+	Path    string `json:"path" jsonschema:"the file; relative to the project, or else to root's home"`
 	From    int    `json:"from,omitempty" jsonschema:"the first line to read, 1 where left out"`
 	Lines   int    `json:"lines,omitempty" jsonschema:"how many lines to read, 2000 where left out and at the most"`
 	Sandbox string `json:"sandbox,omitempty" jsonschema:"the sandbox's name; the current one where left out"`
@@ -44,7 +44,7 @@ type editArgs struct {
 }
 
 type listArgs struct {
-	Path      string `json:"path,omitempty" jsonschema:"the directory; the copied project, or else root's home, where left out"`
+	Path      string `json:"path,omitempty" jsonschema:"the directory; the project, or else root's home, where left out"`
 	Recursive bool   `json:"recursive,omitempty" jsonschema:"and all below it"`
 	Sandbox   string `json:"sandbox,omitempty" jsonschema:"the sandbox's name; the current one where left out"`
 }

@@ -20,7 +20,7 @@ const (
 
 type runArgs struct {
 	Command    string   `json:"command" jsonschema:"a line for sh"`
-	Dir        string   `json:"dir,omitempty" jsonschema:"directory to run in; relative to the copied project, or else to root's home"`
+	Dir        string   `json:"dir,omitempty" jsonschema:"directory to run in; relative to the project, or else to root's home"`
 	Env        []string `json:"env,omitempty" jsonschema:"variables to set, KEY=VALUE"`
 	Stdin      string   `json:"stdin,omitempty" jsonschema:"its standard input; empty where left out"`
 	Timeout    int      `json:"timeout,omitempty" jsonschema:"seconds after which it is ended: 120 where left out, at most 3600; in the background none where left out"`
