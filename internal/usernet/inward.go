@@ -42,12 +42,20 @@ func (n *Network) ForwardTCP(ctx context.Context, outside *net.TCPConn, port uin
 		return errTooMany
 	}
 	defer grant.release()
-	endpoint, queue, err := n.connectAnywhere(ctx, port)
+	var s *stream
+	var err error
+	apart(func() {
+		var endpoint tcpip.Endpoint
+		var queue *waiter.Queue
+		if endpoint, queue, err = n.connectAnywhere(ctx, port); err == nil {
+			s = newStream(endpoint, queue, outside, grant, nil)
+		}
+	})
 	if err != nil {
 		return err
 	}
 	defer outside.Close()
-	n.join(endpoint, queue, outside, grant, nil)
+	n.join(s)
 	return nil
 }
 

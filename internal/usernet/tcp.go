@@ -57,6 +57,19 @@ func (n *Network) connect(request *tcp.ForwarderRequest, quote []byte) {
 		return
 	}
 	defer grant.release()
+	var s *stream
+	apart(func() { s = n.meet(request, quote, grant) })
+	if s == nil {
+		return
+	}
+	defer s.outside.Close()
+	n.tuples.accepted(tuple, s.endpoint)
+	n.join(s)
+}
+
+// meet connects to the outside and accepts the guest's connection, or returns nil.
+func (n *Network) meet(request *tcp.ForwarderRequest, quote []byte, grant *grant) *stream {
+	id := request.ID()
 	address, _ := n.outside(fromStack(id.LocalAddress))
 	outside, err := n.dial(n.ctx, netip.AddrPortFrom(address, id.LocalPort))
 	if err != nil {
@@ -66,18 +79,28 @@ func (n *Network) connect(request *tcp.ForwarderRequest, quote []byte) {
 			n.unreachable(id, tcp.ProtocolNumber, code, quote)
 		}
 		request.Complete(!ok)
-		return
+		return nil
 	}
-	defer outside.Close()
 	n.noteAllowed("tcp", destination(id))
 	queue := new(waiter.Queue)
 	endpoint := n.accept(request, queue)
 	request.Complete(false)
 	if endpoint == nil {
-		return // the guest went away meanwhile
+		outside.Close()
+		return nil // the guest went away meanwhile
 	}
-	n.tuples.accepted(tuple, endpoint)
-	n.join(endpoint, queue, outside, grant, n.opening(destination(id)))
+	return newStream(endpoint, queue, outside, grant, n.opening(destination(id)))
+}
+
+// apart runs f and waits for it. A goroutine keeps the stack that it once needed,
+// and of those that wait here there are thousands.
+func apart(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	<-done
 }
 
 func dialTCP(ctx context.Context, address netip.AddrPort) (*net.TCPConn, error) {
