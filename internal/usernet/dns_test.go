@@ -20,6 +20,7 @@ import (
 func query(name string, kind uint16) []byte {
 	q := []byte{0x12, 0x34, flagRecursionDesired, 0, 0, 1, 0, 0, 0, 0, 0, 0}
 	for label := range strings.SplitSeq(name, ".") {
+		label = strings.ReplaceAll(label, `\046`, ".")
 		q = append(append(q, byte(len(label))), label...)
 	}
 	q = append(q, 0)

@@ -59,7 +59,8 @@ func parseQuestion(query []byte) (q question, ok bool) {
 		if size == 0 {
 			break
 		}
-		labels = append(labels, string(label))
+		// A dot within a label parts nothing: RFC 1035, 5.1.
+		labels = append(labels, strings.ReplaceAll(string(label), ".", `\046`))
 	}
 	if len(rest) < 4 {
 		return q, false

@@ -77,9 +77,17 @@ func splitPort(text string) (target, port string) {
 	return target, port
 }
 
-// Canonical is how names are compared: DNS knows no case, and a dot at the end
-// changes nothing.
-func Canonical(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+// Canonical is how names are compared: DNS knows no case, of ASCII's letters, and a
+// dot at the end changes nothing. What Unicode has beside a letter is another.
+func Canonical(name string) string {
+	lower := []byte(strings.TrimSuffix(name, "."))
+	for i, c := range lower {
+		if 'A' <= c && c <= 'Z' {
+			lower[i] += 'a' - 'A'
+		}
+	}
+	return string(lower)
+}
 
 // validName reports whether a name can be one of a host: not, for instance, an
 // address that is written wrong.
