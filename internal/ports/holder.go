@@ -3,7 +3,10 @@ package ports
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -35,10 +38,9 @@ func sockets(table string, s Spec) (inodes []string) {
 		return nil
 	}
 	defer f.Close()
-	port := fmt.Sprintf(":%04X", s.HostPort)
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
-		if len(fields) < 10 || !strings.HasSuffix(fields[1], port) {
+		if len(fields) < 10 || !has(fields[1], s.Host()) {
 			continue
 		}
 		if fields[3] == stateListen || fields[3] == stateUnconnected {
@@ -46,6 +48,22 @@ func sockets(table string, s Spec) (inodes []string) {
 		}
 	}
 	return inodes
+}
+
+// has reports whether a socket at a local address of the kernel's tables, as they
+// write it, keeps others from one.
+func has(local string, wanted netip.AddrPort) bool {
+	address, port, _ := strings.Cut(local, ":")
+	raw, err := hex.DecodeString(address)
+	if err != nil || len(raw)%4 != 0 || port != fmt.Sprintf("%04X", wanted.Port()) {
+		return false
+	}
+	for word := raw; len(word) > 0; word = word[4:] { // each is a number of the machine's
+		binary.BigEndian.PutUint32(word, binary.NativeEndian.Uint32(word))
+	}
+	at, ok := netip.AddrFromSlice(raw)
+	at = at.Unmap()
+	return ok && (at == wanted.Addr().Unmap() || at.IsUnspecified() || wanted.Addr().IsUnspecified())
 }
 
 // owner finds the process that has a socket open.

@@ -200,9 +200,36 @@ func TestTaken(t *testing.T) {
 			t.Errorf("%s: got %v (%d is this process)", protocol, err, os.Getpid())
 		}
 	}
+	// Who has the port of another address does not have this one.
+	elsewhere := open(t, "127.0.0.2::80", nil).Spec()
+	if elsewhere.HostIP = loopback; holder(elsewhere) != "" {
+		t.Errorf("%s has 127.0.0.1 by 127.0.0.2", holder(elsewhere))
+	}
 	s := Spec{HostIP: netip.MustParseAddr("192.0.2.1"), HostPort: 1, GuestPort: 1, Protocol: TCP}
 	if _, err := Listen(s, nil); err == nil || errors.As(err, new(*TakenError)) {
 		t.Errorf("an address of nobody's: got %v", err)
+	}
+}
+
+func TestHas(t *testing.T) {
+	for _, tt := range []struct {
+		local, wanted string
+		has           bool
+	}{
+		{"0100007F:1F90", "127.0.0.1:8080", true},
+		{"0100007F:1F90", "127.0.0.1:8081", false},
+		{"0200007F:1F90", "127.0.0.1:8080", false},
+		{"00000000:1F90", "127.0.0.1:8080", true},
+		{"0200007F:1F90", "0.0.0.0:8080", true},
+		{"00000000000000000000000000000000:1F90", "127.0.0.1:8080", true},
+		{"00000000000000000000000001000000:1F90", "[::1]:8080", true},
+		{"00000000000000000000000001000000:1F90", "127.0.0.1:8080", false},
+		{"0000000000000000FFFF00000100007F:1F90", "127.0.0.1:8080", true},
+		{"no:1F90", "127.0.0.1:8080", false},
+	} {
+		if got := has(tt.local, netip.MustParseAddrPort(tt.wanted)); got != tt.has {
+			t.Errorf("%s has %s: %v", tt.local, tt.wanted, got)
+		}
 	}
 }
 
