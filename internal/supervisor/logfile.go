@@ -19,10 +19,15 @@ type logFile struct {
 	file  *logfile.File
 	times *os.File
 	noted time.Time // the latest time in times
+	notes int       // how many there are
 }
 
 // noteEvery is how exact a log's times are.
 const noteEvery = 100 * time.Millisecond
+
+// maxNotes is how many times are kept of a log: a guest that writes a byte at a time
+// could have more of them than bytes. Where there are more, every second one goes.
+const maxNotes = 32 << 10
 
 // begin makes ready for a boot's log, and moves those before out of its way.
 func (l *logFile) begin() error {
@@ -42,7 +47,7 @@ func (l *logFile) begin() error {
 		l.Close()
 		return fmt.Errorf("open a guest's log: %w", err)
 	}
-	l.noted = time.Time{}
+	l.noted, l.notes = time.Time{}, 0
 	return nil
 }
 
@@ -55,6 +60,9 @@ func (l *logFile) Write(p []byte) (int, error) {
 	if now := time.Now(); now.Sub(l.noted) >= noteEvery {
 		fmt.Fprintf(l.times, "%d %d\n", before, now.UnixNano())
 		l.noted = now
+		if l.notes++; l.notes > maxNotes {
+			l.renote(func(number int, offset int64) (int64, bool) { return offset, number%2 == 0 })
+		}
 	}
 	n, _ := l.file.Write(p)
 	if gone := before + int64(n) - l.file.Size(); gone > 0 {
@@ -65,16 +73,28 @@ func (l *logFile) Write(p []byte) (int, error) {
 
 // shift takes the times of what has gone from the log's start.
 func (l *logFile) shift(gone int64) {
+	l.renote(func(_ int, offset int64) (int64, bool) { return offset - gone, offset >= gone })
+}
+
+// renote writes the times anew: those that stay, with the offsets that they have then.
+func (l *logFile) renote(stays func(number int, offset int64) (int64, bool)) {
 	old, err := os.ReadFile(l.times.Name())
 	if err != nil || l.times.Truncate(0) != nil {
 		return
 	}
+	l.notes = 0
 	var kept bytes.Buffer
+	number := 0
 	for line := range bytes.Lines(old) {
 		var offset, nanos int64
-		if n, _ := fmt.Sscan(string(line), &offset, &nanos); n == 2 && offset >= gone {
-			fmt.Fprintf(&kept, "%d %d\n", offset-gone, nanos)
+		if n, _ := fmt.Sscan(string(line), &offset, &nanos); n != 2 {
+			continue
 		}
+		if now, ok := stays(number, offset); ok {
+			fmt.Fprintf(&kept, "%d %d\n", now, nanos)
+			l.notes++
+		}
+		number++
 	}
 	l.times.Write(kept.Bytes())
 }

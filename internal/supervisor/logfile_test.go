@@ -69,6 +69,32 @@ func TestLogFileTimes(t *testing.T) {
 	}
 }
 
+// A guest that writes a byte at a time has no more noted than one that writes lines.
+func TestLogFileTimesAreBounded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	l := logFile{path: path, limit: 1 << 20}
+	defer l.Close()
+	if err := l.begin(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 * maxNotes {
+		l.noted = time.Time{} // time for another one
+		l.Write([]byte("."))
+	}
+	times, err := os.ReadFile(statedir.LogTimes(path))
+	if got := strings.Count(string(times), "\n"); err != nil || got > maxNotes || got < maxNotes/2 {
+		t.Errorf("%d times, %v", got, err)
+	}
+	last := -1
+	for line := range strings.Lines(string(times)) {
+		var offset int
+		if fmt.Sscan(line, &offset); offset <= last {
+			t.Fatalf("%d follows %d", offset, last)
+		}
+		last = offset
+	}
+}
+
 // A full disk does not stall the guest.
 func TestLogFileOnAFullDisk(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
