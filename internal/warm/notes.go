@@ -1,6 +1,7 @@
 package warm
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"slices"
@@ -30,11 +31,13 @@ func (s *Store) notes() (n notes, err error) {
 	return n, err
 }
 
-// change changes the notes. One process at a time does.
+// change changes the notes, one process at a time.
 func (s *Store) change(edit func(*notes)) error {
-	if err := statedir.MakeDir(s.tree.Dir); err != nil {
+	lock, err := s.tree.Lock(context.Background(), "notes")
+	if err != nil {
 		return err
 	}
+	defer lock.Remove()
 	n, err := s.notes()
 	if err != nil {
 		return err

@@ -2,9 +2,11 @@ package warm
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,6 +49,23 @@ func shapes(t *testing.T, s *Store) (cpus []string) {
 		cpus = append(cpus, template.Name)
 	}
 	return cpus
+}
+
+// Many processes note something at once, and each of them is heard.
+func TestNotesAtOnce(t *testing.T) {
+	s := testStore(t)
+	var all sync.WaitGroup
+	for i := range 30 {
+		all.Go(func() {
+			if err := s.SetOff(fmt.Sprint("image", i), true); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if off, err := s.Off(); err != nil || len(off) != 30 {
+		t.Errorf("%d images are off, %v", len(off), err)
+	}
 }
 
 // Whatever of a shape is another makes it another.
