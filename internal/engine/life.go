@@ -86,8 +86,8 @@ func (e *Engine) pruneVMs(ctx context.Context, labels vm.Labels, age time.Durati
 		return nil, err
 	}
 	for _, v := range all {
-		if v.Damaged() {
-			continue // nobody knows what its disk is worth
+		if v.Damaged() || v.Ephemeral {
+			continue // nobody knows what its disk is worth, or its run or build removes it
 		}
 		down := v.State.StoppedAt
 		if down.IsZero() {
