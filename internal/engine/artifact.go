@@ -88,17 +88,23 @@ type packed struct {
 // PushKernel puts a kernel into a registry, as a bundle, and returns the
 // reference to that by its digest.
 func (e *Engine) PushKernel(ctx context.Context, o PushOptions) (string, error) {
+	if _, err := e.kernels.Get(o.Name); err != nil {
+		return "", err
+	}
 	return e.push(ctx, artifact.Kernel, o, func(w io.Writer) (packed, error) {
 		p, err := e.kernels.Pack(ctx, o.Name, w)
-		return packed{p, p.SHA256, p.Size}, err
+		return packed{p, p.SHA256, p.Size}, lost("kernel", o.Name, e.Dirs.KernelTree().Exists, err)
 	})
 }
 
 // PushImage does the same for an image.
 func (e *Engine) PushImage(ctx context.Context, o PushOptions) (string, error) {
+	if _, err := e.images.Get(o.Name); err != nil {
+		return "", err
+	}
 	return e.push(ctx, artifact.Image, o, func(w io.Writer) (packed, error) {
 		p, err := e.images.Pack(ctx, o.Name, w)
-		return packed{p, p.SHA256, p.Size}, err
+		return packed{p, p.SHA256, p.Size}, lost("image", o.Name, e.Dirs.ImageTree().Exists, err)
 	})
 }
 

@@ -127,7 +127,7 @@ func (e *Engine) ExportImage(ctx context.Context, o imagemgr.ExportOptions) erro
 	if _, err := e.images.Get(o.Name); err != nil {
 		return err
 	}
-	return removed("image", o.Name, e.images.Export(ctx, o))
+	return lost("image", o.Name, e.Dirs.ImageTree().Exists, e.images.Export(ctx, o))
 }
 
 // PackImage writes an image as a catalog's bundle.

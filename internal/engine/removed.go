@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"banger/internal/imagemgr"
 	"banger/internal/kernel"
@@ -30,6 +31,15 @@ func Gone(err error) bool {
 // *RemovedError.
 func removed(kind, name string, err error) error {
 	if Gone(err) {
+		return &RemovedError{kind, name}
+	}
+	return err
+}
+
+// lost is err, or where what the operation is of has gone and the error says no more
+// than that something is not there, a *RemovedError.
+func lost(kind, name string, exists func(name string) bool, err error) error {
+	if (errors.Is(err, fs.ErrNotExist) || Gone(err)) && !exists(name) {
 		return &RemovedError{kind, name}
 	}
 	return err

@@ -164,10 +164,11 @@ func (e *Engine) createRunVM(ctx context.Context, o RunOptions) (v vm.VM, claim 
 		return v, nil, err
 	}
 	if o.VM.Ephemeral {
-		return e.vms.CreateEphemeralCopy(ctx, v, origin)
+		v, claim, err = e.vms.CreateEphemeralCopy(ctx, v, origin)
+	} else {
+		v, err = e.vms.CreateCopy(ctx, v, origin)
 	}
-	v, err = e.vms.CreateCopy(ctx, v, origin)
-	return v, nil, err
+	return v, claim, lost("snapshot", snap.Name, e.snapshots.Exists, err)
 }
 
 // clearUp removes an ephemeral VM whose supervisor ended without doing so.
@@ -252,6 +253,7 @@ func (e *Engine) createVM(ctx context.Context, o VMOptions, agree Agree, events 
 	if err != nil {
 		return v, nil, err
 	}
+	image := v.Image
 	if o.Ephemeral {
 		v, claim, err = e.vms.CreateEphemeral(ctx, v, e.images.Rootfs(v.Image))
 	} else {
@@ -260,7 +262,7 @@ func (e *Engine) createVM(ctx context.Context, o VMOptions, agree Agree, events 
 	if err != nil {
 		undo()
 	}
-	return v, claim, err
+	return v, claim, lost("image", image, e.Dirs.ImageTree().Exists, err)
 }
 
 // specify fills in what a VM's options leave open. The image and the kernel are

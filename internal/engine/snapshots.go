@@ -92,7 +92,10 @@ func (e *Engine) RemoveSnapshot(name string) error { return e.snapshots.Remove(n
 
 // VerifySnapshot checks that a snapshot is what it was.
 func (e *Engine) VerifySnapshot(ctx context.Context, name string) error {
-	return e.snapshots.Verify(ctx, name)
+	if _, err := e.snapshots.Get(name); err != nil {
+		return err
+	}
+	return lost("snapshot", name, e.snapshots.Exists, e.snapshots.Verify(ctx, name))
 }
 
 // RestoreOptions say what to make of a snapshot.
@@ -121,6 +124,7 @@ func (e *Engine) RestoreSnapshot(ctx context.Context, o RestoreOptions, events E
 		v.Name = cmp.Or(o.Name, madeUpName(snap.VM.Name))
 		v, err = e.vms.CreateCopy(ctx, v, origin)
 	}
+	err = lost("snapshot", snap.Name, e.snapshots.Exists, err)
 	if err != nil || !origin.GoOn && !o.DiskOnly {
 		return v, err
 	}

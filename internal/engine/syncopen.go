@@ -26,6 +26,7 @@ type syncing struct {
 	guest   *agent.Synced
 	target  string
 	file    string // what keeps the base
+	gone    func(error) error
 	lock    *statedir.Lock
 	base    filesync.Base
 	skip    []string // directories there that are ignored
@@ -58,14 +59,15 @@ func (e *Engine) openSync(ctx context.Context, name string, o SyncOptions) (*syn
 	}
 	s.client = e.agent(name, cmp.Or(user, guestRoot))
 	s.guest = s.client.Synced(s.target)
-	all := e.vms.Path(name, statedir.SyncDir)
-	if err := statedir.MakeDir(all); err != nil {
-		return nil, err
+	s.gone = func(err error) error { return lost("vm", name, e.vms.Exists, err) }
+	all, err := statedir.MakeDirIn(e.vms.Path(name, ""), statedir.SyncDir)
+	if err != nil {
+		return nil, s.gone(err)
 	}
 	sum := sha256.Sum256([]byte(dir + "\x00" + user + "\x00" + s.target))
 	s.file = filepath.Join(all, hex.EncodeToString(sum[:16]))
 	if s.lock, err = statedir.WaitLock(ctx, s.file+".lock"); err != nil {
-		return nil, err
+		return nil, s.gone(err)
 	}
 	stored, err := os.ReadFile(s.file)
 	if err == nil {
@@ -114,7 +116,7 @@ func (s *syncing) save() error {
 	}
 	data := s.base.Encode(s.skip)
 	if err := statedir.WriteFile(s.file, data); err != nil {
-		return fmt.Errorf("note what is synced: %w", err)
+		return s.gone(fmt.Errorf("note what is synced: %w", err))
 	}
 	return nil
 }

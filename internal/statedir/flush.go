@@ -63,3 +63,17 @@ func MakeDir(dir string) error {
 	}
 	return MakeDir(dir)
 }
+
+// MakeDirIn is MakeDir for a directory of an entry's, which is not made anew where it
+// was removed meanwhile.
+func MakeDirIn(entry, name string) (dir string, err error) {
+	dir = filepath.Join(entry, name)
+	err = os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return dir, nil
+	}
+	if err == nil {
+		err = flush(entry)
+	}
+	return dir, err
+}
