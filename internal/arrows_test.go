@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 		"internal/ref", "internal/secret", "internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/volume",
 	},
 	"internal/bearer": {},
-	"internal/mcp":    {"internal/bearer", "internal/secret", "internal/engine", "internal/ports", "internal/statedir", "internal/usernet/policy", "internal/vm"},
+	"internal/mcp":    {"internal/bearer", "internal/secret", "internal/engine", "internal/ports", "internal/ref", "internal/smallfile", "internal/statedir", "internal/usernet/policy", "internal/vm"},
 	"sdk": {
 		"internal/secret",
 		"internal/agent", "internal/config", "internal/engine", "internal/imagemgr", "internal/ports", "internal/process", "internal/size",
@@ -58,6 +58,7 @@ var allowed = map[string][]string{
 		"internal/kernel",
 		"internal/kernelcat",
 		"internal/logfile",
+		"internal/smallfile",
 		"internal/network",
 		"internal/ports",
 		"internal/process",

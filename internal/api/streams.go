@@ -46,6 +46,9 @@ func (s *server) events(w http.ResponseWriter, r *http.Request, in eventsInput) 
 	}
 	defer release()
 	o := engine.EventOptions{VMs: in.VMs, Kinds: in.Kinds}
+	if err := o.Check(); err != nil {
+		return &inputError{err}
+	}
 	for _, at := range []struct {
 		text moment
 		to   *time.Time

@@ -15,9 +15,11 @@ import (
 	"banger/internal/imagebuild"
 	"banger/internal/imagemgr"
 	"banger/internal/jail"
+	"banger/internal/journal"
 	"banger/internal/kernel"
 	"banger/internal/network"
 	"banger/internal/process"
+	"banger/internal/ref"
 	"banger/internal/registry"
 	"banger/internal/secret"
 	"banger/internal/statedir"
@@ -56,6 +58,7 @@ func notFoundHint(err error) string {
 		noKernel *kernel.NotFoundError
 		noEntry  *catalog.NotFoundError
 		noNet    *network.NotFoundError
+		noEvent  *engine.EventKindError
 	)
 	switch {
 	case errors.As(err, &noVM):
@@ -68,6 +71,8 @@ func notFoundHint(err error) string {
 		return nearest(noNet.Nearest, "banger network list shows those there are, banger network create makes one")
 	case errors.As(err, &noEntry):
 		return nearest(noEntry.Nearest, availableHint(noEntry.Kind))
+	case errors.As(err, &noEvent):
+		return nearest(ref.Nearest(noEvent.Kind, journal.Kinds), "they are "+strings.Join(journal.Kinds, ", "))
 	case errors.As(err, new(*config.NoCatalogError)):
 		return "banger catalog list shows those there are"
 	}

@@ -139,6 +139,8 @@ func parseFilters(filters []string) (match func(vm.VM) bool, err error) {
 			}
 		case filterKinds[kind] == nil:
 			return nil, fmt.Errorf("--filter %s: the kinds are name, status, image, kernel and label", filter)
+		case kind == "status" && !slices.Contains(vm.Phases, vm.Phase(value)):
+			return nil, fmt.Errorf("--filter %s: a vm is one of %q", filter, vm.Phases)
 		default:
 			kinds[kind] = append(kinds[kind], value)
 		}

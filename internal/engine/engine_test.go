@@ -66,3 +66,11 @@ func addVM(t *testing.T, e *Engine, v vm.VM) {
 		t.Fatal(err)
 	}
 }
+
+// What a user names may be without end.
+func TestSSHConfigWithoutEnd(t *testing.T) {
+	e := newEngine(t)
+	if changed, err := e.InstallSSHConfig("/dev/zero"); err == nil || changed {
+		t.Errorf("got %v, %v", changed, err)
+	}
+}

@@ -3,11 +3,11 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"banger/internal/catalog"
 	"banger/internal/imagecat"
 	"banger/internal/kernelcat"
+	"banger/internal/smallfile"
 	"banger/internal/statedir"
 )
 
@@ -21,10 +21,13 @@ type CatalogPatch struct {
 	KernelRef       string // an image's
 }
 
+// maxCatalog is more than a catalog has, in bytes.
+const maxCatalog = 64 << 20
+
 // PatchCatalog adds an entry to a catalog, changes one, or removes one, in one
 // step.
 func PatchCatalog(p CatalogPatch) error {
-	data, err := os.ReadFile(p.File)
+	data, err := smallfile.Read(p.File, maxCatalog)
 	if err != nil {
 		return err
 	}

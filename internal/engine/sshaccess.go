@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"banger/internal/smallfile"
 	"banger/internal/sshconfig"
 	"banger/internal/statedir"
 	"banger/internal/vm"
@@ -53,15 +54,18 @@ func (e *Engine) UninstallSSHConfig(file string) (changed bool, err error) {
 
 // SSHConfigInstalled reports whether a configuration includes the VMs.
 func (e *Engine) SSHConfigInstalled(file string) bool {
-	config, err := os.ReadFile(file)
+	config, err := smallfile.Read(file, maxSSHConfig)
 	return err == nil && sshconfig.Installed(config, e.Dirs.VMTree().Dir, statedir.SSHConfig)
 }
+
+// maxSSHConfig is more than a configuration of OpenSSH's has, in bytes.
+const maxSSHConfig = 4 << 20
 
 func editSSHConfig(file string, change func([]byte) ([]byte, error)) (changed bool, err error) {
 	if target, err := filepath.EvalSymlinks(file); err == nil {
 		file = target
 	}
-	config, err := os.ReadFile(file)
+	config, err := smallfile.Read(file, maxSSHConfig)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, fmt.Errorf("read OpenSSH's configuration: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,21 @@ type EventOptions struct {
 	Kinds []string  // of events; all where there is none
 }
 
+// EventKindError says that no event is of a kind.
+type EventKindError struct{ Kind string }
+
+func (e *EventKindError) Error() string { return fmt.Sprintf("no event is called %q", e.Kind) }
+
+// Check returns an *EventKindError where there are no such events.
+func (o EventOptions) Check() error {
+	for _, kind := range o.Kinds {
+		if !slices.Contains(journal.Kinds, kind) {
+			return &EventKindError{kind}
+		}
+	}
+	return nil
+}
+
 func (o EventOptions) wants(e journal.Entry) bool {
 	return (len(o.VMs) == 0 || slices.Contains(o.VMs, e.VM)) && (len(o.Kinds) == 0 || slices.Contains(o.Kinds, e.Event)) &&
 		(o.Until.IsZero() || !e.Time.After(o.Until))
@@ -28,6 +44,9 @@ func (o EventOptions) wants(e journal.Entry) bool {
 // FollowVMs tells hear what happens to VMs, as it happens, until ctx ends or the
 // time is over, which is no error. It also sees those go whose supervisor is killed.
 func (e *Engine) FollowVMs(ctx context.Context, o EventOptions, hear func(journal.Entry) error) error {
+	if err := o.Check(); err != nil {
+		return err
+	}
 	if !o.Until.IsZero() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, o.Until)

@@ -56,6 +56,12 @@ const (
 	Snapshot  = "snapshot"
 )
 
+// Kinds are all of them.
+var Kinds = []string{
+	Created, Starting, Ready, Rebooting, Paused, Resumed, Stopping, Stopped, Died, Changed, Renamed, Restored, Removed,
+	ExecStart, ExecEnd, MainStart, MainEnd, OOM, DiskError, Snapshot,
+}
+
 // Bounds in bytes.
 const (
 	maxFile = 4 << 20 // of which there are two

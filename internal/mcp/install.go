@@ -17,7 +17,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"banger/internal/engine"
+	"banger/internal/ref"
 	"banger/internal/secret"
+	"banger/internal/smallfile"
 	"banger/internal/statedir"
 	"banger/internal/vm"
 )
@@ -74,6 +76,10 @@ type change struct {
 	yes    bool
 }
 
+// maxConfiguration is more than a client's configuration has, in bytes: some keep what
+// they did in it.
+const maxConfiguration = 64 << 20
+
 // backupSuffix is for the configuration as it was before banger's last change.
 const backupSuffix = ".before-banger"
 
@@ -81,7 +87,7 @@ const backupSuffix = ".before-banger"
 func (c change) apply(out io.Writer) error {
 	of, known := clients[c.client]
 	if !known {
-		return fmt.Errorf("%q is none of %s", c.client, strings.Join(slices.Sorted(maps.Keys(clients)), ", "))
+		return unknownClient(c.client)
 	}
 	path, err := of.path()
 	if err != nil {
@@ -97,7 +103,7 @@ func (c change) apply(out io.Writer) error {
 		}
 		defer unlock()
 	}
-	before, err := os.ReadFile(path)
+	before, err := smallfile.Read(path, maxConfiguration)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -115,6 +121,14 @@ func (c change) apply(out io.Writer) error {
 		return nil
 	}
 	return write(path, before, after)
+}
+
+func unknownClient(name string) error {
+	known := slices.Sorted(maps.Keys(clients))
+	if meant := ref.Nearest(name, known); meant != "" {
+		return fmt.Errorf("%q is no client: did you mean %q?", name, meant)
+	}
+	return fmt.Errorf("%q is none of %s", name, strings.Join(known, ", "))
 }
 
 // lockClients waits until no other banger changes a client's configuration.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"banger/internal/journal"
 	"banger/internal/ports"
@@ -56,6 +57,11 @@ func (c Change) Apply(v VM) (VM, error) {
 	set(&v.Volumes, c.Volumes)
 	if c.Mounts != nil {
 		v.Mounts = sortMounts(*c.Mounts)
+	}
+	for _, name := range c.DropSecrets {
+		if !slices.ContainsFunc(v.Secrets, func(s secret.Secret) bool { return s.Name == name }) {
+			return v, fmt.Errorf("vm %q has no secret %q", v.Name, name)
+		}
 	}
 	v.Secrets = secret.With(v.Secrets, c.Secrets, c.DropSecrets)
 	set(&v.TTL, c.TTL)

@@ -31,6 +31,7 @@ func TestChange(t *testing.T) {
 		"all that waits":  {Change{CPUs: p(2), MemoryMiB: p(512), Ports: &[]ports.Spec{}, Mounts: &[]Mount{}, Volumes: &[]Volume{}}, true, "cpus memory ports mounts volumes", "a=1,b=2"},
 		"a larger disk":   {Change{DiskBytes: d(2 << 30)}, true, "", "a=1,b=2"},
 		"a smaller disk":  {Change{DiskBytes: d(1 << 29)}, false, "", ""},
+		"no such secret":  {Change{DropSecrets: []string{"TOKN"}}, false, "", ""},
 		"a negative time": {Change{TTL: func() *Duration { n := Duration(-1); return &n }()}, false, "", ""},
 	} {
 		got, err := tt.change.Apply(old)

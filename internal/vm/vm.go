@@ -122,6 +122,9 @@ const (
 	Stopped  Phase = "stopped"
 )
 
+// Phases are all of them.
+var Phases = []Phase{Created, Starting, Running, Paused, Stopping, Stopped}
+
 // Start is how a guest came up.
 type Start string
 
