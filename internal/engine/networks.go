@@ -152,6 +152,13 @@ func (e *Engine) settle(ctx context.Context, v *vm.VM) (done func(), err error) 
 	return release, nil
 }
 
+// leave takes away the sockets that a VM's supervisor had in networks, and died.
+func (e *Engine) leave(v vm.VM) {
+	for _, p := range v.Networks {
+		e.networks.Leave(p.Network, v.Name)
+	}
+}
+
 func (e *Engine) takeAddresses(v *vm.VM) error {
 	vms, err := e.vms.List()
 	if err != nil {

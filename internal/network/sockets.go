@@ -18,6 +18,10 @@ func (s *Store) Dial(ctx context.Context, network, vm string) (net.Conn, error) 
 	return statedir.DialPackets(ctx, s.socket(network, vm))
 }
 
+// Leave takes away what a supervisor that died left of its socket. The caller holds
+// its VM's lock.
+func (s *Store) Leave(network, vm string) { statedir.RemoveSocket(s.socket(network, vm)) }
+
 func (s *Store) socket(network, vm string) string {
 	return s.tree.Path(network, statedir.PeersDir, vm)
 }

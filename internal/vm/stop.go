@@ -120,6 +120,9 @@ func (s *Store) Remove(ctx context.Context, name string) error {
 
 // RemoveLocked is Remove for the holder of the VM's lock.
 func (s *Store) RemoveLocked(name string) error {
+	if v, err := s.load(name); err == nil {
+		s.leave(v)
+	}
 	err := s.tree.Remove(name)
 	if errors.Is(err, statedir.ErrAbsent) {
 		err = s.notFound(name)

@@ -70,10 +70,17 @@ func (s *Store) sweep(name string) (removed bool) {
 	return false
 }
 
+func (s *Store) leave(v VM) {
+	if s.Leave != nil {
+		s.Leave(v)
+	}
+}
+
 // tidy takes away what a supervisor left that died.
 func (s *Store) tidy(v VM) {
 	statedir.RemoveSocket(s.Path(v.Name, statedir.Socket))
 	statedir.Tree{Dir: s.Path(v.Name, "")}.Sweep()
+	s.leave(v)
 	v.State.Phase, v.State.Reason, v.State.VMMPID = Stopped, supervisorDied, 0
 	s.Save(v) // which did not change what anybody sees
 	s.Note(journal.Entry{VM: v.Name, Event: journal.Died, Detail: supervisorDied})

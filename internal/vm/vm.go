@@ -172,6 +172,9 @@ type Store struct {
 	// Settle, if not nil, completes a VM whose files are there but for vm.json, and
 	// returns what is to be called when that is there too, or never will be.
 	Settle func(context.Context, *VM) (done func(), err error)
+	// Leave, if not nil, takes away what a VM's supervisor may have left elsewhere. It
+	// is called where that died, or the VM is removed, by the holder of its lock.
+	Leave func(VM)
 }
 
 // NewStore returns the store of the VMs in tree.
