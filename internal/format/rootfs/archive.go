@@ -164,9 +164,12 @@ func clean(hdr *tar.Header, relative bool) error {
 		if len(hdr.Linkname) > maxPath {
 			return fmt.Errorf("entry %s: the link's target has %d bytes, %d are possible", quote(raw), len(hdr.Linkname), maxPath)
 		}
-	case tar.TypeReg, tar.TypeDir, tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
-	case tar.TypeCont:
+	case tar.TypeDir, tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
+	case tar.TypeReg, tar.TypeCont:
 		hdr.Typeflag = tar.TypeReg
+		if strings.HasSuffix(raw, "/") { // as BSD's and old ones have directories
+			hdr.Typeflag, hdr.Size = tar.TypeDir, 0
+		}
 	case gnuDumpDir:
 		hdr.Typeflag, hdr.Size = tar.TypeDir, 0
 	case gnuRest:

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"math/bits"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz/lzma"
@@ -58,9 +60,29 @@ var magics = []magic{
 // matches reports whether data that begins with head is of the format. Of zstd
 // there are frames to be skipped, too, in sixteen kinds (RFC 8878, 3.1.2).
 func (m magic) matches(head []byte) bool {
-	skippable := m.what == "zstd" && len(head) >= 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18"
-	return skippable || bytes.HasPrefix(head, m.prefix)
+	switch {
+	case m.what == "zstd" && len(head) >= 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18":
+		return true
+	case m.what == "lzma" && isLzma(head):
+		return true
+	}
+	return bytes.HasPrefix(head, m.prefix)
 }
+
+// isLzma reports whether data begins as that of lzma does, which has no magic
+// number: as xz does, it tells by sizes that nothing else begins with.
+func isLzma(head []byte) bool {
+	if len(head) < lzma.HeaderLen || head[0] >= 9*5*5 {
+		return false
+	}
+	const known = 1 << 38 // bytes: the largest that xz takes for a size
+	dictionary, size := binary.LittleEndian.Uint32(head[1:]), binary.LittleEndian.Uint64(head[5:])
+	return dictionary >= lzma.MinDictCap && dictionary&^(3<<(bits.Len32(dictionary)-2)) == 0 &&
+		(size == math.MaxUint64 || size < known)
+}
+
+// HeadSize is how many bytes of data tell how it is compressed.
+const HeadSize = lzma.HeaderLen
 
 // Compression names the format, such as gzip, of compressed data that begins
 // with head, or returns "".
@@ -151,7 +173,21 @@ func openLzma(r *bufio.Reader) (io.ReadCloser, error) {
 	return io.NopCloser(l), nil
 }
 
-func openBzip2(r *bufio.Reader) (io.ReadCloser, error) { return io.NopCloser(bzip2.NewReader(r)), nil }
+func openBzip2(r *bufio.Reader) (io.ReadCloser, error) {
+	return io.NopCloser(untilGarbage{bzip2.NewReader(r)}), nil
+}
+
+// untilGarbage ends where something else than another stream follows the last,
+// such as the zeros of a tape, as bzip2 does.
+type untilGarbage struct{ io.Reader }
+
+func (u untilGarbage) Read(p []byte) (int, error) {
+	n, err := u.Reader.Read(p)
+	if wrong, ok := errors.AsType[bzip2.StructuralError](err); ok && wrong == "bad magic value in continuation file" {
+		err = io.EOF
+	}
+	return n, err
+}
 
 // named says in its errors what was being decompressed.
 type named struct {
@@ -161,6 +197,9 @@ type named struct {
 
 func (n *named) Read(p []byte) (int, error) {
 	k, err := n.ReadCloser.Read(p)
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		err = fmt.Errorf("it takes a window of more than %d MiB: compress it with a --long of 27 or less", maxWindow>>20)
+	}
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fmt.Errorf("decompress %s: %w", n.format, err)
 	}

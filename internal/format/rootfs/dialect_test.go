@@ -46,6 +46,8 @@ func TestCompressionAsPeopleHaveIt(t *testing.T) {
 		{"xz with delta", piped(t, data, "xz", "--delta=dist=4", "--lzma2", "--check=sha256", "--stdout")},
 		{"lzma", piped(t, data, "xz", "--format=lzma", "--stdout")},
 		{"bzip2", piped(t, data, "bzip2")},
+		{"lzma of other properties", piped(t, data, "xz", "--format=lzma", "--lzma1=lc=0,lp=2,dict=12MiB", "--stdout")},
+		{"bzip2 with zeros behind", join(piped(t, data, "bzip2"), zeros)},
 		{"bzip2 streams", join(piped(t, data[:half], "bzip2"), piped(t, data[half:], "bzip2"))},
 	} {
 		if got, err := listing(fromTar(c.data)); err != nil || !slices.Equal(got, want) {
@@ -78,6 +80,7 @@ func TestDialects(t *testing.T) {
 		{"garbage behind a lone zero block", [][]byte{first, zeros[:blockSize], garbage}, []string{"0 a = x"}},
 		{"a label", [][]byte{retyped(t, gnuVolume, aFile("backup of today", "")), first, zeros}, []string{"0 a = x"}},
 		{"an incremental dump", [][]byte{retyped(t, gnuDumpDir, aFile("d", "Ya\x00Yb\x00\x00")), first, zeros}, []string{"5 d", "0 a = x"}},
+		{"a directory that only its name tells of", [][]byte{retyped(t, tar.TypeReg, aDir("d/")), retyped(t, tar.TypeCont, aDir("e/")), zeros}, []string{"5 d", "5 e"}},
 		{"a contiguous file", [][]byte{retyped(t, tar.TypeCont, aFile("c", "z")), zeros}, []string{"0 c = z"}},
 	} {
 		got, err := listing(func(yield func(*tar.Header, io.Reader) error) error {

@@ -68,7 +68,9 @@ func scan(ctx context.Context, layers []Layer, b *budget) (*tree, error) {
 	for i, l := range layers {
 		group.Go(func() error { return l.list(ctx, b, lists[i]) })
 	}
-	return t, group.Wait()
+	err := group.Wait()
+	t.dropAUFS()
+	return t, err
 }
 
 // applyAll applies what the current layer lists.

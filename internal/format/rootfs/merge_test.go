@@ -185,6 +185,23 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// Images from AUFS have its own directories, with the files that several names
+// lead to.
+func TestMergeOfAUFS(t *testing.T) {
+	got, err := snapshot(t, Merge(t.Context(), layersOf(t, [][]item{
+		{aFile(".wh..wh.aufs", ""), aDir(".wh..wh.orph"), aDir(".wh..wh.plnk"), aFile(".wh..wh.plnk/90.7", "1"), aFile(".wh..wh.plnk/91.7", "2"),
+			aLink(tar.TypeLink, "bin/a", ".wh..wh.plnk/90.7"), aLink(tar.TypeLink, "bin/b", ".wh..wh.plnk/90.7")},
+		{aFile(".wh..wh.plnk/5.7", "3"), aLink(tar.TypeLink, "c", ".wh..wh.plnk/5.7")},
+	}), Limits{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := `0 "1" names [bin/a bin/b]`
+	if d := cmp.Diff(map[string]string{"bin": "5", "bin/a": both, "bin/b": both, "c": `0 "3"`}, short(got)); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestMergeRelistedDirectory(t *testing.T) {
 	upper := aDir("d")
 	upper.Mode, upper.Uid, upper.ModTime = 0o1777, 7, time.Unix(5, 0)

@@ -217,6 +217,7 @@ func TestFromTarRefuses(t *testing.T) {
 		{"lz4", append([]byte("\x04\x22\x4d\x18"), make([]byte, 1000)...), "lz4 data: gzip, zstd, xz, lzma and bzip2 are understood"},
 		{"compress", append([]byte("\x1f\x9d\x90"), make([]byte, 1000)...), "data of compress"},
 		{"a huge lzma dictionary", append([]byte("\x5d\x00\x00\x00\x7f"), make([]byte, 1000)...), "too large"},
+		{"a huge zstd window", piped(t, good, "zstd", "-q", "--long=28", "--stdout"), "compress it with a --long of 27 or less"},
 		{"garbage behind gzip", append(compressed(t, good, "gzip"), "garbage of some length"...), "gzip: invalid header"},
 		{"no entries", make([]byte, 10240), "without entries"},
 		{"cut in content", good[:3000], `truncated in or after entry "second"`},

@@ -248,6 +248,16 @@ func (t *tree) remove(n *node) {
 	}
 }
 
+// dropAUFS takes away what AUFS kept for itself: directories with the files that
+// have several names, and those only need.
+func (t *tree) dropAUFS() {
+	for name, n := range t.root.kids {
+		if strings.HasPrefix(name, aufsPrefix) {
+			t.remove(n)
+		}
+	}
+}
+
 func (n *node) path() string {
 	if n.parent == nil {
 		return "."
