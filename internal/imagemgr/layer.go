@@ -55,7 +55,7 @@ func (i *ociImage) source(ctx context.Context, dir string, limits Limits, progre
 		},
 		digest: func() string { return i.digest },
 		seed:   i.diffIDs,
-		config: configOf(i.config.Config),
+		config: i.config.honoured(),
 	}
 }
 
@@ -101,7 +101,7 @@ func (l *layer) first(ctx context.Context, dir string, m *meter) (io.ReadCloser,
 		return nil, err
 	}
 	r := &firstReading{layer: l, packed: p, sum: sum}
-	var head [6]byte
+	var head [rootfs.HeadSize]byte
 	n, _ := p.ReadAt(head[:], 0)
 	if format := rootfs.Compression(head[:n]); format != "" && format != "zstd" {
 		if r.keep, err = unnamed(dir); err != nil {

@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"banger/internal/digest"
 )
 
 // refName is the annotation that names an image in an OCI layout.
@@ -21,6 +24,9 @@ type layoutBlobs struct{ parts }
 
 // splitTag takes the tag off PATH[:TAG]: the path is the longest that there is.
 func splitTag(text string) (path, tag string) {
+	if rest, isInput := strings.CutPrefix(text, "-"); isInput && (rest == "" || rest[0] == ':') {
+		return "-", strings.TrimPrefix(rest, ":")
+	}
 	for at := len(text); at > 0; at = strings.LastIndexByte(text[:at], ':') {
 		if _, err := os.Stat(text[:at]); err == nil {
 			return text[:at], strings.TrimPrefix(text[at:], ":")
@@ -123,7 +129,15 @@ func namesOf(m v1.Descriptor) []string {
 	return names
 }
 
+// isInline reports whether a descriptor holds what it describes.
+func isInline(d v1.Descriptor) bool {
+	return len(d.Data) > 0 && int64(len(d.Data)) == d.Size && digest.Check(d.Data, d.Digest.String()) == nil
+}
+
 func (l layoutBlobs) open(ctx context.Context, d v1.Descriptor) (part, error) {
+	if isInline(d) {
+		return part{io.NewSectionReader(bytes.NewReader(d.Data), 0, int64(len(d.Data))), io.NopCloser(nil)}, nil
+	}
 	p, err := l.parts.open("blobs/" + d.Digest.Algorithm + "/" + d.Digest.Hex)
 	if err != nil {
 		return part{}, fmt.Errorf("blob %s: %w", d.Digest, plain(err))
@@ -136,6 +150,9 @@ func (l layoutBlobs) open(ctx context.Context, d v1.Descriptor) (part, error) {
 }
 
 func (l layoutBlobs) read(ctx context.Context, d v1.Descriptor) ([]byte, error) {
+	if isInline(d) {
+		return d.Data, nil
+	}
 	p, err := l.open(ctx, d)
 	if err != nil {
 		return nil, err

@@ -39,7 +39,9 @@ func TestOldConfigurations(t *testing.T) {
 		`{"architecture": "x86_64", "os": "linux", "config": {"Entrypoint": "/run me", "Cmd": ""}}`:           {Entrypoint: []string{"/run me"}},
 		`{"os": "linux", "config": {"Entrypoint": null, "Cmd": ["a", "b"], "User": "u", "WorkingDir": null}}`: {Cmd: []string{"a", "b"}, User: "u"},
 		`{"config": null}`: {},
-		`{}`:               {},
+		`{"os": "Linux", "created": "", "history": [{"created": 0, "created_by": ["x"]}], "os.features": "",
+			"config": {"Cmd": ["a"], "Volumes": ["/data"], "ExposedPorts": {"80/tcp": ""}, "Healthcheck": {"Interval": "30s"}, "OnBuild": "x"}}`: {Cmd: []string{"a"}},
+		`{}`: {},
 	} {
 		if runtime.GOARCH == "arm64" {
 			text = strings.ReplaceAll(text, "x86_64", "aarch64")
@@ -49,7 +51,7 @@ func TestOldConfigurations(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		if diff := cmp.Diff(&want, configOf(config.Config), cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(&want, config.honoured(), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s: %s", text, diff)
 		}
 	}

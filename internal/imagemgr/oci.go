@@ -3,7 +3,6 @@ package imagemgr
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +21,7 @@ type blobs interface {
 // ociImage is an image for this machine, its layers unread.
 type ociImage struct {
 	digest string
-	config *v1.ConfigFile
+	config *imageConfig
 	layers []*layer
 
 	from    io.Closer // what the layers are read from, or nil
@@ -94,55 +93,6 @@ func readImage(ctx context.Context, from blobs, raw []byte, digest v1.Hash) (*oc
 	return i, nil
 }
 
-// readConfig reads an image's configuration and checks that it fits the
-// manifest and this machine.
-func readConfig(data []byte, layers int) (*v1.ConfigFile, error) {
-	config, err := parseConfig(data)
-	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
-	}
-	want := platform()
-	switch {
-	case len(config.RootFS.DiffIDs) != layers:
-		return nil, fmt.Errorf("its manifest has %d layers and its configuration %d", layers, len(config.RootFS.DiffIDs))
-	case config.OS != "" && config.OS != want.OS, config.Architecture != "" && !isArch(config.Architecture, want.Architecture):
-		return nil, &otherPlatformError{config.OS + "/" + config.Architecture}
-	}
-	return config, nil
-}
-
-// parseConfig reads a configuration. Old ones have a string where a command's words
-// belong; docker takes it for one word.
-func parseConfig(data []byte) (*v1.ConfigFile, error) {
-	var c struct {
-		v1.ConfigFile
-		Config struct {
-			v1.Config
-			Entrypoint, Cmd words
-		} `json:"config"`
-	}
-	if err := json.Unmarshal(data, &c); err != nil {
-		return nil, err
-	}
-	c.ConfigFile.Config = c.Config.Config
-	c.ConfigFile.Config.Entrypoint, c.ConfigFile.Config.Cmd = c.Config.Entrypoint, c.Config.Cmd
-	return &c.ConfigFile, nil
-}
-
-type words []string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (w *words) UnmarshalJSON(data []byte) error {
-	var word string
-	if json.Unmarshal(data, &word) != nil {
-		return json.Unmarshal(data, (*[]string)(w))
-	}
-	if word != "" {
-		*w = words{word}
-	}
-	return nil
-}
-
 // readBlob returns a configuration, which is a blob as layers are.
 func readBlob(ctx context.Context, from blobs, d v1.Descriptor) ([]byte, error) {
 	if d.Size > maxJSON {
@@ -164,12 +114,4 @@ type otherPlatformError struct{ platform string }
 
 func (e *otherPlatformError) Error() string {
 	return fmt.Sprintf("it is for %s: this machine needs %s", e.platform, platform())
-}
-
-// configOf keeps of an image's configuration what banger honours.
-func configOf(c v1.Config) *Config {
-	return &Config{
-		User: c.User, Env: c.Env, WorkingDir: c.WorkingDir, Entrypoint: c.Entrypoint, Cmd: c.Cmd,
-		StopSignal: c.StopSignal, Labels: c.Labels,
-	}
 }

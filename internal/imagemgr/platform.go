@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"banger/internal/registry"
 )
 
 // referenceType is the annotation of what is no image but tells of one, such as
@@ -28,7 +31,7 @@ func chooseImage(ctx context.Context, from blobs, manifests []v1.Descriptor, dee
 	if len(said) > 0 {
 		return resolveNested(ctx, from, said[0], deeper-1)
 	}
-	var artifact error
+	var artifact, missing error
 	for _, d := range unsaid[:min(len(unsaid), maxUnsaid)] {
 		i, err := resolveNested(ctx, from, d, deeper-1)
 		if err != nil && len(unsaid) > 1 {
@@ -42,7 +45,14 @@ func chooseImage(ctx context.Context, from blobs, manifests []v1.Descriptor, dee
 			artifact = cmp.Or(artifact, err)
 			continue
 		}
+		if isMissing(err) { // as in a copy of some of its images
+			missing = cmp.Or(missing, err)
+			continue
+		}
 		return i, err
+	}
+	if missing != nil {
+		return nil, missing
 	}
 	if len(others) == 0 && artifact != nil {
 		return nil, artifact
@@ -52,6 +62,11 @@ func chooseImage(ctx context.Context, from blobs, manifests []v1.Descriptor, dee
 	}
 	slices.Sort(others)
 	return nil, &noPlatformError{otherPlatformError{strings.Join(slices.Compact(others), ", ")}}
+}
+
+// isMissing reports whether what an index names is not there.
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.As(err, new(*registry.MissingError))
 }
 
 // artifactError says that a manifest is of something else than a container's image,
