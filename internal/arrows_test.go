@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 	"sdk": {
 		"internal/secret",
 		"internal/agent", "internal/config", "internal/engine", "internal/imagemgr", "internal/ports", "internal/process", "internal/size",
-		"internal/statedir", "internal/vm",
+		"internal/snapshot", "internal/statedir", "internal/vm", "internal/volume",
 	},
 	"internal/engine": {
 		"internal/secret",

@@ -6,8 +6,10 @@ import (
 
 	"banger/internal/agent"
 	"banger/internal/imagemgr"
+	"banger/internal/snapshot"
 	"banger/internal/statedir"
 	"banger/internal/vm"
+	"banger/internal/volume"
 )
 
 // What errors are, for errors.Is.
@@ -43,7 +45,7 @@ func explain(err error) error {
 		kind error
 		is   bool
 	}{
-		{ErrNotFound, errors.As(err, new(*vm.NotFoundError))},
+		{ErrNotFound, errors.As(err, new(*vm.NotFoundError)) || errors.As(err, new(*snapshot.NotFoundError)) || errors.As(err, new(*volume.NotFoundError))},
 		{ErrNoImage, errors.As(err, new(*imagemgr.NotFoundError))},
 		{ErrPhase, errors.As(err, new(*vm.PhaseError))},
 		{ErrExist, errors.Is(err, statedir.ErrExist)},

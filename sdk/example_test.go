@@ -103,6 +103,114 @@ func ExampleVM_Forward() {
 	// Output: 42
 }
 
+// Before a risky step a VM is kept as it is; several ways are tried from there.
+func ExampleVM_Snapshot() {
+	ctx := context.Background()
+	client, err := sdk.Open(sdk.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	vm, err := client.Run(ctx, sdk.VMOptions{Ephemeral: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer vm.Close()
+	if err := vm.Exec(ctx, "sh", "-c", "echo good >/root/state").Run(); err != nil {
+		log.Fatal(err)
+	}
+
+	before, err := vm.Snapshot(ctx, "before")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.RemoveSnapshot(ctx, before.Name)
+	if err := vm.Exec(ctx, "sh", "-c", "echo bad >/root/state").Run(); err != nil {
+		log.Fatal(err)
+	}
+
+	// Back to what was kept.
+	again, err := client.Restore(ctx, before.Name, sdk.RestoreOptions{Ephemeral: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer again.Close()
+	out, err := again.Exec(ctx, "cat", "/root/state").Output()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Print(string(out))
+
+	// Running copies, which go their own ways.
+	copies, err := again.Fork(ctx, 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, one := range copies {
+		defer one.Remove(ctx)
+		out, err := one.Exec(ctx, "sh", "-c", "echo better >>/root/state; tail -n 1 /root/state").Output()
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Print(string(out))
+	}
+	// Output:
+	// good
+	// better
+}
+
+// What is in a volume outlives the VM, and a mounted directory is the host's own.
+func ExampleClient_CreateVolume() {
+	ctx := context.Background()
+	client, err := sdk.Open(sdk.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "mounted")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if _, err := client.CreateVolume(ctx, "data", 64<<20); err != nil {
+		log.Fatal(err)
+	}
+	defer client.RemoveVolume(ctx, "data")
+
+	vm, err := client.Run(ctx, sdk.VMOptions{
+		Ephemeral: true,
+		Volumes:   []sdk.VolumeMount{{Volume: "data", Path: "/data"}},
+		Mounts:    []sdk.Mount{{Source: dir, Target: "/host"}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer vm.Close()
+	cmd := vm.Exec(ctx, "sh", "-c", "cat >/data/note; cp /data/note /host")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Fprintln(in, "kept")
+	in.Close()
+	if err := cmd.Wait(); err != nil {
+		log.Fatal(err)
+	}
+	note, err := os.ReadFile(filepath.Join(dir, "note"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	volumes, err := client.Volumes(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s%s %d\n", note, volumes[0].Name, len(volumes[0].VMs))
+	// Output:
+	// kept
+	// data 1
+}
+
 // Errors are told apart by errors.Is.
 func ExampleClient_Get() {
 	client, err := sdk.Open(sdk.Options{})

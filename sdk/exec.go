@@ -21,17 +21,59 @@ type Cmd struct {
 	Stdout io.Writer // nil is discarded
 	Stderr io.Writer
 
-	vm     *VM
-	ctx    context.Context
-	done   chan struct{} // nil until Start
-	status int
-	err    error
+	vm      *VM
+	ctx     context.Context
+	pipes   []io.Closer // that are closed when the program has ended
+	signals chan string
+	done    chan struct{} // nil until Start
+	status  int
+	err     error
 }
 
 // Exec returns a Cmd that runs a program in the running VM. ctx ending hangs up,
 // which ends the program.
 func (v *VM) Exec(ctx context.Context, name string, arg ...string) *Cmd {
-	return &Cmd{Args: append([]string{name}, arg...), vm: v, ctx: ctx}
+	return &Cmd{Args: append([]string{name}, arg...), vm: v, ctx: ctx, signals: make(chan string)}
+}
+
+// StdinPipe returns what is the program's standard input, whose end is Close. It is
+// called before Start.
+func (c *Cmd) StdinPipe() (io.WriteCloser, error) {
+	if c.Stdin != nil || c.done != nil {
+		return nil, errors.New("sdk: Stdin is set, or the program has been started")
+	}
+	r, w := io.Pipe()
+	c.Stdin, c.pipes = r, append(c.pipes, r)
+	return w, nil
+}
+
+// StdoutPipe returns what the program's standard output is read from. It is called
+// before Start, and read to its end, or closed, before Wait.
+func (c *Cmd) StdoutPipe() (io.ReadCloser, error) { return c.outputPipe(&c.Stdout) }
+
+// StderrPipe is StdoutPipe of the standard error.
+func (c *Cmd) StderrPipe() (io.ReadCloser, error) { return c.outputPipe(&c.Stderr) }
+
+func (c *Cmd) outputPipe(to *io.Writer) (io.ReadCloser, error) {
+	if *to != nil || c.done != nil {
+		return nil, errors.New("sdk: the output is set, or the program has been started")
+	}
+	r, w := io.Pipe()
+	*to, c.pipes = w, append(c.pipes, w)
+	return r, nil
+}
+
+// Signal sends the program a signal, by its name without SIG, such as INT. One that has
+// ended gets none, which is no error.
+func (c *Cmd) Signal(name string) error {
+	if c.done == nil {
+		return errors.New("sdk: not started")
+	}
+	select {
+	case c.signals <- name:
+	case <-c.done:
+	}
+	return nil
 }
 
 // Start starts the program and does not wait for it. That it cannot be started
@@ -43,10 +85,15 @@ func (c *Cmd) Start() error {
 	c.done = make(chan struct{})
 	stdout, stderr := streams(c.Stdout, c.Stderr)
 	p := engine.Program{Argv: slices.Clone(c.Args), Dir: c.Dir, Env: c.Env, User: c.User, Attach: func() (engine.Attachment, error) {
-		return engine.Attachment{Stdin: c.Stdin, Stdout: stdout, Stderr: stderr}, nil
+		return engine.Attachment{Stdin: c.Stdin, Stdout: stdout, Stderr: stderr, Signals: c.signals, Patient: true}, nil
 	}}
 	go func() {
 		defer close(c.done)
+		defer func() {
+			for _, p := range c.pipes {
+				p.Close()
+			}
+		}()
 		c.status, c.err = c.vm.client.engine.ExecVM(c.ctx, c.vm.name, p)
 	}()
 	return nil

@@ -20,8 +20,6 @@ import (
 	"banger/internal/config"
 	"banger/internal/engine"
 	"banger/internal/process"
-	"banger/internal/secret"
-	"banger/internal/size"
 	"banger/internal/statedir"
 )
 
@@ -71,42 +69,17 @@ func findBinary(given string) (string, error) {
 	return filepath.Abs(path)
 }
 
-// VMOptions say what VM to make. What is empty is as the user has configured it.
-type VMOptions struct {
-	Name   string // "" is made up
-	Image  string // an image of banger image list
-	Kernel string // "" is the image's
-	CPUs   int
-	Memory int64  // bytes
-	Disk   int64  // bytes for what the guest writes
-	VMM    string // auto, firecracker or qemu
-
-	// Ephemeral has Run's VM removed when it stops, and by [VM.Close] or the end of
-	// this process.
-	Ephemeral    bool
-	HostLoopback bool     // the guest reaches the host's loopback as host.banger.internal
-	Egress       string   // all, public or none: what the guest reaches where no rule says anything
-	Allow, Deny  []string // rules, as the command's --allow and --deny have them
-	Secrets      []Secret // that the guest may use, and does not have
-}
-
-// Secret is a value that the guest may use in HTTPS requests to its hosts: it has a
-// placeholder in its environment, which is replaced on the way. A VM that is
-// started again finds the value in the environment of this process.
-type Secret struct {
-	Name  string   // of the guest's variable
-	Value string   // "" is that of this process's variable of the name
-	Hosts []string // NAME or *.NAME, with :PORT where it is not 443
-}
-
 // Run makes a VM and boots it. One that does not come up is removed again.
 func (c *Client) Run(ctx context.Context, o VMOptions) (*VM, error) {
 	with, err := c.complete(o)
 	if err != nil {
 		return nil, explain(err)
 	}
-	with.Ephemeral = o.Ephemeral
-	held, err := c.engine.HoldVM(ctx, engine.HoldOptions{VM: with, Events: c.events()})
+	return c.hold(ctx, engine.HoldOptions{VM: with, Events: c.events()})
+}
+
+func (c *Client) hold(ctx context.Context, o engine.HoldOptions) (*VM, error) {
+	held, err := c.engine.HoldVM(ctx, o)
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -146,30 +119,6 @@ func (c *Client) List(context.Context) ([]Info, error) {
 		infos = append(infos, infoOf(v))
 	}
 	return infos, nil
-}
-
-// complete fills in what the user has configured.
-func (c *Client) complete(o VMOptions) (engine.VMOptions, error) {
-	with := c.engine.VMDefaults()
-	with.Name, with.Image, with.Kernel, with.VMM = o.Name, o.Image, o.Kernel, o.VMM
-	with.CPUs = cmp.Or(o.CPUs, with.CPUs)
-	with.Memory, with.Disk = cmp.Or(size.Size(o.Memory), with.Memory), cmp.Or(size.Size(o.Disk), with.Disk)
-	with.HostLoopback = o.HostLoopback
-	with.Policy.Egress = cmp.Or(o.Egress, with.Policy.Egress)
-	if o.Allow != nil {
-		with.Policy.Allow = o.Allow
-	}
-	if o.Deny != nil {
-		with.Policy.Deny = o.Deny
-	}
-	for _, s := range o.Secrets {
-		g, err := secret.Give(s.Name, s.Value, s.Hosts)
-		if err != nil {
-			return with, err
-		}
-		with.Secrets = append(with.Secrets, g)
-	}
-	return with, nil
 }
 
 // events passes on what people may want to read.

@@ -4,14 +4,21 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/netip"
+	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"banger/internal/config"
 	"banger/internal/engine"
+	"banger/internal/ports"
+	"banger/internal/snapshot"
 	"banger/internal/statedir"
 	"banger/internal/vm"
+	"banger/internal/volume"
 )
 
 func TestOpenWithoutABinary(t *testing.T) {
@@ -29,6 +36,8 @@ func TestExplain(t *testing.T) {
 		{&vm.NotFoundError{Name: "x"}, ErrNotFound},
 		{fmt.Errorf("start: %w", &vm.PhaseError{Name: "x", Phase: vm.Stopped}), ErrPhase},
 		{fmt.Errorf("make: %w", statedir.ErrExist), ErrExist},
+		{&snapshot.NotFoundError{Name: "x"}, ErrNotFound},
+		{&volume.NotFoundError{Name: "x"}, ErrNotFound},
 	} {
 		if got := explain(tt.err); !errors.Is(got, tt.want) || !errors.Is(got, tt.err) || got.Error() != tt.err.Error() {
 			t.Errorf("%v became %v", tt.err, got)
@@ -56,12 +65,50 @@ func TestCmdMisuse(t *testing.T) {
 	if err := c.Wait(); err == nil {
 		t.Error("waited for what was not started")
 	}
+	if err := c.Signal("INT"); err == nil {
+		t.Error("signalled what was not started")
+	}
+	if _, err := (&VM{}).Exec(t.Context(), "true").StdoutPipe(); err != nil {
+		t.Error(err)
+	}
 	c.Stdout = &out
 	if _, err := c.Output(); err == nil {
 		t.Error("Output took a Stdout")
 	}
 	if _, err := c.CombinedOutput(); err == nil {
 		t.Error("CombinedOutput took a Stdout")
+	}
+	if _, err := c.StdoutPipe(); err == nil {
+		t.Error("there is a pipe and a Stdout")
+	}
+}
+
+// Options say to the engine what they say.
+func TestComplete(t *testing.T) {
+	t.Chdir(t.TempDir())
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Client{engine: engine.New(engine.Options{})}
+	with, err := c.complete(VMOptions{
+		Ephemeral: true, TTL: time.Hour, Labels: map[string]string{"a": "b"}, Networks: []string{"none"},
+		Mounts: []Mount{{Source: "."}, {Source: "/x", Target: "/y", ReadOnly: true}}, Volumes: []VolumeMount{{Volume: "v", Path: "/v"}},
+		Ports: []Port{{Guest: 80}, {HostIP: netip.IPv4Unspecified(), Host: 1, Guest: 2, Protocol: "udp"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := engine.VMOptions{Ephemeral: with.Ephemeral, TTL: with.TTL, Labels: with.Labels, Networks: with.Networks, Mounts: with.Mounts, Volumes: with.Volumes, Ports: with.Ports}
+	want := engine.VMOptions{
+		Ephemeral: true, TTL: vm.Duration(time.Hour), Labels: vm.Labels{"a": "b"}, Networks: []string{"none"},
+		Mounts: []vm.Mount{{Source: dir, Target: dir}, {Source: "/x", Target: "/y", ReadOnly: true}}, Volumes: []vm.Volume{{Name: "v", Path: "/v"}},
+		Ports: []ports.Spec{
+			{HostIP: netip.AddrFrom4([4]byte{127, 0, 0, 1}), GuestPort: 80, Protocol: "tcp"}, {HostIP: netip.IPv4Unspecified(), HostPort: 1, GuestPort: 2, Protocol: "udp"},
+		},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 

@@ -74,7 +74,7 @@ func (v *VM) Start(ctx context.Context) error {
 }
 
 // Stop shuts the VM down and returns when it is down. A guest that takes longer
-// than a minute has its plug pulled.
+// than ten seconds has its plug pulled.
 func (v *VM) Stop(ctx context.Context) error {
 	_, err := v.client.engine.StopVM(ctx, v.name, engine.StopOptions{Patience: engine.DefaultPatience})
 	return explain(err)
@@ -83,6 +83,18 @@ func (v *VM) Stop(ctx context.Context) error {
 // Kill pulls the VM's plug: what its guest has not written to its disk is lost.
 func (v *VM) Kill(ctx context.Context) error {
 	_, err := v.client.engine.StopVM(ctx, v.name, engine.StopOptions{Force: true})
+	return explain(err)
+}
+
+// Pause holds the VM still.
+func (v *VM) Pause(ctx context.Context) error { return explain(v.client.engine.PauseVM(ctx, v.name)) }
+
+// Resume lets a VM that is paused go on.
+func (v *VM) Resume(ctx context.Context) error { return explain(v.client.engine.ResumeVM(ctx, v.name)) }
+
+// Wait returns when the VM is down.
+func (v *VM) Wait(ctx context.Context) error {
+	_, err := v.client.engine.WaitVM(ctx, v.name)
 	return explain(err)
 }
 
