@@ -9,7 +9,6 @@ package api
 
 import (
 	"net/http"
-	"sync"
 
 	"banger/internal/engine"
 )
@@ -57,41 +56,4 @@ func (s *server) operations() []operation {
 		all[i].server = s
 	}
 	return all
-}
-
-// keyed has those with the same key take turns.
-type keyed struct {
-	mu   sync.Mutex
-	held map[string]chan struct{}
-}
-
-// lock waits for a key and returns what releases it. The empty key is free.
-func (k *keyed) lock(key string, done <-chan struct{}) (release func(), ok bool) {
-	if key == "" {
-		return func() {}, true
-	}
-	for {
-		k.mu.Lock()
-		other, taken := k.held[key]
-		if !taken {
-			if k.held == nil {
-				k.held = map[string]chan struct{}{}
-			}
-			mine := make(chan struct{})
-			k.held[key] = mine
-			k.mu.Unlock()
-			return func() {
-				k.mu.Lock()
-				delete(k.held, key)
-				k.mu.Unlock()
-				close(mine)
-			}, true
-		}
-		k.mu.Unlock()
-		select {
-		case <-other:
-		case <-done:
-			return nil, false
-		}
-	}
 }

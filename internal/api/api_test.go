@@ -3,10 +3,15 @@ package api
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -252,7 +257,11 @@ func TestTCPWantsATokenAndTLS(t *testing.T) {
 	if _, _, err := o.open("", nil); err == nil || !strings.Contains(err.Error(), "--tls-cert") {
 		t.Errorf("got %v", err)
 	}
-	o.cert, o.key = "some.crt", "some.key"
+	o.cert, o.key = "/nothere.crt", "/nothere.key"
+	if _, _, err := o.open("", nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+	o.cert, o.key = writeKeyPair(t)
 	listener, h, err := o.open("", http.NotFoundHandler())
 	if err != nil {
 		t.Fatal(err)
@@ -263,6 +272,31 @@ func TestTCPWantsATokenAndTLS(t *testing.T) {
 	if w.Code != 401 || w.Header().Get("Content-Type") != problemType {
 		t.Errorf("without the token: %d %s", w.Code, w.Body)
 	}
+}
+
+// writeKeyPair writes a certificate and its key.
+func writeKeyPair(t *testing.T) (cert, key string) {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(rand.Reader, of, of, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key = filepath.Join(t.TempDir(), "crt"), filepath.Join(t.TempDir(), "key")
+	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: keyDER}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cert, key
 }
 
 // The server ends when it is told to, also while clients wait for what may never

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -73,6 +74,9 @@ func (s *server) attach(w http.ResponseWriter, r *http.Request, in attachInput) 
 	conn.SetReadLimit(1 << 20)
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
+	ticker := time.NewTicker(askEvery)
+	defer ticker.Stop()
+	go askWhetherThere(ctx, conn.Ping, ticker.C, cancel)
 
 	end := control{}
 	status, err := s.engine.ExecVM(ctx, v.Name, in.program(ctx, cancel, conn))
@@ -93,8 +97,10 @@ func (in attachInput) program(ctx context.Context, cancel func(), conn *websocke
 	p.Attach = func() (engine.Attachment, error) {
 		stdin, feed := io.Pipe()
 		signals, resized := make(chan string), make(chan agent.Size)
+		typed := make(chan []byte, queued)
 		a := engine.Attachment{
-			Stdin: stdin, Stdout: &streamWriter{ctx, conn, streamOut}, Stderr: &streamWriter{ctx, conn, streamErr}, Signals: signals,
+			Stdin: stdin, Stdout: &streamWriter{ctx, conn, streamOut}, Stderr: &streamWriter{ctx, conn, streamErr},
+			Signals: signals, Patient: true,
 			Detach: func() { stdin.Close() },
 		}
 		if in.TTY {
@@ -103,16 +109,33 @@ func (in attachInput) program(ctx context.Context, cancel func(), conn *websocke
 		}
 		go func() {
 			defer cancel()
-			defer feed.Close()
-			readMessages(ctx, conn, feed, signals, resized)
+			defer close(typed)
+			readMessages(ctx, conn, typed, signals, resized)
 		}()
+		go feedFrom(typed, feed)
 		return a, nil
 	}
 	return p
 }
 
+// queued is how many messages of standard input may wait for the program to take
+// them, so that a signal behind them is heard.
+const queued = 16
+
+// feedFrom writes what was typed. An empty message is its end.
+func feedFrom(typed <-chan []byte, stdin *io.PipeWriter) {
+	defer stdin.Close()
+	for data := range typed {
+		if len(data) == 0 {
+			stdin.Close()
+		} else if _, err := stdin.Write(data); err != nil {
+			continue // it takes no more, and what else is sent is for nobody
+		}
+	}
+}
+
 // readMessages passes on what a client sends until it hangs up.
-func readMessages(ctx context.Context, conn *websocket.Conn, stdin *io.PipeWriter, signals chan<- string, resized chan<- agent.Size) {
+func readMessages(ctx context.Context, conn *websocket.Conn, typed chan<- []byte, signals chan<- string, resized chan<- agent.Size) {
 	for {
 		kind, message, err := conn.Read(ctx)
 		if err != nil {
@@ -122,11 +145,7 @@ func readMessages(ctx context.Context, conn *websocket.Conn, stdin *io.PipeWrite
 			if len(message) == 0 || message[0] != streamIn {
 				return
 			}
-			if len(message) == 1 {
-				stdin.Close()
-			} else if _, err := stdin.Write(message[1:]); err != nil && !errors.Is(err, io.ErrClosedPipe) {
-				return
-			}
+			pass(ctx, typed, message[1:])
 			continue
 		}
 		var c control
@@ -138,6 +157,32 @@ func readMessages(ctx context.Context, conn *websocket.Conn, stdin *io.PipeWrite
 		}
 		if c.Resize != nil {
 			pass(ctx, resized, *c.Resize)
+		}
+	}
+}
+
+// askEvery is how often a client is asked whether it is there, and answerTime what its
+// answer may take.
+const (
+	askEvery   = 15 * time.Second
+	answerTime = 10 * time.Second
+)
+
+// askWhetherThere hangs up on a client that is gone. While its program takes no input
+// nothing is read, neither that nor an answer: but then no question gets through either.
+func askWhetherThere(ctx context.Context, ping func(context.Context) error, tick <-chan time.Time, hangUp func()) {
+	for {
+		select {
+		case <-tick:
+		case <-ctx.Done():
+			return
+		}
+		asked, cancel := context.WithTimeout(ctx, answerTime)
+		err := ping(asked)
+		cancel()
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			hangUp()
+			return
 		}
 	}
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -112,6 +113,9 @@ func (o serveOptions) open(state string, h http.Handler) (net.Listener, http.Han
 		}
 		if o.cert == "" || o.key == "" {
 			return nil, nil, errors.New("--listen wants --tls-cert and --tls-key: the token is not for others to read")
+		}
+		if _, err := tls.LoadX509KeyPair(o.cert, o.key); err != nil {
+			return nil, nil, err
 		}
 		listener, err := net.Listen("tcp", o.listen)
 		return listener, bearer.Require(token, h, noToken), err

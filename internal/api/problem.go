@@ -85,6 +85,8 @@ func status(err error) int {
 		return http.StatusServiceUnavailable
 	case is(new(*inputError), new(*ref.NameError)):
 		return http.StatusBadRequest
+	case is(new(*otherBodyError)):
+		return http.StatusUnprocessableEntity
 	case is(notFound...), errors.Is(err, fs.ErrNotExist):
 		return http.StatusNotFound
 	case is(conflict...), errors.Is(err, statedir.ErrExist), errors.Is(err, engine.ErrNoFile):

@@ -18,9 +18,6 @@ type named struct {
 	Name string `path:"name" doc:"the VM's name"`
 }
 
-// keyLabel is a label that a VM has which was made for an idempotency key.
-const keyLabel = "banger.idempotency-key"
-
 // newVM is a VM to be made. What is left out is as the configuration says.
 type newVM struct {
 	Name           name        `json:"name,omitempty" jsonschema:"made up where it is not given"`
@@ -45,11 +42,6 @@ type newVM struct {
 	IdleTimeout    vm.Duration `json:"idle_timeout,omitzero"`
 	Main           *vm.Main    `json:"main,omitempty" jsonschema:"what runs at each start"`
 	Start          bool        `json:"start,omitempty" jsonschema:"boot it too; one that does not come up is removed"`
-}
-
-type createVM struct {
-	Key  string `header:"Idempotency-Key" doc:"asked again with the same key, the VM that was made is the answer"`
-	Body newVM
 }
 
 func (s *server) vmOperations() []operation {
@@ -137,40 +129,6 @@ func (s *server) listVMs(wanted vm.Labels) ([]vm.VM, error) {
 	return vms, err
 }
 
-func (s *server) createVM(ctx context.Context, in createVM, events engine.Events) (vm.VM, error) {
-	release, ok := s.creating.lock(in.Key, ctx.Done())
-	if !ok {
-		return vm.VM{}, ctx.Err()
-	}
-	defer release()
-	o, err := s.options(in.Body)
-	if err != nil {
-		return vm.VM{}, err
-	}
-	if in.Key != "" {
-		key := vm.Labels{keyLabel: in.Key}
-		if err := key.Check(); err != nil {
-			return vm.VM{}, &inputError{err}
-		}
-		if made, err := s.listVMs(key); err != nil || len(made) > 0 {
-			return first(made), err
-		}
-		o.Labels = key.With(o.Labels)
-	}
-	if !in.Body.Start {
-		v, err := s.engine.CreateVM(ctx, o, nil, events)
-		return v, invalid(err)
-	}
-	held, err := s.engine.HoldVM(ctx, engine.HoldOptions{VM: o, Events: events})
-	if err == nil {
-		err = held.Release(ctx) // it lives on
-	}
-	if err != nil {
-		return vm.VM{}, invalid(err)
-	}
-	return s.engine.VM(held.VM.Name)
-}
-
 // holdVM keeps a VM until the client hangs up.
 func (s *server) holdVM(w http.ResponseWriter, r *http.Request, in struct{ Body newVM }) error {
 	release, err := s.held.take()
@@ -206,13 +164,6 @@ func (s *server) holdVM(w http.ResponseWriter, r *http.Request, in struct{ Body 
 		tell.send("problem", s.problem(err).complete())
 	}
 	return nil
-}
-
-func first(vms []vm.VM) vm.VM {
-	if len(vms) == 0 {
-		return vm.VM{}
-	}
-	return vms[0]
 }
 
 // options are the defaults with what is given in their place.
