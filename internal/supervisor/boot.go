@@ -22,6 +22,7 @@ type boot struct {
 	agent   *agent
 	shares  *shares // nil where the guest has no directory of the host's
 	machine vmm.Machine
+	release func() // what the VMM's context takes; nil before there is one
 	saved   *saved // the guest that goes on, nil where one boots
 	took    vm.Took
 	laps    time.Time     // when the part of it that is under way began
@@ -147,7 +148,7 @@ func (s *supervisor) startIn(b *boot, first bool) (err error) {
 		s.Starter.Send(vm.Report{Stage: s.doing(b) + " " + s.Name + " (" + describe(info) + ")"})
 	}
 	b.took.Prepare = b.lap()
-	b.machine, err = s.launch(b)
+	b.machine, err = s.launch(b, first)
 	if err != nil {
 		return err
 	}
@@ -186,6 +187,9 @@ func (b *boot) cleanup() {
 	if b.machine != nil {
 		b.machine.Kill()
 		<-b.done
+	}
+	if b.release != nil {
+		b.release()
 	}
 	if b.agent != nil {
 		b.agent.close()

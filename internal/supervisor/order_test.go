@@ -95,3 +95,37 @@ func testStarter(t *testing.T) *vm.Reporter {
 	t.Cleanup(starter.Close)
 	return starter
 }
+
+// hanging is a VMM that never comes to an end of its start.
+type hanging struct {
+	interrupted
+	started chan struct{}
+}
+
+func (h *hanging) Start(ctx context.Context, _ vmm.Config, _ vmm.Network) (vmm.Machine, error) {
+	close(h.started)
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// A VMM that hangs while it starts is given up, by an order, by who waits for it, and
+// in time.
+func TestHangingVMMIsGivenUp(t *testing.T) {
+	for want, do := range map[string]func(*supervisor){
+		"the vm was killed while it started":           func(s *supervisor) { s.kill("killed") },
+		"the vm was stopped while it started":          func(s *supervisor) { s.stop("stopped") },
+		"the start was given up":                       func(s *supervisor) { s.Starter.Close() },
+		"the VMM did not start the guest within 100ms": nil,
+	} {
+		backend := &hanging{started: make(chan struct{})}
+		s := testSupervisor(t, backend)
+		if do == nil {
+			s.BootTimeout = 100 * time.Millisecond
+		} else {
+			go func() { <-backend.started; do(s) }()
+		}
+		if _, _, err := s.bootReady(t.Context(), true); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}

@@ -58,6 +58,9 @@ func (s *supervisor) ending(why string) (b *boot) {
 			st.Phase = vm.Stopping
 		}
 		s.asked, b = why, s.boot
+		if s.launching != nil {
+			s.launching(endedEarly(why))
+		}
 	})
 	return b
 }

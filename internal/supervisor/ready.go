@@ -53,7 +53,7 @@ func (s *supervisor) awaitReady(ctx context.Context, b *boot, first bool) (*vm.G
 	case <-timeout.C:
 		return nil, &guestError{what: fmt.Sprintf("the guest was not ready after %s", s.BootTimeout), console: s.console.tail()}
 	case <-givenUp:
-		return nil, errors.New("the start was given up")
+		return nil, errGivenUp
 	case <-ctx.Done():
 		if errors.Is(context.Cause(ctx), errSlow) {
 			return nil, errSlow

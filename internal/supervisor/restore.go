@@ -14,7 +14,6 @@ import (
 
 	"banger/internal/agentapi"
 	"banger/internal/statedir"
-	"banger/internal/vmm"
 )
 
 // identityTimeout is how long a restored guest may take to become another one:
@@ -45,16 +44,6 @@ func (s *supervisor) takeSaved() (*saved, error) {
 		return nil, fmt.Errorf("restore the guest: %w", err)
 	}
 	return &saved{dir, string(key)}, nil
-}
-
-// launch starts the VMM, with a new guest or a saved one. The files of that one
-// are in use then, and have no name any more.
-func (s *supervisor) launch(b *boot) (vmm.Machine, error) {
-	if b.saved == nil {
-		return s.Backend.Start(context.Background(), s.config(), b.network)
-	}
-	defer os.RemoveAll(b.saved.dir)
-	return s.Backend.Restore(context.Background(), s.config(), b.saved.dir, b.network)
 }
 
 // makeOwn has a restored guest become this VM, and then lets it reach its network.

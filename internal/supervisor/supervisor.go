@@ -79,6 +79,8 @@ type supervisor struct {
 	vm    vm.VM
 	asked string // what ended the VM, where somebody asked for it
 	boot  *boot  // the boot under way
+
+	launching context.CancelCauseFunc // ends the launch of a VMM under way
 }
 
 // Run runs a VM until its guest is down. ctx ending shuts the guest down.

@@ -67,7 +67,8 @@ func (s *supervisor) settle(b *boot) {
 	}
 }
 
-// growTimeout is how long a guest may take to use what a volume has grown by.
+// growTimeout is how long VMM and guest may take to use what a volume has grown by:
+// less than who asked for that waits.
 const growTimeout = 30 * time.Second
 
 // growVolume makes a volume larger that the guest writes to, and has its file system
@@ -90,10 +91,11 @@ func (s *supervisor) growVolume(name string, size int64) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), growTimeout)
+	by := time.Now().Add(growTimeout)
+	ctx, cancel := context.WithDeadline(context.Background(), by)
 	defer cancel()
 	if err = b.machine.Resize(ctx, disk, size); err == nil {
-		_, err = b.agent.ask(growTimeout, agentapi.StreamGrow, agentapi.GrowStream{Device: device(disk), Path: a.Path, Bytes: size})
+		_, err = b.agent.ask(time.Until(by), agentapi.StreamGrow, agentapi.GrowStream{Device: device(disk), Path: a.Path, Bytes: size})
 	}
 	if err != nil {
 		return fmt.Errorf("volume %q has grown, its file system does when it is next attached: %w", name, err)

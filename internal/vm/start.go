@@ -169,10 +169,16 @@ func withoutSecrets(env []string, secrets []secret.Secret) []string {
 	})
 }
 
+// lastWord is how long a supervisor may take to say something that was let go.
+const lastWord = time.Second
+
 // awaitReady follows a supervisor's reports until the guest is ready, which wins
 // over ctx, or the supervisor gives up.
 func awaitReady(ctx context.Context, conn *net.UnixConn, stage func(string)) error {
-	stop := context.AfterFunc(ctx, func() { conn.CloseWrite() })
+	stop := context.AfterFunc(ctx, func() {
+		conn.SetReadDeadline(time.Now().Add(lastWord))
+		conn.CloseWrite()
+	})
 	defer stop()
 	reports := json.NewDecoder(conn)
 	for {

@@ -478,3 +478,18 @@ func TestLinesAreBounded(t *testing.T) {
 		t.Errorf("a line without end: %v", err)
 	}
 }
+
+// A supervisor that says nothing more is not waited for.
+func TestStartOfOneThatHangsIsGivenUp(t *testing.T) {
+	ours, theirs, err := SocketPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.Close()
+	defer theirs.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := awaitReady(ctx, ours, func(string) {}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
