@@ -86,6 +86,9 @@ func (s *Store) Get(name string) (Image, error) {
 		return Image{}, s.notFound(name)
 	}
 	i.Name = name
+	if err != nil {
+		err = fmt.Errorf("open image %q: %w", name, err)
+	}
 	return i, err
 }
 

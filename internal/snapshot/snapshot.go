@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"time"
 
@@ -99,7 +98,7 @@ func (s *Store) List() ([]Snapshot, error) {
 	var all []Snapshot
 	for _, name := range names {
 		snap, err := s.Get(name)
-		if errors.As(err, new(*NotFoundError)) || errors.As(err, new(*ref.NameError)) || errors.Is(err, fs.ErrNotExist) {
+		if errors.As(err, new(*NotFoundError)) || errors.As(err, new(*ref.NameError)) {
 			continue // removed meanwhile, or never made here
 		}
 		snap.Name = name

@@ -165,3 +165,16 @@ func TestParseProcessor(t *testing.T) {
 		t.Errorf("got %q, %q", model, features)
 	}
 }
+
+// What cannot be read takes disk, and is seen.
+func TestListOfDamaged(t *testing.T) {
+	s := testStore(t)
+	publish(t, s, "whole")
+	if err := os.Mkdir(s.Path("bare", ""), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.List()
+	if err != nil || len(all) != 2 || all[0].Name != "bare" || !all[0].CreatedAt.IsZero() {
+		t.Errorf("got %+v, %v", all, err)
+	}
+}

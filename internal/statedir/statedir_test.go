@@ -206,6 +206,32 @@ func TestSweepDirs(t *testing.T) {
 	}
 }
 
+// A volume's and a network's files are written anew where they are.
+func TestSweepOfEntries(t *testing.T) {
+	d := Dirs{State: t.TempDir()}
+	for _, tree := range []Tree{d.VolumeTree(), d.NetworkTree()} {
+		for _, name := range []string{"dead", "alive"} {
+			if err := MakeDir(tree.Path(name)); err != nil {
+				t.Fatal(err)
+			}
+			draft, err := TryLock(tree.Path(name, newPrefix+Manifest))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name == "dead" {
+				draft.Release()
+			} else {
+				defer draft.Release()
+			}
+		}
+	}
+	d.Sweep()
+	for _, tree := range []Tree{d.VolumeTree(), d.NetworkTree()} {
+		wantOnly(t, Tree{Dir: tree.Path("dead")})
+		wantOnly(t, Tree{Dir: tree.Path("alive")}, newPrefix+Manifest)
+	}
+}
+
 // Makers and sweepers at once: none takes from another what it makes.
 func TestSweepBesideMakers(t *testing.T) {
 	tree := testTree(t)

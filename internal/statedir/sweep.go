@@ -16,6 +16,31 @@ func (d Dirs) Sweep() {
 	} {
 		t.Sweep()
 	}
+	for _, t := range []Tree{d.VolumeTree(), d.NetworkTree()} { // whose files are written anew in their places
+		t.sweepDrafts()
+	}
+}
+
+// sweepDrafts deletes what writers that are gone left of files in the tree's entries.
+func (t Tree) sweepDrafts() {
+	names, _ := t.Names()
+	for _, name := range names {
+		for _, draft := range t.Drafts(name) {
+			sweepLock(draft)
+		}
+	}
+}
+
+// Drafts are the files of the named entry that are being written, or were by a process
+// that is gone.
+func (t Tree) Drafts(name string) (paths []string) {
+	entries, _ := os.ReadDir(t.Path(name))
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), newPrefix) {
+			paths = append(paths, t.Path(name, e.Name()))
+		}
+	}
+	return paths
 }
 
 // Sweep is Dirs.Sweep for one tree, or for any directory that WriteFile writes

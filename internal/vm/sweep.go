@@ -43,7 +43,7 @@ func (s *Store) abandoned(name string) bool {
 	if err == nil && v.Ephemeral {
 		return !statedir.Locked(s.Path(name, statedir.Claim))
 	}
-	return err == nil && v.State.Phase.Alive()
+	return err == nil && (v.State.Phase.Alive() || len(s.tree.Drafts(name)) > 0)
 }
 
 // sweep looks again once it holds all that a living run or supervisor would.
@@ -66,6 +66,8 @@ func (s *Store) sweep(name string) (removed bool) {
 		return s.RemoveLocked(name) == nil
 	case v.State.Phase.Alive():
 		s.tidy(v)
+	default:
+		s.sweepFiles(name)
 	}
 	return false
 }
@@ -79,9 +81,12 @@ func (s *Store) leave(v VM) {
 // tidy takes away what a supervisor left that died.
 func (s *Store) tidy(v VM) {
 	statedir.RemoveSocket(s.Path(v.Name, statedir.Socket))
-	statedir.Tree{Dir: s.Path(v.Name, "")}.Sweep()
+	s.sweepFiles(v.Name)
 	s.leave(v)
 	v.State.Phase, v.State.Reason, v.State.VMMPID = Stopped, supervisorDied, 0
 	s.Save(v) // which did not change what anybody sees
 	s.Note(journal.Entry{VM: v.Name, Event: journal.Died, Detail: supervisorDied})
 }
+
+// sweepFiles takes away the files that one who died left half made in a VM's directory.
+func (s *Store) sweepFiles(name string) { statedir.Tree{Dir: s.Path(name, "")}.Sweep() }

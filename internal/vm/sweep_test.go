@@ -118,3 +118,22 @@ func TestStartLosesToRemove(t *testing.T) {
 		}
 	}
 }
+
+// What a change left half made of a VM that is down goes, and the VM stays as it is.
+func TestSweepDrafts(t *testing.T) {
+	s := testStore(t)
+	v := create(t, s, testSpec("box"))
+	draft := s.Path("box", ".new-"+statedir.VMState)
+	if err := os.WriteFile(draft, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if removed := s.Sweep(); len(removed) > 0 {
+		t.Errorf("removed %v", removed)
+	}
+	if _, err := os.Stat(draft); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the draft is there: %v", err)
+	}
+	if got, err := s.Get("box"); err != nil || !reflect.DeepEqual(got, v) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

@@ -207,7 +207,10 @@ func (s *Store) Get(name string) (VM, error) {
 	if errors.Is(err, statedir.ErrAbsent) {
 		return VM{}, s.notFound(name)
 	}
-	return v, err
+	if err != nil {
+		return VM{}, fmt.Errorf("open vm %q: %w", name, err)
+	}
+	return v, nil
 }
 
 func (s *Store) notFound(name string) error {
