@@ -11,6 +11,7 @@ import (
 	"banger/internal/agentapi"
 	"banger/internal/journal"
 	"banger/internal/snapshot"
+	"banger/internal/statedir"
 	"banger/internal/vm"
 )
 
@@ -23,6 +24,24 @@ type SnapshotOptions struct {
 
 // CreateSnapshot takes a snapshot of a VM, which goes on.
 func (e *Engine) CreateSnapshot(ctx context.Context, o SnapshotOptions, events Events) (snapshot.Snapshot, error) {
+	return e.createSnapshot(ctx, o, events, func(*snapshot.Draft) error { return nil })
+}
+
+// HoldSnapshot is CreateSnapshot for a snapshot that goes with this process, by whatever
+// means that ends, unless release is called: the caller removes it then.
+func (e *Engine) HoldSnapshot(ctx context.Context, o SnapshotOptions, events Events) (snap snapshot.Snapshot, release func(), err error) {
+	var claim *statedir.Lock
+	snap, err = e.createSnapshot(ctx, o, events, func(draft *snapshot.Draft) (err error) {
+		claim, err = draft.Claim()
+		return err
+	})
+	if err != nil {
+		claim.Release()
+	}
+	return snap, claim.Release, err
+}
+
+func (e *Engine) createSnapshot(ctx context.Context, o SnapshotOptions, events Events, claim func(*snapshot.Draft) error) (snapshot.Snapshot, error) {
 	name := cmp.Or(o.Name, o.VM+"-"+strings.ToLower(time.Now().UTC().Format("20060102-150405")))
 	if e.snapshots.Exists(name) {
 		return snapshot.Snapshot{}, fmt.Errorf("snapshot %q %w", name, errTaken)
@@ -35,6 +54,9 @@ func (e *Engine) CreateSnapshot(ctx context.Context, o SnapshotOptions, events E
 	events.stage("saving " + o.VM)
 	snap, err := e.save(ctx, o.VM, draft)
 	if err != nil {
+		return snap, err
+	}
+	if err := claim(draft); err != nil {
 		return snap, err
 	}
 	snap.Name, snap.Description = name, o.Description

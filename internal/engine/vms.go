@@ -28,6 +28,7 @@ func (e *Engine) VM(name string) (vm.VM, error) { return e.vms.Get(name) }
 func (e *Engine) Sweep() (removed []string) {
 	removed = e.vms.Sweep()
 	e.makings.Sweep()
+	e.snapshots.Sweep()
 	e.Dirs.Sweep()
 	return removed
 }

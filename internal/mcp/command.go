@@ -123,7 +123,7 @@ func (o *serveOptions) serve(ctx context.Context, e *engine.Engine, messages io.
 	}
 	o.vm.Ephemeral = !o.settings.keepAll
 	o.settings.version = cmp.Or(e.Version, "dev")
-	d := newDesk(engineHost{e, o.vm}, o.settings)
+	d := newDesk(newEngineHost(e, o.vm), o.settings)
 	s := newServer(d)
 	var err error
 	if o.http != "" {

@@ -18,13 +18,38 @@ import (
 type engineHost struct {
 	engine *engine.Engine
 	vm     engine.VMOptions // of new sandboxes
+	claims *sync.Map        // what releases the snapshots that go with this process, by name
+}
+
+func newEngineHost(e *engine.Engine, o engine.VMOptions) engineHost {
+	return engineHost{e, o, new(sync.Map)}
 }
 
 func (h engineHost) open(ctx context.Context, say func(string)) (box, error) {
 	return h.goOn(ctx, "", say)
 }
 
-func (h engineHost) forget(snapshot string) error { return h.engine.RemoveSnapshot(snapshot) }
+func (h engineHost) forget(snapshot string) error {
+	if release, held := h.claims.LoadAndDelete(snapshot); held {
+		defer release.(func())()
+	}
+	return h.engine.RemoveSnapshot(snapshot)
+}
+
+// snapshot keeps a VM as it is: until this process ends, where nothing is to stay of
+// the session.
+func (h engineHost) snapshot(ctx context.Context, name string) (string, error) {
+	o := engine.SnapshotOptions{VM: name, Name: name + "-" + strings.ToLower(rand.Text()[:8])}
+	if !h.vm.Ephemeral {
+		s, err := h.engine.CreateSnapshot(ctx, o, nil)
+		return s.Name, err
+	}
+	s, release, err := h.engine.HoldSnapshot(ctx, o, nil)
+	if err == nil {
+		h.claims.Store(s.Name, release)
+	}
+	return s.Name, err
+}
 
 func (h engineHost) goOn(ctx context.Context, snapshot string, say func(string)) (box, error) {
 	held, err := h.engine.HoldVM(ctx, engine.HoldOptions{VM: h.vm, Snapshot: snapshot, Events: func(e engine.Event) {
@@ -35,7 +60,7 @@ func (h engineHost) goOn(ctx context.Context, snapshot string, say func(string))
 	if err != nil {
 		return nil, err
 	}
-	return &engineBox{engine: h.engine, vm: held.VM.Name, held: held}, nil
+	return &engineBox{engine: h.engine, host: h, vm: held.VM.Name, held: held}, nil
 }
 
 func (h engineHost) find(name string) (box, error) {
@@ -43,12 +68,13 @@ func (h engineHost) find(name string) (box, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &engineBox{engine: h.engine, vm: v.Name}, nil
+	return &engineBox{engine: h.engine, host: h, vm: v.Name}, nil
 }
 
 // engineBox is a VM.
 type engineBox struct {
 	engine *engine.Engine
+	host   engineHost
 	vm     string
 
 	mu   sync.Mutex
@@ -88,10 +114,7 @@ func (b *engineBox) log(ctx context.Context, console bool, to io.Writer) error {
 	return b.engine.VMLog(ctx, b.vm, engine.LogOptions{Source: source}, to)
 }
 
-func (b *engineBox) snapshot(ctx context.Context) (string, error) {
-	s, err := b.engine.CreateSnapshot(ctx, engine.SnapshotOptions{VM: b.vm, Name: b.vm + "-" + strings.ToLower(rand.Text()[:8])}, nil)
-	return s.Name, err
-}
+func (b *engineBox) snapshot(ctx context.Context) (string, error) { return b.host.snapshot(ctx, b.vm) }
 
 func (b *engineBox) start(ctx context.Context) error { return b.engine.StartVM(ctx, b.vm, nil) }
 

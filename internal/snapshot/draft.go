@@ -32,6 +32,12 @@ func (d *Draft) Dir() string { return d.stage.Dir }
 // Discard deletes the draft. After Publish it does nothing.
 func (d *Draft) Discard() { d.stage.Discard() }
 
+// Claim has the snapshot go with this process: Sweep removes it once nobody holds the
+// claim that is returned.
+func (d *Draft) Claim() (*statedir.Lock, error) {
+	return statedir.TryLock(d.stage.Path(statedir.Claim))
+}
+
 // Publish gives the draft its name, and returns the snapshot. Its files are
 // whole.
 func (d *Draft) Publish(ctx context.Context, snap Snapshot) (Snapshot, error) {
@@ -43,6 +49,9 @@ func (d *Draft) Publish(ctx context.Context, snap Snapshot) (Snapshot, error) {
 		return snap, fmt.Errorf("make snapshot %q: %w", snap.Name, err)
 	}
 	for _, e := range entries {
+		if e.Name() == statedir.Claim {
+			continue
+		}
 		f, err := describe(ctx, d.stage.Path(e.Name()))
 		if err != nil {
 			return snap, fmt.Errorf("make snapshot %q: %w", snap.Name, err)

@@ -119,6 +119,18 @@ func (s *Store) Remove(name string) error {
 	return err
 }
 
+// Sweep removes the snapshots that were claimed by processes that are gone.
+func (s *Store) Sweep() {
+	names, _ := s.tree.Names()
+	for _, name := range names {
+		path := s.Path(name, statedir.Claim)
+		if _, err := os.Lstat(path); err != nil || statedir.Locked(path) {
+			continue
+		}
+		_ = s.tree.Remove(name) // or the next one does
+	}
+}
+
 // DamagedError says that a snapshot's file is not what it was.
 type DamagedError struct{ Name, File string }
 

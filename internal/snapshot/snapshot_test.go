@@ -178,3 +178,31 @@ func TestListOfDamaged(t *testing.T) {
 		t.Errorf("got %+v, %v", all, err)
 	}
 }
+
+// A snapshot that is a process's own goes with that.
+func TestSweep(t *testing.T) {
+	s := testStore(t)
+	publish(t, s, "lasting")
+	draft, err := s.Draft()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer draft.Discard()
+	claim, err := draft.Claim()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := draft.Publish(t.Context(), Snapshot{Name: "held"}); err != nil {
+		t.Fatal(err)
+	}
+	if s.Sweep(); !s.Exists("held") {
+		t.Fatal("what lives was swept up")
+	}
+	if err := s.Verify(t.Context(), "held"); err != nil {
+		t.Error(err)
+	}
+	claim.Release() // as the kernel does when its process dies
+	if s.Sweep(); s.Exists("held") || !s.Exists("lasting") {
+		t.Errorf("held is there: %v; lasting is there: %v", s.Exists("held"), s.Exists("lasting"))
+	}
+}
