@@ -98,6 +98,29 @@ func TestPushAndFind(t *testing.T) {
 }
 
 // What is pushed is what artifacts are to other tools.
+// A registry may ask at any moment who it is, also where the request has a body.
+func TestPushLogsIn(t *testing.T) {
+	var tokens int
+	at := Scheme + serve(t, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch good := fmt.Sprintf("Bearer %d", tokens); {
+			case r.URL.Path == "/token" && strings.Contains(r.URL.Query().Get("scope"), "push"):
+				tokens++
+				fmt.Fprintf(w, `{"token": "%d"}`, tokens)
+			case r.URL.Path != "/v2/" && (r.Header.Get("Authorization") != good || strings.Contains(r.URL.Path, "/manifests/") && r.Method == http.MethodPut && tokens < 2):
+				io.Copy(io.Discard, r.Body)
+				w.Header().Set("WWW-Authenticate", `Bearer realm="http://`+r.Host+`/token"`)
+				w.WriteHeader(http.StatusUnauthorized)
+			default:
+				h.ServeHTTP(w, r)
+			}
+		})
+	}) + "/org/mine:v1"
+	if push(t, at, Kernel, "a kernel"); tokens != 2 {
+		t.Errorf("it asked for %d tokens", tokens)
+	}
+}
+
 func TestManifest(t *testing.T) {
 	p, err := newPushed(Image, bundleOf(t, "an image"))
 	if err != nil {

@@ -103,16 +103,23 @@ func (r *repository) fetchFrom(ctx context.Context, d v1.Descriptor, have int64,
 		return 0, err
 	}
 	defer resp.Body.Close()
+	body := io.Reader(resp.Body)
 	switch {
 	case resp.StatusCode == http.StatusOK:
+		// A layer is compressed itself, and its length tells whether there is more to it.
+		if resp.ContentLength != d.Size {
+			if body, err = registry.Decoded(resp); err != nil {
+				return 0, err
+			}
+		}
 		// All of it again: not every registry knows ranges.
-		if _, err := io.CopyN(io.Discard, resp.Body, have); err != nil {
+		if _, err := io.CopyN(io.Discard, body, have); err != nil {
 			return 0, err
 		}
 	case !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", have)):
 		return 0, &registry.StatusError{Code: resp.StatusCode}
 	}
-	n, err := io.Copy(w, r.meter.reader(io.LimitReader(resp.Body, d.Size-have)))
+	n, err := io.Copy(w, r.meter.reader(io.LimitReader(body, d.Size-have)))
 	if err == nil && n < d.Size-have {
 		err = io.ErrUnexpectedEOF
 	}
@@ -127,14 +134,12 @@ func isDisk(err error) bool {
 // passing tells whether a transfer that broke off with err is worth another
 // try.
 func passing(err error) bool {
-	if e, ok := errors.AsType[*registry.StatusError](err); ok {
-		return e.Code >= 500 || e.Code == http.StatusRequestTimeout
-	}
 	if isDisk(err) || !fetch.MayMend(err) {
 		return false
 	}
 	_, denied := errors.AsType[*registry.AccessError](err)
 	_, limited := errors.AsType[*registry.RateLimitError](err)
 	_, missing := errors.AsType[*registry.MissingError](err)
-	return !denied && !limited && !missing && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+	_, answered := errors.AsType[*registry.StatusError](err) // more than once
+	return !answered && !denied && !limited && !missing && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }

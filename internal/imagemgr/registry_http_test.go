@@ -1,6 +1,8 @@
 package imagemgr
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -42,8 +44,11 @@ func TestRegistryRetryAfter(t *testing.T) {
 		{code: 503, after: "20", refusals: 1, good: true, waits: 1},
 		{code: 429, after: "20", refusals: 100, waits: 3, mustSay: "try again in 20s"},
 		{code: 429, after: "3600", refusals: 1, mustSay: "try again in 1h0m0s"},
-		{code: 429, after: "", refusals: 1, mustSay: "try again later"},
-		{code: 429, after: "-1", refusals: 1, mustSay: "try again later"},
+		{code: 429, after: "", refusals: 3, good: true, waits: 3},
+		{code: 429, after: "-1", refusals: 100, waits: 3, mustSay: "try again later"},
+		{code: 502, refusals: 3, good: true, waits: 3},
+		{code: 504, refusals: 100, waits: 3, mustSay: "answers 504 Gateway Timeout"},
+		{code: 404, refusals: 1, mustSay: "has no manifests/v1"},
 	} {
 		s, w := quick(t), &waits{}
 		s.sleep = w.sleep
@@ -140,5 +145,36 @@ func TestRegistrySilentAndCancelled(t *testing.T) {
 			}
 			checkEmpty(t, s)
 		})
+	}
+}
+
+// What stands before a registry compresses what nobody wants to be compressed, or
+// says of compressed layers that they are.
+func TestRegistryEncodes(t *testing.T) {
+	image := imageOf(smallLayers(t)...)
+	for _, really := range []bool{true, false} {
+		reference := serve(t, image, func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !isLayer(r, image) {
+					h.ServeHTTP(w, r)
+					return
+				}
+				whole := httptest.NewRecorder()
+				h.ServeHTTP(whole, r)
+				body := whole.Body.Bytes()
+				if really {
+					var packed bytes.Buffer
+					z := gzip.NewWriter(&packed)
+					z.Write(body)
+					z.Close()
+					body = packed.Bytes()
+				}
+				w.Header().Set("Content-Encoding", "gzip")
+				w.Write(body)
+			})
+		})
+		if _, err := pull(t.Context(), quick(t), reference, "a", nil); err != nil {
+			t.Errorf("really: %v: %v", really, err)
+		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
@@ -39,6 +40,8 @@ type Options struct {
 type Repository struct {
 	Name      name.Repository
 	Transport http.RoundTripper // logged in, and by the policy of this package
+
+	patient http.RoundTripper // that, once more where the registry has no answer yet
 }
 
 // Open logs in to the repository of a reference, and returns it and the
@@ -61,12 +64,21 @@ func Open(ctx context.Context, o Options) (*Repository, name.Reference, error) {
 	if o.Push {
 		scope = transport.PushScope
 	}
-	authed, err := transport.NewWithContext(ctx, repo.Registry, auth,
-		transport.NewRetry(newPolicy(repo, o)), []string{repo.Scope(scope)})
-	if err != nil {
+	p := newPolicy(repo, o)
+	carrier := transport.NewRetry(p)
+	l := &login{
+		repo: repo, scope: repo.Scope(scope), push: o.Push, auth: auth, warn: o.Warn,
+		next: carrier, tokens: patient{carrier, p.sleep}, answer: map[string]string{},
+	}
+	if err := l.ping(ctx); err != nil {
 		return nil, nil, Explain(repo, err)
 	}
-	return &Repository{Name: repo, Transport: authed}, ref, nil
+	// The library that pushes takes such a one for logged in.
+	known, err := transport.FromToken(repo.Registry, authn.Anonymous, l, &transport.Challenge{}, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &Repository{Name: repo, Transport: known, patient: patient{l, p.sleep}}, ref, nil
 }
 
 // URL is where the repository has something, such as "blobs/sha256:...".
@@ -82,7 +94,7 @@ func (r *Repository) Get(ctx context.Context, path string, header http.Header) (
 		return nil, err
 	}
 	req.Header = header
-	resp, err := (&http.Client{Transport: r.Transport}).Do(req)
+	resp, err := (&http.Client{Transport: r.patient}).Do(req)
 	if err != nil {
 		return nil, Explain(r.Name, err)
 	}
@@ -105,7 +117,11 @@ func (r *Repository) Manifest(ctx context.Context, id, accept string) (raw []byt
 		return nil, "", err
 	}
 	defer resp.Body.Close()
-	if raw, err = r.read(resp.Body, "the manifest "+id, maxManifest); err != nil {
+	body, err := Decoded(resp)
+	if err == nil {
+		raw, err = r.read(body, "the manifest "+id, maxManifest)
+	}
+	if err != nil {
 		return nil, "", err
 	}
 	if strings.Contains(id, ":") { // and is no tag
