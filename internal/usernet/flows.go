@@ -117,6 +117,9 @@ const (
 	// maxPeerFlows is how many flows are kept in mind of each peer; a flow that is
 	// forgotten is judged again.
 	maxPeerFlows = 1024
+	// maxFlowsKept is how many of all peers: a network may have 65,000 addresses, and a
+	// guest send to each of them.
+	maxFlowsKept = 32 << 10
 	partLife     = 30 * time.Second // as Linux keeps fragments
 )
 
@@ -125,6 +128,7 @@ const (
 type flows struct {
 	mu sync.Mutex
 	of map[netip.Addr]map[flowKey]time.Time // until when
+	n  int                                  // how many there are
 }
 
 // has reports whether a packet belongs to what has begun. What opens a connection
@@ -150,6 +154,9 @@ func (l *flows) add(peer netip.Addr, f peerFlow) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.n+2 > maxFlowsKept {
+		l.makeRoom(now)
+	}
 	all := l.of[peer]
 	if all == nil {
 		if l.of == nil {
@@ -158,23 +165,40 @@ func (l *flows) add(peer netip.Addr, f peerFlow) {
 		all = map[flowKey]time.Time{}
 		l.of[peer] = all
 	}
-	if len(all)+2 > maxPeerFlows {
-		makeRoom(all, now)
+	before := len(all)
+	if before+2 > maxPeerFlows {
+		makeRoom(all, maxPeerFlows*3/4, now)
 	}
 	all[f.key()] = now.Add(life)
 	if f.part {
 		all[flowKey{protocol: f.protocol, rest: true, local: f.id}] = now.Add(partLife)
 	}
+	l.n += len(all) - before
 }
 
 // connectionIdle is how long a connection is kept in mind that says nothing: RFC
 // 5382, REQ-5.
 const connectionIdle = 2*time.Hour + 4*time.Minute
 
-func makeRoom(all map[flowKey]time.Time, now time.Time) {
+// makeRoom forgets what is over, and then of those peers who have the most: what others
+// have begun stays.
+func (l *flows) makeRoom(now time.Time) {
+	share := maxFlowsKept / 2 / max(len(l.of), 1)
+	l.n = 0
+	for peer, all := range l.of {
+		makeRoom(all, share, now)
+		if l.n += len(all); len(all) == 0 {
+			delete(l.of, peer)
+		}
+	}
+}
+
+// makeRoom forgets the flows that are over, and of the others until there are no more
+// than most.
+func makeRoom(all map[flowKey]time.Time, most int, now time.Time) {
 	maps.DeleteFunc(all, func(_ flowKey, until time.Time) bool { return now.After(until) })
 	for key := range all {
-		if len(all) <= maxPeerFlows*3/4 {
+		if len(all) <= most {
 			return
 		}
 		delete(all, key)
