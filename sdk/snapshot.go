@@ -22,7 +22,8 @@ func snapshotOf(s snapshot.Snapshot) Snapshot {
 	return Snapshot{s.Name, s.Description, s.VM.Name, s.Running, s.CreatedAt, s.DiskUsage}
 }
 
-// Snapshot keeps the VM as it is, which goes on. The snapshot's name is made up where
+// Snapshot keeps the VM as it is, which goes on. One that runs and has directories of the
+// host mounted is refused. The snapshot's name is made up where
 // there is none.
 func (v *VM) Snapshot(ctx context.Context, name string) (Snapshot, error) {
 	s, err := v.client.engine.CreateSnapshot(ctx, engine.SnapshotOptions{VM: v.name, Name: name}, v.client.events())
@@ -40,7 +41,6 @@ type RestoreOptions struct {
 	// Ephemeral has the VM removed when it stops, and by [VM.Close] or the end of
 	// this process. It goes on in any case.
 	Ephemeral bool
-	Mounts    []Mount  // of an ephemeral VM
 	Secrets   []Secret // of an ephemeral VM
 }
 
@@ -48,7 +48,7 @@ type RestoreOptions struct {
 // the snapshot is of was.
 func (c *Client) Restore(ctx context.Context, snapshot string, o RestoreOptions) (*VM, error) {
 	if o.Ephemeral {
-		with, err := c.complete(VMOptions{Name: o.Name, Ephemeral: true, Mounts: o.Mounts, Secrets: o.Secrets})
+		with, err := c.complete(VMOptions{Name: o.Name, Ephemeral: true, Secrets: o.Secrets})
 		if err != nil {
 			return nil, explain(err)
 		}

@@ -59,7 +59,7 @@ func (s Spec) Asks(configured policy.Settings) (asks []string) {
 		}
 	}
 	if s.Build != nil {
-		add("docker, podman or buildah builds %s on this host", s.Build.Dockerfile)
+		add("docker, podman or buildah builds %s (%.12s) on this host", s.Build.Dockerfile, s.Build.digest)
 	}
 	for _, name := range s.hostEnv {
 		add("the guest has the host's variable %s", name)

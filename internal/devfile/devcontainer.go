@@ -13,7 +13,6 @@ import (
 
 	"github.com/tailscale/hujson"
 
-	"banger/internal/ports"
 	"banger/internal/ref"
 	"banger/internal/size"
 )
@@ -33,6 +32,7 @@ type container struct {
 	Features         map[string]json.RawMessage `json:"features"`
 	ForwardPorts     []portNumber               `json:"forwardPorts"`
 	AppPort          oneOrMore[portNumber]      `json:"appPort"`
+	Mounts           []containerMount           `json:"mounts"`
 	ContainerEnv     map[string]string          `json:"containerEnv"`
 	RemoteEnv        map[string]*string         `json:"remoteEnv"`
 	ContainerUser    string                     `json:"containerUser"`
@@ -60,7 +60,7 @@ var meaningless = []string{
 
 // read lists the keys of container.
 var readKeys = []string{
-	"image", "dockerFile", "context", "build", "features", "appPort", "containerEnv", "remoteEnv", "containerUser", "remoteUser",
+	"image", "dockerFile", "context", "build", "features", "appPort", "mounts", "containerEnv", "remoteEnv", "containerUser", "remoteUser",
 	"workspaceFolder", "hostRequirements", "onCreateCommand", "updateContentCommand", "postCreateCommand", "postStartCommand", "postAttachCommand",
 }
 
@@ -70,7 +70,9 @@ func parseDevcontainer(s *Spec, text []byte, env func(string) string) error {
 		return err // which names line and column
 	}
 	values := newVariables(s.Dir, env)
-	plain = values.replaceAll(plain)
+	if plain, err = values.replaceAll(plain); err != nil {
+		return err
+	}
 	var c container
 	if err := json.Unmarshal(plain, &c); err != nil {
 		return atOffset(plain, err)
@@ -126,6 +128,11 @@ func (s *Spec) takeContainer(c container) (err error) {
 			return err
 		}
 	}
+	for _, m := range c.Mounts {
+		if err := s.takeContainerMount(m); err != nil {
+			return fmt.Errorf("mounts: %w", err)
+		}
+	}
 	s.takeContainerEnv(c)
 	if s.User = c.RemoteUser; s.User == "" {
 		s.User = c.ContainerUser
@@ -156,14 +163,14 @@ func (s *Spec) takeContainerImage(c container) error {
 	if context, err = s.within(filepath.Join(base, context)); err != nil {
 		return fmt.Errorf("build.context: %w", err)
 	}
-	s.Build = &Build{Dockerfile: path, Context: context}
+	b := Build{Dockerfile: path, Context: context}
 	for _, name := range slices.Sorted(maps.Keys(c.Build.Args)) {
-		s.Build.Args = append(s.Build.Args, name+"="+c.Build.Args[name])
+		b.Args = append(b.Args, name+"="+c.Build.Args[name])
 	}
 	if c.Build.Target != "" {
 		s.Unsupported = append(s.Unsupported, "build.target")
 	}
-	return nil
+	return s.takeBuild(b)
 }
 
 // checkContainerImage lets a file name images of registries, and no more.
@@ -193,9 +200,7 @@ func (s *Spec) takePort(port portNumber) error {
 		s.Unsupported = append(s.Unsupported, "port "+text) // another container's
 		return nil
 	}
-	specs, err := ports.Parse(text)
-	s.Ports = append(s.Ports, specs...)
-	return err
+	return s.openPorts(text)
 }
 
 func (s *Spec) takeContainerEnv(c container) {

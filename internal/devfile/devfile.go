@@ -8,6 +8,8 @@
 package devfile
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	"banger/internal/ports"
 	"banger/internal/secret"
 	"banger/internal/size"
+	"banger/internal/smallfile"
 	"banger/internal/usernet/policy"
 	"banger/internal/vm"
 )
@@ -22,8 +25,12 @@ import (
 // FileName is the file's name in a project's directory.
 const FileName = "banger.toml"
 
-// maxFile is more than any such file has, in bytes.
-const maxFile = 1 << 20
+// maxFile is more than any such file has, in bytes: what is nested or dotted all through
+// takes its readers memory or time by the square.
+const maxFile = 64 << 10
+
+// maxDockerfile is more than any Dockerfile has, in bytes.
+const maxDockerfile = 1 << 20
 
 // How a project's files come into its VM.
 const (
@@ -72,6 +79,43 @@ type Build struct {
 	Dockerfile string   // absolute
 	Context    string   // absolute
 	Args       []string // KEY=VALUE
+	digest     string   // of the Dockerfile, which is agreed to as it is
+}
+
+// takeBuild reads what there is to agree to.
+func (s *Spec) takeBuild(b Build) error {
+	text, err := smallfile.Read(b.Dockerfile, maxDockerfile)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(text)
+	b.digest = hex.EncodeToString(sum[:])
+	s.Build = &b
+	return nil
+}
+
+// takeMount takes a directory as what it leads to, so that who agrees sees that, and is
+// asked again where it becomes another.
+func (s *Spec) takeMount(m vm.Mount) {
+	if target, err := filepath.EvalSymlinks(m.Source); err == nil {
+		m.Source = target
+	}
+	s.Mounts = append(s.Mounts, m)
+}
+
+// maxPorts is more than any project has, which one range may be.
+const maxPorts = 1000
+
+// openPorts takes ports that are written as the command's --publish has them.
+func (s *Spec) openPorts(text string) error {
+	specs, err := ports.Parse(text)
+	if err == nil && len(s.Ports)+len(specs) > maxPorts {
+		err = fmt.Errorf("port %q: more than %d ports", text, maxPorts)
+	}
+	if err == nil {
+		s.Ports = append(s.Ports, specs...)
+	}
+	return err
 }
 
 // Feature is a directory of the project's with an install.sh that completes the

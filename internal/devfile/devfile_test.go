@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"banger/internal/usernet/policy"
+	"banger/internal/vm"
 )
 
 // write makes a project of the files, whose names are relative, and returns its
@@ -31,7 +32,7 @@ func write(t *testing.T, files map[string]string) string {
 }
 
 func hostEnv(name string) string {
-	return map[string]string{"HOME": "/home/me", "ODD": `a"b\`}[name]
+	return map[string]string{"HOME": "/home/me", "ODD": `a"b\`, "LONG": strings.Repeat("x", 1000)}[name]
 }
 
 func TestFindUpwards(t *testing.T) {
@@ -76,34 +77,39 @@ A = "b c"
 
 func TestTOMLRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"cpus = 2\ncpu = 3":                             `banger.toml, line 2: there is no key "cpu"`,
-		"[env]\nA = \"b\"\n[network]\nallow = []":       `line 3: there is no key "network`,
-		"\n\ncpus = \"two\"":                            "line 3: ",
-		"memory = \"much\"":                             "line 1: ",
-		"\n\n\n= 3":                                     "line 4: ",
-		"cpus = -1":                                     "line 1: cpus: ",
-		"a = 1\nimage = \"x\"":                          `line 1: there is no key "a"`,
-		"\nimage = \"oci:\"":                            "line 2: image: ",
-		"image = \"tar:/etc/passwd\"":                   `line 1: image: "/etc/passwd" is not within the project`,
-		"image = \"oci:../other\"":                      "image: ",
-		"image = \"-\"":                                 "standard input",
-		"image = \"apt:linux-image-amd64\"":             "for kernels",
-		"image = \"a\"\ndockerfile = \"Dockerfile\"":    "line 2: dockerfile: there is an image already",
-		"dockerfile = \"out/passwd\"":                   "is not within the project",
-		"dockerfile = \"Missing\"":                      "no such file",
-		"script = \"/etc/passwd\"":                      "is not within the project",
-		"mounts = [\"src\"]\nvolumes = [\"x\"]":         "line 2: volumes: ",
-		"mounts = [\"src:/proc\"]":                      "line 1: mounts: ",
-		"workspace = \"nfs\"":                           "none of copy, mount and none",
-		"ports = [\"80\", \"x\"]":                       "line 1: ports: ",
-		"egress = \"some\"":                             "line 1: egress: ",
-		"\nallow = [\"http://x\"]":                      "line 2: allow: ",
-		"name = \"a/b\"":                                "line 1: name: ",
-		"[env]\n\"A=B\" = \"c\"":                        "line 1: env: ",
-		"[[env]]\nA = 1":                                "line 2: ",
-		"setup = \"make\"":                              "line 1: ",
-		"setup = [1]":                                   "line 1: ",
-		"image = \"" + strings.Repeat("x", 3000) + "\"": "line 1: ",
+		"cpus = 2\ncpu = 3":                                 `banger.toml, line 2: there is no key "cpu"`,
+		"[env]\nA = \"b\"\n[network]\nallow = []":           `line 3: there is no key "network`,
+		"\n\ncpus = \"two\"":                                "line 3: ",
+		"memory = \"much\"":                                 "line 1: ",
+		"\n\n\n= 3":                                         "line 4: ",
+		"cpus = -1":                                         "line 1: cpus: ",
+		"a = 1\nimage = \"x\"":                              `line 1: there is no key "a"`,
+		"\nimage = \"oci:\"":                                "line 2: image: ",
+		"image = \"tar:/etc/passwd\"":                       `line 1: image: "/etc/passwd" is not within the project`,
+		"image = \"oci:../other\"":                          "image: ",
+		"image = \"-\"":                                     "standard input",
+		"image = \"apt:linux-image-amd64\"":                 "for kernels",
+		"image = \"a\"\ndockerfile = \"Dockerfile\"":        "line 2: dockerfile: there is an image already",
+		"dockerfile = \"out/passwd\"":                       "is not within the project",
+		"dockerfile = \"Missing\"":                          "no such file",
+		"script = \"/etc/passwd\"":                          "is not within the project",
+		"mounts = [\"src\"]\nvolumes = [\"x\"]":             "line 2: volumes: ",
+		"mounts = [\"src:/proc\"]":                          "line 1: mounts: ",
+		"workspace = \"nfs\"":                               "none of copy, mount and none",
+		"ports = [\"80\", \"x\"]":                           "line 1: ports: ",
+		"ports = [" + strings.Repeat("\"1-250\",", 5) + "]": "more than 1000 ports",
+		"image = " + strings.Repeat("[", maxFile-8):         "line 1: ",
+		"egress = \"some\"":                                 "line 1: egress: ",
+		"\nallow = [\"http://x\"]":                          "line 2: allow: ",
+		"name = \"a/b\"":                                    "line 1: name: ",
+		"[env]\n\"A=B\" = \"c\"":                            "line 1: env: ",
+		"[[env]]\nA = 1":                                    "line 2: ",
+		"setup = \"make\"":                                  "line 1: ",
+		"\na" + strings.Repeat(".a", maxFile/2-2) + "=1":    "line 2: a key has more than 100 parts",
+		"[a" + strings.Repeat(". \"b.c\"", 200) + "]":       "line 1: a key has more than 100 parts",
+		"x = {a" + strings.Repeat(".'b'", 200) + " = 1}":    "line 1: a key has more than 100 parts",
+		"setup = [1]":                                       "line 1: ",
+		"image = \"" + strings.Repeat("x", 3000) + "\"":     "line 1: ",
 	} {
 		dir := write(t, map[string]string{FileName: text, "Dockerfile": ""})
 		if err := os.Symlink("/etc", filepath.Join(dir, "out")); err != nil {
@@ -130,7 +136,10 @@ func TestDevcontainer(t *testing.T) {
 		"ghcr.io/devcontainers/features/node:1": {},
 	},
 	"forwardPorts": [3000, "localhost:5000", "db:5432"],
-	"mounts": ["source=/etc,target=/host,type=bind"],
+	"mounts": [
+		"source=${localWorkspaceFolder}/data,target=/data,type=bind,consistency=cached", {"type": "bind", "source": "/etc", "target": "/host", "readonly": true},
+		"source=shop-Cache,target=/root/.cache,type=volume", "type=tmpfs,target=/tmp/x",
+	],
 	"runArgs": ["--network=host"],
 	"privileged": true,
 	"containerEnv": {"A": "${localWorkspaceFolderBasename}", "HOST": "${localEnv:HOME}", "ODD": "${localEnv:ODD}", "NONE": "${localEnv:NONE:other}"},
@@ -147,7 +156,8 @@ func TestDevcontainer(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"build.target", "feature ghcr.io/devcontainers/features/node:1", "initializeCommand", "mounts", "port db:5432", "runArgs", "variable PATH",
+		"build.target", "feature ghcr.io/devcontainers/features/node:1", "initializeCommand", "port db:5432", "runArgs",
+		`the mount of type "tmpfs" on /tmp/x`, "variable PATH",
 	}
 	got := slices.Clone(s.Unsupported)
 	slices.Sort(got)
@@ -164,6 +174,12 @@ func TestDevcontainer(t *testing.T) {
 	if len(s.Features) != 1 || !slices.Equal(s.Features[0].Env, []string{"VERSION=2", "WITH_DOCS=true"}) {
 		t.Errorf("got %+v", s.Features)
 	}
+	if diff := cmp.Diff([]vm.Mount{{Source: dir + "/data", Target: "/data"}, {Source: "/etc", Target: "/host", ReadOnly: true}}, s.Mounts); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]vm.Volume{{Name: "shop-cache", Path: "/root/.cache"}}, s.Volumes); diff != "" {
+		t.Error(diff)
+	}
 	if diff := cmp.Diff([]Command{{Line: "one"}, {Argv: []string{"two", "2"}}}, s.Setup); diff != "" {
 		t.Error(diff)
 	}
@@ -171,7 +187,9 @@ func TestDevcontainer(t *testing.T) {
 		t.Error(diff)
 	}
 	asks := s.Asks(policy.Settings{})
-	for _, want := range []string{"builds " + filepath.Join(dir, ".devcontainer/Dockerfile"), "variable HOME", "variable ODD"} {
+	for _, want := range []string{
+		"builds " + filepath.Join(dir, ".devcontainer/Dockerfile"), "variable HOME", "variable ODD", "changes what is in " + dir + "/data", "reads what is in /etc", "volume shop-cache",
+	} {
 		if !slices.ContainsFunc(asks, func(ask string) bool { return strings.Contains(ask, want) }) {
 			t.Errorf("%q does not ask for %q", asks, want)
 		}
@@ -184,13 +202,20 @@ func TestDevcontainerRefuses(t *testing.T) {
 		"{\n\"image\": 3}":               "line 2: ",
 		`{"dockerComposeFile": "x.yml"}`: "several containers",
 		`{"image": "tar:///etc/passwd"}`: "not a registry's",
-		`{"build": {"dockerfile": "../../../../../etc/passwd"}}`: "is not within the project",
-		`{"dockerFile": "Dockerfile", "context": "../.."}`:       "is not within the project",
-		`{"features": {"../../x": {}}}`:                          "feature",
-		`{"forwardPorts": [70000]}`:                              "devcontainer.json",
-		`{"hostRequirements": {"cpus": -2}}`:                     "hostRequirements.cpus",
-		`{"hostRequirements": {"memory": "lots"}}`:               "hostRequirements",
-		`{"postCreateCommand": 3}`:                               "a command is",
+		`{"build": {"dockerfile": "../../../../../etc/passwd"}}`:    "is not within the project",
+		`{"dockerFile": "Dockerfile", "context": "../.."}`:          "is not within the project",
+		`{"features": {"../../x": {}}}`:                             "feature",
+		`{"forwardPorts": [70000]}`:                                 "devcontainer.json",
+		`{"hostRequirements": {"cpus": -2}}`:                        "hostRequirements.cpus",
+		`{"hostRequirements": {"memory": "lots"}}`:                  "hostRequirements",
+		`{"postCreateCommand": 3}`:                                  "a command is",
+		`{"mounts": ["source=/x,target=/proc,type=bind"]}`:          "mounts: ",
+		`{"mounts": ["source=/x,target=rel,type=bind"]}`:            "mounts: ",
+		`{"mounts": ["source=../x,target=/x,type=volume"]}`:         "mounts: ",
+		`{"appPort": ["1-250", "1-250", "1-250", "1-250", "1"]}`:    "more than 1000 ports",
+		`{"x": "` + strings.Repeat("${localEnv:LONG}", 3000) + `"}`: "too large with the values",
+		strings.Repeat(" ", maxFile+1):                              "is larger than",
+		strings.Repeat("[", maxFile):                                "devcontainer.json",
 	} {
 		dir := write(t, map[string]string{".devcontainer/devcontainer.json": text, ".devcontainer/Dockerfile": ""})
 		_, err := Find(dir, hostEnv)
@@ -233,6 +258,35 @@ func TestAsks(t *testing.T) {
 		if asks := s.Asks(policy.Settings{Egress: policy.Public}); len(asks) != want {
 			t.Errorf("%q asks for %q", text, asks)
 		}
+	}
+}
+
+// Who agreed is asked again where a Dockerfile is another, or a directory has become a
+// link to another.
+func TestAgreedToAsItIs(t *testing.T) {
+	dir := write(t, map[string]string{FileName: "dockerfile = \"Dockerfile\"\nmounts = [\"data:/data\"]", "Dockerfile": "FROM a", "data/x": ""})
+	keys := map[string]bool{}
+	for _, change := range []func() error{
+		func() error { return nil },
+		func() error { return os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM b"), 0o644) },
+		func() error {
+			return errors.Join(os.RemoveAll(filepath.Join(dir, "data")), os.Symlink("/etc", filepath.Join(dir, "data")))
+		},
+	} {
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Find(dir, hostEnv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys[s.AgreementKey(s.Asks(policy.Settings{}))] = true
+		if again, err := Find(dir, hostEnv); err != nil || !keys[again.AgreementKey(again.Asks(policy.Settings{}))] {
+			t.Errorf("the same is another agreement, %v", err)
+		}
+	}
+	if len(keys) != 3 {
+		t.Errorf("there are %d agreements", len(keys))
 	}
 }
 

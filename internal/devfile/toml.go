@@ -12,7 +12,6 @@ import (
 
 	"github.com/BurntSushi/toml"
 
-	"banger/internal/ports"
 	"banger/internal/ref"
 	"banger/internal/secret"
 	"banger/internal/size"
@@ -48,7 +47,14 @@ type File struct {
 	Start        []string          `toml:"start" json:"start,omitempty" jsonschema:"commands that run at each start of the VM"`
 }
 
+// manyParts are more parts of a key than the TOML reader, which takes time by their
+// square, is to be given.
+var manyParts = regexp.MustCompile(`(([A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){100}`)
+
 func parseTOML(s *Spec, text []byte) error {
+	if at := manyParts.FindIndex(text); at != nil {
+		return &Error{Line: 1 + bytes.Count(text[:at[0]], []byte("\n")), Err: errors.New("a key has more than 100 parts")}
+	}
 	var f File
 	meta, err := toml.Decode(string(text), &f)
 	if err != nil {
@@ -162,8 +168,10 @@ func (s *Spec) takeDockerfile(f File) error {
 		return errors.New("there is an image already")
 	}
 	file, err := s.within(f.Dockerfile)
-	s.Build = &Build{Dockerfile: file, Context: s.Dir}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.takeBuild(Build{Dockerfile: file, Context: s.Dir})
 }
 
 func (s *Spec) takeScript(script string) (err error) {
@@ -183,7 +191,7 @@ func (s *Spec) checkWorkspace() error {
 			s.Workdir = path.Join("/srv", filepath.Base(s.Dir))
 		}
 		m, err := vm.ParseMount(s.Dir + ":" + s.Workdir)
-		s.Mounts = append(s.Mounts, m)
+		s.takeMount(m)
 		return err
 	default:
 		return fmt.Errorf("%q is none of %s, %s and %s", s.Workspace, Copy, Mount, None)
@@ -201,7 +209,7 @@ func (s *Spec) takeMounts(texts []string) error {
 		if err != nil {
 			return err
 		}
-		s.Mounts = append(s.Mounts, m)
+		s.takeMount(m)
 	}
 	return nil
 }
@@ -219,11 +227,9 @@ func (s *Spec) takeVolumes(texts []string) error {
 
 func (s *Spec) takePorts(texts []string) error {
 	for _, text := range texts {
-		specs, err := ports.Parse(text)
-		if err != nil {
+		if err := s.openPorts(text); err != nil {
 			return err
 		}
-		s.Ports = append(s.Ports, specs...)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package devfile
 
 import (
 	"encoding/json"
+	"errors"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -24,8 +25,12 @@ func newVariables(dir string, env func(string) string) *variables {
 }
 
 // replaceAll replaces the variables within a JSON text, whose lines stay.
-func (v *variables) replaceAll(text []byte) []byte {
-	return variable.ReplaceAllFunc(text, func(found []byte) []byte {
+func (v *variables) replaceAll(text []byte) ([]byte, error) {
+	grown := len(text) // so far
+	replaced := variable.ReplaceAllFunc(text, func(found []byte) []byte {
+		if grown > maxReplaced {
+			return nil
+		}
 		m := variable.FindSubmatch(found)
 		value, known := v.value(string(m[1]), string(m[2]), string(m[3]))
 		if !known {
@@ -38,9 +43,17 @@ func (v *variables) replaceAll(text []byte) []byte {
 		if err != nil {
 			return found
 		}
+		grown += len(quoted)
 		return quoted[1 : len(quoted)-1]
 	})
+	if grown > maxReplaced {
+		return nil, errors.New("it is too large with the values of its variables")
+	}
+	return replaced, nil
 }
+
+// maxReplaced is more than any file has with the values of its variables, in bytes.
+const maxReplaced = 2 * maxFile
 
 func (v *variables) value(name, argument, other string) (string, bool) {
 	switch name {

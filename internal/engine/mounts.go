@@ -30,7 +30,8 @@ func (e *Engine) mounts(asked []vm.Mount, image imagemgr.Image) ([]vm.Mount, err
 		if image.Config != nil {
 			m.User = cmp.Or(m.User, image.Config.User)
 		}
-		if err := vm.CheckSource(*m); err != nil {
+		var err error
+		if *m, err = m.Resolved(); err != nil {
 			return nil, err
 		}
 		if err := e.checkOwn(m.Source); err != nil {

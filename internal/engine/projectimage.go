@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"banger/internal/devfile"
 	"banger/internal/imagebuild"
@@ -75,20 +76,28 @@ func madeOf(s devfile.Spec) (string, error) {
 
 // addFile adds a file's name and content.
 func addFile(sum hash.Hash, path string) error {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // which may be a pipe
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	if err := isRegular(f); err != nil {
+		return err
+	}
 	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a file", path)
-	}
 	fmt.Fprintf(sum, "%q %d %o\n", path, info.Size(), info.Mode().Perm())
 	_, err = io.Copy(sum, f)
+	return err
+}
+
+func isRegular(f *os.File) error {
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a file", f.Name())
+	}
 	return err
 }
 
@@ -103,13 +112,18 @@ func (e *Engine) projectImage(ctx context.Context, o UpOptions) (string, error) 
 	if len(s.Packages) == 0 && s.Script == "" && len(s.Features) == 0 {
 		return base, nil
 	}
-	build := BuildOptions{From: base, VM: e.VMDefaults(), Packages: s.Packages, Script: s.Script, Events: o.Events}
-	if len(s.Features) > 0 {
-		stage, err := e.Dirs.BuildTree().Stage()
-		if err != nil {
+	stage, err := e.Dirs.BuildTree().Stage()
+	if err != nil {
+		return "", err
+	}
+	defer stage.Discard()
+	if s.Script != "" {
+		if s.Script, err = takeScript(s, stage.Path("project")); err != nil {
 			return "", err
 		}
-		defer stage.Discard()
+	}
+	build := BuildOptions{From: base, VM: e.VMDefaults(), Packages: s.Packages, Script: s.Script, Events: o.Events}
+	if len(s.Features) > 0 {
 		build.Copies = featureCopies(s)
 		build.Script = stage.Path("features.sh")
 		if err := os.WriteFile(build.Script, []byte(featuresScript(s)), 0o700); err != nil {
@@ -123,6 +137,38 @@ func (e *Engine) projectImage(ctx context.Context, o UpOptions) (string, error) 
 	build.Name = projectStem(s) + "-" + key
 	_, err = e.BuildImage(ctx, build)
 	return build.Name, err
+}
+
+// takeScript copies a project's script into a directory that is banger's own: a program in
+// a guest that has the project mounted could make it a link to another file meanwhile.
+func takeScript(s devfile.Spec, dir string) (string, error) {
+	root, err := os.OpenRoot(s.Dir)
+	if err != nil {
+		return "", err
+	}
+	defer root.Close()
+	name, err := filepath.Rel(s.Dir, s.Script)
+	if err != nil {
+		return "", err
+	}
+	from, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe may have nobody at its other end
+	if err != nil {
+		return "", fmt.Errorf("script: %w", err)
+	}
+	defer from.Close()
+	if err := isRegular(from); err != nil {
+		return "", fmt.Errorf("script: %w", err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return "", err
+	}
+	to := filepath.Join(dir, filepath.Base(name)) // which messages have
+	copied, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o700)
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(copied, from)
+	return to, errors.Join(err, copied.Close())
 }
 
 // buildKey is a digest of what a build is made of.

@@ -38,7 +38,7 @@ type RunOptions struct {
 	Foreground bool
 	Console    func() (Attachment, error)
 	// Snapshot is what the VM goes on from, "" for none. Of VM, only the name, the
-	// mounts, the secrets and whether it is ephemeral count then.
+	// secrets and whether it is ephemeral count then.
 	Snapshot string
 }
 
@@ -156,13 +156,6 @@ func (e *Engine) createRunVM(ctx context.Context, o RunOptions) (v vm.VM, claim 
 		return v, nil, err
 	}
 	v.Name, v.Secrets = o.VM.Name, kept(o.VM.Secrets)
-	image, err := e.images.Get(v.Image)
-	if err != nil {
-		return v, nil, err
-	}
-	if v.Mounts, err = e.mounts(o.VM.Mounts, image); err != nil {
-		return v, nil, err
-	}
 	if o.VM.Ephemeral {
 		v, claim, err = e.vms.CreateEphemeralCopy(ctx, v, origin)
 	} else {

@@ -4,13 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
 	"sync"
-
-	"golang.org/x/sys/unix"
 
 	"banger/internal/agent/link"
 	"banger/internal/agentapi"
@@ -111,12 +108,9 @@ type fileServer struct {
 
 // serveFiles starts the server of a directory, which ends with this process.
 func (s *supervisor) serveFiles(m vm.Mount) (*fileServer, error) {
-	if err := vm.CheckSource(m); err != nil {
-		return nil, err
-	}
-	dir, err := os.OpenFile(m.Source, unix.O_PATH|unix.O_DIRECTORY, 0)
+	dir, err := m.Open()
 	if err != nil {
-		return nil, fmt.Errorf("mount on %s: %w", m.Target, err)
+		return nil, err
 	}
 	defer dir.Close()
 	ours, theirs, err := vm.SocketPair()

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"unicode"
+
+	"golang.org/x/sys/unix"
 )
 
 // MaxMounts is how many directories of the host a VM may have: each has a process of
@@ -99,6 +102,36 @@ func checkMounts(all []Mount) error {
 		targets[m.Target] = true
 	}
 	return nil
+}
+
+// Resolved is the mount with the directory that its source leads to now. One that the
+// guest of another mount has made a link since is not opened by Open.
+func (m Mount) Resolved() (Mount, error) {
+	source, err := filepath.EvalSymlinks(m.Source)
+	if err != nil {
+		return m, fmt.Errorf("mount on %s: %w", m.Target, err)
+	}
+	m.Source = source
+	return m, CheckSource(m)
+}
+
+// Open opens the source as a place, as it was agreed to: no link leads to it.
+func (m Mount) Open() (*os.File, error) {
+	for {
+		fd, err := unix.Openat2(unix.AT_FDCWD, m.Source, &unix.OpenHow{
+			Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
+		})
+		switch {
+		case errors.Is(err, unix.EINTR), errors.Is(err, unix.EAGAIN): // something was renamed meanwhile
+			continue
+		case errors.Is(err, unix.ELOOP):
+			err = errors.New("there is a link now, which may lead anywhere")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("mount on %s: open %s: %w", m.Target, m.Source, err)
+		}
+		return os.NewFile(uintptr(fd), m.Source), nil
+	}
 }
 
 // CheckSource returns why a mount's directory is not there to be mounted.

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,5 +55,38 @@ func TestMountsOfAVM(t *testing.T) {
 	sorted := sortMounts([]Mount{{Target: "/t/deep"}, {Target: "/t"}, {Target: "/a"}})
 	if sorted[0].Target != "/a" || sorted[1].Target != "/t" || sorted[2].Target != "/t/deep" {
 		t.Errorf("sorted to %v", sorted)
+	}
+}
+
+// A directory that has become a link since it was agreed to is not opened.
+func TestMountOpen(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "real", "below"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("real", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for name, isLink := range map[string]bool{"real/below": false, "link": true, "link/below": true} {
+		m := Mount{Source: filepath.Join(dir, name), Target: "/w"}
+		f, err := m.Open()
+		if isLink != (err != nil) || err != nil && !strings.Contains(err.Error(), "a link now") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil {
+			f.Close()
+		}
+		resolved, err := m.Resolved()
+		if want := filepath.Join(dir, strings.Replace(name, "link", "real", 1)); err != nil || resolved.Source != want || resolved.Target != "/w" {
+			t.Errorf("%s: resolved to %+v, %v", name, resolved, err)
+		}
+		if f, err = resolved.Open(); err != nil {
+			t.Error(err)
+			continue
+		}
+		f.Close()
+	}
+	if _, err := (Mount{Source: filepath.Join(dir, "none")}).Resolved(); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
 	}
 }
