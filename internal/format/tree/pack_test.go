@@ -184,7 +184,11 @@ func TestTarget(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(dir, "dir/srcfile"), nil, 0o600))
 	must(t, os.Symlink("file", filepath.Join(dir, "tofile")))
 	must(t, os.Symlink("dir", filepath.Join(dir, "todir")))
-	must(t, os.Symlink("nowhere", filepath.Join(dir, "dangling")))
+	for from, to := range map[string]string{
+		"dangling": "nowhere", "dir/todangling": "taken/../taken/dangling", "dir/taken/dangling": "nowhere", "round": "round", "beyond": "no/where",
+	} {
+		must(t, os.Symlink(to, filepath.Join(dir, from)))
+	}
 	for _, c := range []struct {
 		isDir    bool
 		path     string
@@ -198,7 +202,12 @@ func TestTarget(t *testing.T) {
 		{false, "file", "f", false, "file", ""},
 		{false, "file/", "f", false, "", "no directory"},
 		{false, "tofile", "f", false, "file", ""},
-		{false, "dangling", "f", false, "", "leads nowhere"},
+		{false, "dangling", "f", false, "nowhere", ""},
+		{false, "dangling/", "f", false, "", "the destination directory must exist"},
+		{false, "todir/todangling", "f", false, "dir/taken/nowhere", ""},
+		{false, "round", "f", false, "", "too many levels"},
+		{true, "dangling", "d", false, "nowhere", ""},
+		{true, "beyond", "d", false, "", "the destination directory must exist"},
 		{false, "dir", "f", false, "dir/f", ""},
 		{false, "dir/", "f", false, "dir/f", ""},
 		{false, "todir", "f", false, "todir/f", ""},

@@ -20,6 +20,8 @@ type Target struct {
 	Name string
 	// Into says that Path has to be a directory that is there.
 	Into bool
+
+	links int // that were followed
 }
 
 // What a target can be wrong about, as docker says it.
@@ -44,14 +46,34 @@ func (t Target) resolve(isDir bool) (place string, err error) {
 	if info, err := os.Stat(bare); err == nil && !info.IsDir() { // and a slash behind
 		return t.onto(isDir)
 	}
+	if leads, is := ledTo(bare); is {
+		if t.links++; t.links > maxLinks {
+			return "", &os.PathError{Op: "copy to", Path: bare, Err: syscall.ELOOP}
+		}
+		t.Path = leads + t.Path[len(bare):]
+		return t.resolve(isDir)
+	}
 	parent, err := os.Stat(path.Dir(bare))
-	switch {
-	case t.Into, !isDir && bare != t.Path, err != nil, !parent.IsDir():
+	if t.Into || !isDir && bare != t.Path || err != nil || !parent.IsDir() {
 		return "", &os.PathError{Op: "copy to", Path: t.Path, Err: ErrNoDirectory}
-	case !isDir && dangles(bare):
-		return "", &os.PathError{Op: "copy to", Path: t.Path, Err: errors.New("it is a link that leads nowhere")}
 	}
 	return bare, nil
+}
+
+// maxLinks is how many links may lead from one to the next, as Linux has it.
+const maxLinks = 40
+
+// ledTo returns what a link leads to by its words, which need not be there.
+func ledTo(file string) (string, bool) {
+	words, err := os.Readlink(file)
+	if err != nil {
+		return "", false
+	}
+	if path.IsAbs(words) {
+		return words, true
+	}
+	dir, err := filepath.EvalSymlinks(path.Dir(file))
+	return path.Join(dir, words), err == nil
 }
 
 // inside is what becomes of it in a directory that is there.
@@ -88,9 +110,4 @@ func (t Target) onto(isDir bool) (string, error) {
 		return t.Path, nil
 	}
 	return filepath.EvalSymlinks(t.Path)
-}
-
-func dangles(file string) bool {
-	info, err := os.Lstat(file)
-	return err == nil && info.Mode().Type() == fs.ModeSymlink
 }
