@@ -89,16 +89,15 @@ func (s *Synced) Push(ctx context.Context, write func(io.Writer) error) (changed
 }
 
 // Fill copies files, of dir where they do not say otherwise and parents before
-// children, in place of whatever is there, and returns those that were placed as Push
-// does.
-func (s *Synced) Fill(ctx context.Context, dir string, files []File, through func(io.Writer) io.Writer) (placed filesync.State, err error) {
+// children: with replace in place of whatever is there, and else where nothing is. It
+// returns what Push does.
+func (s *Synced) Fill(ctx context.Context, dir string, files []File, replace bool, through func(io.Writer) io.Writer) (changed, placed filesync.State, err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer root.Close()
-	_, placed, err = s.place(ctx, agentapi.SyncStream{All: true}, func(w io.Writer) error { return pack(root, files, through(w)) })
-	return placed, err
+	return s.place(ctx, agentapi.SyncStream{All: replace}, func(w io.Writer) error { return pack(root, files, through(w)) })
 }
 
 func (s *Synced) place(ctx context.Context, request agentapi.SyncStream, write func(io.Writer) error) (changed, placed filesync.State, err error) {

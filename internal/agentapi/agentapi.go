@@ -270,7 +270,7 @@ type SyncStream struct {
 	Do    string   `json:"do"`              // one of the Sync constants
 	Prune bool     `json:"prune,omitempty"` // with SyncRemove: also directories that are empty then
 	Skip  []string `json:"skip,omitempty"`  // with SyncScan: directories that are left out
-	All   bool     `json:"all,omitempty"`   // with SyncPlace: whatever is in the way is replaced, and may be in a .git
+	All   bool     `json:"all,omitempty"`   // with SyncPlace: whatever is in the way is replaced
 }
 
 // What a SyncStream does.

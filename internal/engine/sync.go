@@ -41,7 +41,12 @@ func (e *Engine) Sync(ctx context.Context, name string, o SyncOptions) (Synced, 
 		return Synced{}, err
 	}
 	if len(s.base) == 0 && len(s.there) == 0 && o.Push && !o.DryRun {
-		return s.first(ctx)
+		if has, err := s.hasRepository(ctx); !has {
+			if err != nil {
+				return Synced{}, err
+			}
+			return s.first(ctx)
+		}
 	}
 	plan := filesync.Reconcile(s.base, s.here, s.there)
 	result := Synced{Push: plan.Push, Pull: plan.Pull, Conflicts: plan.Conflicts}

@@ -61,23 +61,36 @@ func (s *syncing) spread(ctx context.Context, dir string, changes []filesync.Cha
 			return err
 		}
 	}
-	unpack := func(r io.Reader, side string, expect func(*tar.Header) (tree.Stamp, error)) error {
-		return tree.UnpackInto(r, filepath.Join(dir, side), false, tree.UnpackOptions{Guarded: true, Expect: expect, Changed: func(string) {}})
+	if err := s.spreadOwn(ctx, filepath.Join(dir, "a"), here); err != nil {
+		return err
 	}
-	own, pack := io.Pipe()
-	go func() {
-		pack.CloseWithError(tree.PackNames(pack, s.dir, here, func(string) tree.Stamp { return tree.Stamp{} }))
-	}()
-	stop := context.AfterFunc(ctx, func() { own.CloseWithError(context.Cause(ctx)) })
-	err := unpack(own, "a", nil)
-	stop()
-	own.Close()
+	placed := filesync.State{}
+	err := s.guest.Pull(ctx, there, func(r io.Reader) error {
+		return tree.UnpackInto(r, filepath.Join(dir, "b"), false, tree.UnpackOptions{
+			Guarded: true, Changed: func(string) {}, Placed: placed.Place,
+			Expect: func(h *tar.Header) (tree.Stamp, error) { return tree.Stamp{}, asked(there, h) },
+		})
+	})
 	if err != nil {
 		return err
 	}
-	return s.guest.Pull(ctx, there, func(r io.Reader) error {
-		return unpack(r, "b", func(h *tar.Header) (tree.Stamp, error) { return tree.Stamp{}, asked(there, h) })
-	})
+	for name, e := range there { // what changes meanwhile is not removed
+		if _, is := placed[name]; e.Kind == filesync.File && !is {
+			os.Remove(filepath.Join(dir, "a", name))
+		}
+	}
+	return nil
+}
+
+// spreadOwn puts files as they are here into a directory.
+func (s *syncing) spreadOwn(ctx context.Context, dir string, names []string) error {
+	own, pack := io.Pipe()
+	go func() {
+		pack.CloseWithError(tree.PackNames(pack, s.dir, names, nil, filesync.NoStamp))
+	}()
+	defer own.Close()
+	defer context.AfterFunc(ctx, func() { own.CloseWithError(context.Cause(ctx)) })()
+	return tree.UnpackInto(own, dir, false, tree.UnpackOptions{Guarded: true})
 }
 
 // diff writes how a and b in dir differ. Neither is a repository, and no configuration

@@ -18,10 +18,11 @@ func (s *syncing) pull(ctx context.Context, result *Synced) error {
 	if err != nil {
 		return err
 	}
+	placed := filesync.State{}
 	if len(names) > 0 {
 		err = s.guest.Pull(ctx, pulled, func(r io.Reader) error {
 			return tree.UnpackInto(r, s.dir, false, tree.UnpackOptions{
-				Guarded: true, Changed: func(name string) { changed[name] = filesync.Entry{} },
+				Guarded: true, Changed: func(name string) { changed[name] = filesync.Entry{} }, Placed: placed.Place,
 				Expect: func(h *tar.Header) (tree.Stamp, error) {
 					if err := asked(pulled, h); err != nil {
 						return tree.Stamp{}, err
@@ -34,16 +35,21 @@ func (s *syncing) pull(ctx context.Context, result *Synced) error {
 			})
 		})
 	}
+	noteLeftOut(pulled, placed, changed)
 	s.applied(&result.Pull, result, changed, removals)
 	maps.DeleteFunc(pulled, func(name string, _ filesync.Entry) bool { _, is := changed[name]; return is })
-	return errors.Join(err, s.settleHere(ctx, pulled))
+	return errors.Join(err, s.settleHere(ctx, pulled, placed))
 }
 
-// asked is the error of an entry that is none of those that the guest was asked for.
+// asked is the error of an entry that is none of those that the guest was asked for, or
+// none any more.
 func asked(files filesync.State, h *tar.Header) error {
 	e, wanted := files[h.Name]
-	if !wanted || kindOf(h) != e.Kind || e.Kind == filesync.Link && h.Linkname != e.Hash {
+	switch {
+	case !wanted:
 		return errors.New("it was not asked for")
+	case kindOf(h) != e.Kind, e.Kind == filesync.Link && h.Linkname != e.Hash:
+		return tree.ErrChanged
 	}
 	return nil
 }
@@ -61,20 +67,16 @@ func kindOf(h *tar.Header) filesync.Kind {
 }
 
 // settleHere finds out what became of files that were pulled.
-func (s *syncing) settleHere(ctx context.Context, pulled filesync.State) error {
+func (s *syncing) settleHere(ctx context.Context, pulled, placed filesync.State) error {
 	here, err := filesync.Hash(ctx, s.dir, pulled.Names())
 	if err != nil {
 		return err
 	}
 	for name, want := range pulled {
-		e, is := here[name]
-		switch {
-		case want.Kind != filesync.File:
+		if want.Kind != filesync.File {
 			s.note(name, filesync.Known{Content: want.Content, There: want.Stamp})
-		case is && e.Content == want.Content:
-			s.note(name, filesync.Known{Content: e.Content, Here: e.Stamp, There: want.Stamp})
-		case is:
-			s.note(name, filesync.Known{Content: e.Content, Here: e.Stamp})
+		} else if alike, from, to, known := filesync.Settled(want, placed[name], here[name]); known {
+			s.note(name, filesync.Known{Content: alike, Here: to, There: from})
 		}
 	}
 	return nil

@@ -2,35 +2,57 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
+	"path"
 	"slices"
 
 	"banger/internal/agent/filesync"
 	"banger/internal/format/tree"
 )
 
-// first copies a directory that the guest does not have, with its repository.
+// first copies a directory that the guest does not have, with its repository. What
+// somebody has made there meanwhile stays.
 func (s *syncing) first(ctx context.Context) (Synced, error) {
-	if err := s.fill(ctx); err != nil {
+	changed, err := s.fill(ctx, false)
+	if err != nil {
 		return Synced{}, err
 	}
 	var result Synced
 	for _, name := range s.here.Names() {
+		if _, is := changed[name]; is {
+			result.Conflicts = append(result.Conflicts, name)
+			continue
+		}
 		result.Push = append(result.Push, filesync.Change{Name: name, To: s.here[name].Content})
 	}
 	return result, s.save()
 }
 
-// fill copies all of a directory, with its repository, in place of what is there.
-func (s *syncing) fill(ctx context.Context) error {
-	meter := newMeter(s.events, "copying "+s.dir)
-	placed, err := s.guest.Fill(ctx, s.copied.dir, s.copied.files, func(w io.Writer) io.Writer { return meter.writer(w) })
-	if err != nil {
-		return fmt.Errorf("copy %s: %w", s.dir, err)
+// hasRepository reports whether the guest's directory has a repository of its own,
+// which no scan shows.
+func (s *syncing) hasRepository(ctx context.Context) (bool, error) {
+	_, err := s.client.List(ctx, path.Join(s.target, ".git"), false)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
 	}
-	return s.settle(ctx, s.here, placed)
+	return err == nil, err
+}
+
+// fill copies all of a directory, with its repository: with replace in place of what is
+// there, and else it returns what was left out.
+func (s *syncing) fill(ctx context.Context, replace bool) (changed filesync.State, err error) {
+	meter := newMeter(s.events, "copying "+s.dir)
+	changed, placed, err := s.guest.Fill(ctx, s.copied.dir, s.copied.files, replace, func(w io.Writer) io.Writer { return meter.writer(w) })
+	if err != nil {
+		return nil, fmt.Errorf("copy %s: %w", s.dir, err)
+	}
+	filled := maps.Clone(s.here)
+	maps.DeleteFunc(filled, func(name string, _ filesync.Entry) bool { _, is := changed[name]; return is })
+	return changed, s.settle(ctx, filled, placed)
 }
 
 // push has the guest do what changed here.
@@ -48,7 +70,7 @@ func (s *syncing) push(ctx context.Context, result *Synced) error {
 		meter := newMeter(s.events, "pushing "+s.dir)
 		left, there, err := s.guest.Push(ctx, func(w io.Writer) error {
 			return buffered(meter.writer(w), func(w io.Writer) error {
-				return tree.PackNames(w, s.dir, names, func(name string) tree.Stamp {
+				return tree.PackNames(w, s.dir, names, s.here.Stamp, func(name string) tree.Stamp {
 					if _, gone := removals[name]; gone {
 						return tree.Stamp{}
 					}
@@ -62,6 +84,7 @@ func (s *syncing) push(ctx context.Context, result *Synced) error {
 		maps.Copy(changed, left)
 		placed = there
 	}
+	noteLeftOut(pushed, placed, changed)
 	s.applied(&result.Push, result, changed, removals)
 	maps.DeleteFunc(pushed, func(name string, _ filesync.Entry) bool { _, is := changed[name]; return is })
 	return s.settle(ctx, pushed, placed)
@@ -79,6 +102,15 @@ func split(changes []filesync.Change, side, other filesync.State) (removals file
 		}
 	}
 	return removals, names, made
+}
+
+// noteLeftOut takes files that were to be made, and are not, for changed.
+func noteLeftOut(made, placed, changed filesync.State) {
+	for name, e := range made {
+		if _, is := placed[name]; e.Kind == filesync.File && !is {
+			changed.Miss(name)
+		}
+	}
 }
 
 // applied takes out of the changes what was left out, which is in conflict, and notes
@@ -107,7 +139,7 @@ func (s *syncing) settle(ctx context.Context, pushed, placed filesync.State) err
 		switch {
 		case e.Kind != filesync.File:
 			s.note(name, filesync.Known{Content: e.Content, Here: e.Stamp})
-		case is && p.Executable == e.Executable && p.Stamp.Size == e.Stamp.Size && p.Stamp.MTime == e.Stamp.MTime:
+		case is && p.AsSent(e):
 			s.note(name, filesync.Known{Content: e.Content, Here: e.Stamp, There: p.Stamp})
 		default:
 			ask[name] = e
@@ -120,12 +152,10 @@ func (s *syncing) settle(ctx context.Context, pushed, placed filesync.State) err
 	if err != nil {
 		return err
 	}
-	for name, e := range there {
-		known := filesync.Known{Content: e.Content, There: e.Stamp}
-		if e.Content == ask[name].Content {
-			known.Here = ask[name].Stamp
+	for name, e := range ask {
+		if alike, from, to, known := filesync.Settled(e, placed[name], there[name]); known {
+			s.note(name, filesync.Known{Content: alike, Here: from, There: to})
 		}
-		s.note(name, known)
 	}
 	return nil
 }

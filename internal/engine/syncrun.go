@@ -42,7 +42,7 @@ func (e *Engine) bring(ctx context.Context, name string, o SyncOptions) error {
 	if err := s.hashHere(ctx); err != nil {
 		return err
 	}
-	if err := s.fill(ctx); err != nil {
+	if _, err := s.fill(ctx, true); err != nil {
 		return err
 	}
 	return s.save()

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -296,21 +297,41 @@ func TestRemove(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("d/e/gone", "x")
-	write("changed", "x")
-	write("stays", "x")
-	s, err := Look(top, []string{"d/e/gone", "changed", "d"})
+	for _, name := range []string{"d/e/gone", "d/e/too", "d/gone", "changed", "sly", "stays", "dir/file", "absent"} {
+		write(name, "x")
+	}
+	then := time.Unix(1_000_000_000, 0)
+	if err := os.Chtimes(filepath.Join(top, "sly"), then, then); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Look(top, []string{"d/e/gone", "d/e/too", "d/gone", "changed", "sly", "d", "dir/file", "absent"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	write("changed", "more")
+	for now := s; now["sly"] == s["sly"]; { // as far as the file system counts time
+		write("sly", "y")
+		if err := os.Chtimes(filepath.Join(top, "sly"), then, then); err != nil {
+			t.Fatal(err)
+		}
+		if now, err = Look(top, []string{"sly"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.RemoveAll(filepath.Join(top, "dir")), os.Remove(filepath.Join(top, "absent"))); err != nil {
+		t.Fatal(err)
+	}
+	write("dir", "a file now")
 	changed, err := s.Remove(top, true)
-	if err != nil || len(changed) != 1 || changed["changed"].Kind != File {
+	if err != nil || len(changed) != 2 || changed["changed"].Kind != File || changed["sly"].Kind != File {
 		t.Errorf("%v, %v", changed, err)
 	}
 	left, err := scanned(top, func(string) bool { return false })
-	if diff := cmp.Diff([]string{"changed", "stays"}, left.Names()); err != nil || diff != "" {
+	if diff := cmp.Diff([]string{"changed", "dir", "sly", "stays"}, left.Names()); err != nil || diff != "" {
 		t.Error(diff, err)
+	}
+	if _, err := s.Remove(filepath.Join(top, "none"), true); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -375,5 +396,40 @@ func TestHashGivesUp(t *testing.T) {
 	cancel()
 	if _, err := Hash(ctx, top, []string{"a"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What only one side has had is never taken for what was alike.
+func TestSettled(t *testing.T) {
+	file := func(hash string, size, time int64) Entry {
+		return Entry{Content{Kind: File, Hash: hash}, tree.Stamp{Size: size, MTime: time, CTime: time, Inode: 1}}
+	}
+	there := func(e Entry, ctime int64) Entry {
+		e.Stamp.CTime, e.Stamp.Inode = ctime, 7
+		return e
+	}
+	sent := file("sent", 4, 10)
+	placed := there(file("", 4, 10), 20)
+	later := there(file("later", 5, 11), 21) // read when it had changed here
+	for name, c := range map[string]struct {
+		placed, found Entry
+		alike         string
+		from, to      tree.Stamp
+	}{
+		"as it was":                         {placed, there(sent, 20), "sent", sent.Stamp, placed.Stamp},
+		"placed, then changed there":        {placed, there(file("theirs", 9, 30), 30), "sent", sent.Stamp, tree.Stamp{}},
+		"placed, then removed there":        {placed, Entry{}, "sent", sent.Stamp, tree.Stamp{}},
+		"changed here, then placed":         {there(file("", 5, 11), 21), later, "later", tree.Stamp{}, later.Stamp},
+		"both":                              {there(file("", 5, 11), 21), there(file("theirs", 9, 30), 30), "", tree.Stamp{}, tree.Stamp{}},
+		"gone here, and changed there":      {Entry{}, there(file("theirs", 9, 30), 30), "", tree.Stamp{}, tree.Stamp{}},
+		"of no time":                        {Entry{Content: Content{Kind: File}}, there(sent, 20), "sent", sent.Stamp, placed.Stamp},
+		"of no time, and changed there":     {Entry{Content: Content{Kind: File}}, there(file("theirs", 4, 30), 30), "", tree.Stamp{}, tree.Stamp{}},
+		"too young to know, changed there":  {placed, Entry{Content{Kind: File, Hash: "theirs"}, tree.Stamp{}}, "sent", sent.Stamp, tree.Stamp{}},
+		"nothing, and nothing is there now": {Entry{}, Entry{}, "", tree.Stamp{}, tree.Stamp{}},
+	} {
+		alike, from, to, known := Settled(sent, c.placed, c.found)
+		if alike.Hash != c.alike || known != (c.alike != "") || from != c.from || to != c.to {
+			t.Errorf("%s: %v, %v, %v, %v", name, alike, from, to, known)
+		}
 	}
 }

@@ -45,7 +45,35 @@ type packer struct {
 	small []byte // room for a file's content
 	xattr []byte // room for extended attributes
 
-	was func(name string) Stamp // what is expected in files' places; directories are then without what is in them
+	// Of PackNames: what a file is to be still, if that is known, and what is expected
+	// in its place. Directories are then without what is in them.
+	is, was func(name string) Stamp
+}
+
+// steady returns ErrChanged for a file that is not what it is to be. fd and st are its.
+func (p *packer) steady(name string, st *unix.Stat_t) error {
+	if p.is == nil {
+		return nil
+	}
+	if is := p.is(name); is != (Stamp{}) && is != StampOf(st) {
+		return ErrChanged
+	}
+	return nil
+}
+
+// steadyStill returns ErrChanged for a file that has changed since.
+func (p *packer) steadyStill(fd int, was *unix.Stat_t) error {
+	if p.is == nil {
+		return nil
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err
+	}
+	if StampOf(&st) != StampOf(was) {
+		return ErrChanged
+	}
+	return nil
 }
 
 // top packs what the tree begins with.

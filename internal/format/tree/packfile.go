@@ -23,6 +23,9 @@ const maxUnsized = 16 << 20
 
 // file packs a regular file.
 func (p *packer) file(fd int, name string, st *unix.Stat_t) error {
+	if err := p.steady(name, st); err != nil {
+		return err
+	}
 	h := p.header(name, st)
 	if p.isLink(h, st) {
 		return p.out.Add(h, nil)
@@ -43,6 +46,9 @@ func (p *packer) file(fd int, name string, st *unix.Stat_t) error {
 			p.small = make([]byte, 0, smallFile)
 		}
 		content, err := readUpTo(fd, p.small[:0], int(st.Size))
+		if err == nil {
+			err = p.steadyStill(fd, st)
+		}
 		if err != nil {
 			return err
 		}

@@ -45,15 +45,17 @@ func (u *unpacker) exchange(dir int, temporary, base string) error {
 	if u.expected == (Stamp{}) {
 		return ErrChanged
 	}
+	// Most of what has changed is left alone here, and never has the other name.
+	if is := stampAt(dir, base); is != (Stamp{}) && is != u.expected {
+		return ErrChanged
+	}
+	placed := stampAt(dir, temporary)
 	err := unix.Renameat2(dir, temporary, dir, base, unix.RENAME_EXCHANGE)
 	if errors.Is(err, unix.ENOENT) { // removed meanwhile
 		return unix.Renameat2(dir, temporary, dir, base, unix.RENAME_NOREPLACE)
 	}
 	if errors.Is(err, unix.EINVAL) { // a file system that exchanges nothing
-		if stampAt(dir, base).same(u.expected) {
-			return unix.Renameat(dir, temporary, dir, base)
-		}
-		return ErrChanged
+		return unix.Renameat(dir, temporary, dir, base)
 	}
 	if err != nil {
 		return err
@@ -61,10 +63,27 @@ func (u *unpacker) exchange(dir int, temporary, base string) error {
 	if stampAt(dir, temporary).same(u.expected) {
 		return nil
 	}
-	if err := unix.Renameat2(dir, temporary, dir, base, unix.RENAME_EXCHANGE); err != nil {
-		return fmt.Errorf("%w: %s: %w", errKept, temporary, err)
+	return takeBack(dir, temporary, base, placed)
+}
+
+// takeBack gives a file, which has the name temporary, its name base back, where another
+// one was put that is ours. What is put there meanwhile is later than the file, and
+// so stays.
+func takeBack(dir int, temporary, base string, ours Stamp) error {
+	for put := ours; ; {
+		theirs := stampAt(dir, temporary)
+		err := unix.Renameat2(dir, temporary, dir, base, unix.RENAME_EXCHANGE)
+		if errors.Is(err, unix.ENOENT) { // ours was removed
+			err = unix.Renameat2(dir, temporary, dir, base, unix.RENAME_NOREPLACE)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %s: %w", errKept, temporary, err)
+		}
+		if is := stampAt(dir, temporary); is == (Stamp{}) || is.same(put) {
+			return ErrChanged
+		}
+		put = theirs
 	}
-	return ErrChanged
 }
 
 // wasKey is the PAX record of what is expected in an entry's place.
@@ -73,19 +92,22 @@ const wasKey = "BANGER.was"
 // record is a stamp as wasKey has it.
 func (s Stamp) record() string { return fmt.Sprintf("%d %d %d %d", s.Size, s.MTime, s.CTime, s.Inode) }
 
-// Recorded is an Expect for what PackNames wrote.
+// Recorded is an Expect for what PackNames wrote. Where a tar says nothing of an entry's
+// place, nothing is to be there.
 func Recorded(h *tar.Header) (s Stamp, err error) {
-	if h.Typeflag != tar.TypeDir {
-		_, err = fmt.Sscan(h.PAXRecords[wasKey], &s.Size, &s.MTime, &s.CTime, &s.Inode)
+	if was := h.PAXRecords[wasKey]; was != "" && h.Typeflag != tar.TypeDir {
+		_, err = fmt.Sscan(was, &s.Size, &s.MTime, &s.CTime, &s.Inode)
 	}
 	return s, err
 }
 
-// PackNames writes the named files and directories of the directory top as a tar
-// that says what is expected in their places. Directories are without what is in
-// them, and nothing is reached through a link.
-func PackNames(w io.Writer, top string, names []string, was func(name string) Stamp) error {
-	p := &packer{out: tarfile.NewWriter(w), links: map[inode]string{}, was: was}
+// PackNames writes the named files and directories of the directory top as a tar that
+// says what is expected in their places, which was returns. Directories are without what
+// is in them, and nothing is reached through a link. A file that is none any more of
+// which is returned the stamp, or changes while it is read, is left out: somebody may be
+// in the midst of writing it.
+func PackNames(w io.Writer, top string, names []string, is, was func(name string) Stamp) error {
+	p := &packer{out: tarfile.NewWriter(w), links: map[inode]string{}, is: is, was: was}
 	u := newUnpacker(nil, UnpackOptions{})
 	defer u.close()
 	if err := u.openDir(top, false); err != nil {
@@ -108,23 +130,23 @@ func PackNames(w io.Writer, top string, names []string, was func(name string) St
 		}
 		err = p.child(dir, base, name, 0)
 		done()
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrChanged) {
 			return err
 		}
 	}
 	return p.out.Close()
 }
 
-// tellPlaced tells of a file that was put under a name, unless that is of another one
-// by now.
+// tellPlaced tells of a file that was put under a name, with its stamp if that is still
+// what the tar says.
 func (u *unpacker) tellPlaced(dir int, base string, h *tar.Header) {
 	var st unix.Stat_t
-	if unix.Fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return
+	err := unix.Fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW)
+	s := StampOf(&st)
+	if err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || s.Size != h.Size || s.MTime != h.ModTime.UnixNano() {
+		s = Stamp{}
 	}
-	if s := StampOf(&st); s.Size == h.Size && s.MTime == h.ModTime.UnixNano() {
-		u.Placed(h.Name, st.Mode&0o100 != 0, s)
-	}
+	u.Placed(h.Name, st.Mode&0o100 != 0, s)
 }
 
 func stampAt(dir int, base string) Stamp {
@@ -133,49 +155,4 @@ func stampAt(dir int, base string) Stamp {
 		return Stamp{}
 	}
 	return StampOf(&st)
-}
-
-// Remove removes a file below the directory top, through no link, if it is what was
-// expected, or a directory that is empty. The error is ErrChanged where it is not.
-func Remove(top, name string, expected Stamp) error {
-	name, err := local(name)
-	if err != nil {
-		return err
-	}
-	u := newUnpacker(nil, UnpackOptions{})
-	defer u.close()
-	if err := u.openDir(top, false); err != nil {
-		return err
-	}
-	dir, base, done, err := u.find(name)
-	if err != nil {
-		return gone(err)
-	}
-	defer done()
-	if isDirAt(dir, base) {
-		err := unix.Unlinkat(dir, base, unix.AT_REMOVEDIR)
-		if errors.Is(err, unix.ENOTEMPTY) {
-			return ErrChanged
-		}
-		return gone(err)
-	}
-	temporary := temporaryName()
-	if err := unix.Renameat2(dir, base, dir, temporary, unix.RENAME_NOREPLACE); err != nil {
-		return gone(err)
-	}
-	if stampAt(dir, temporary).same(expected) {
-		return unix.Unlinkat(dir, temporary, 0)
-	}
-	if err := unix.Renameat2(dir, temporary, dir, base, unix.RENAME_NOREPLACE); err != nil {
-		return err // and what was there keeps its other name
-	}
-	return ErrChanged
-}
-
-// gone takes what is not there for removed.
-func gone(err error) error {
-	if errors.Is(err, unix.ENOENT) {
-		return nil
-	}
-	return err
 }

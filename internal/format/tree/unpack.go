@@ -27,13 +27,13 @@ type UnpackOptions struct {
 	Note    func(text string) // hears what was left out; nil is nobody
 
 	// Expect, if not nil, says of each entry what has to be in its place, and refuses
-	// those that are not wanted. Changed hears of those whose place has changed: they
-	// are left out.
+	// those that are not wanted. Changed hears of those whose place has changed, or of
+	// which Expect says so by ErrChanged: they are left out.
 	Expect  func(h *tar.Header) (Stamp, error)
 	Changed func(name string)
 
-	// Placed, if not nil, hears of each regular file that has its name, and is still
-	// what the tar says.
+	// Placed, if not nil, hears of each regular file that was given its name, with its
+	// stamp as far as it is still what the tar says.
 	Placed func(name string, executable bool, s Stamp)
 }
 
@@ -162,10 +162,9 @@ func (u *unpacker) guardedEntry(h *tar.Header) (err error) {
 	if u.Expect == nil || h.Name == "." {
 		return u.entry(h)
 	}
-	if u.expected, err = u.Expect(h); err != nil {
-		return err
+	if u.expected, err = u.Expect(h); err == nil {
+		err = u.entry(h)
 	}
-	err = u.entry(h)
 	if errors.Is(err, ErrChanged) || errors.Is(err, errIsDir) || errors.Is(err, errNoDir) {
 		u.Changed(h.Name)
 		return nil

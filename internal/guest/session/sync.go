@@ -53,7 +53,7 @@ func (s *Session) sync(request agentapi.SyncStream, dir string, in io.Reader, ou
 		}
 		return state.Write(out)
 	case agentapi.SyncPack:
-		return tree.PackNames(out, dir, state.Names(), func(string) tree.Stamp { return tree.Stamp{} })
+		return tree.PackNames(out, dir, state.Names(), state.Stamp, filesync.NoStamp)
 	case agentapi.SyncRemove:
 		changed, err := state.Remove(dir, request.Prune)
 		if err == nil {
