@@ -17,7 +17,7 @@ const (
 // What the guest says, each a byte written to some port.
 const (
 	saysStarted = 'S' // it is in 64-bit mode, the loop follows
-	saysEnded   = 'E' // it has been through the loop
+	saysEnded   = 'E' // it has been through a round of the loop
 	saysFault   = 'F' // an exception in real mode
 )
 
@@ -41,12 +41,12 @@ var program = []byte{
 	0x48, 0xb8, 0, 0, 0, 0, saysStarted, 0, 0, 0, // next: mov rax, 'S' << 32
 	0x48, 0xc1, 0xe8, 0x20, // shr rax, 32
 	0xe6, 0xf4, // out 0xf4, al
-	0xb9, 0x00, 0x80, 0x00, 0x00, // mov ecx, 32768
+	0xb9, 0x00, 0x10, 0x00, 0x00, // round: mov ecx, 4096
 	0xff, 0xc9, // loop: dec ecx
 	0x75, 0xfc, // jnz loop
 	0xb0, saysEnded, // mov al, 'E'
 	0xe6, 0xf4, // out 0xf4, al
-	0xf4, // hlt
+	0xeb, 0xf1, // jmp round
 }
 
 // onFault is what every real-mode interrupt vector points to.

@@ -19,10 +19,13 @@ const Device = "/dev/kvm"
 const (
 	// patience is for a guest that is stuck.
 	patience = time.Second
-	// maxLoop is processor time for the trial guest's loop. Hardware needs
-	// some 10 µs, emulated virtualisation 1 ms; an interpreter, with which no
-	// kernel boots in reasonable time, needs 50 ms.
+	// maxLoop is processor time for all rounds of the trial guest's loop. Hardware
+	// needs some 10 µs, emulated virtualisation 1 ms; an interpreter, with which no
+	// kernel boots in reasonable time, would need 50 ms.
 	maxLoop = 10 * time.Millisecond
+	// rounds is into how many the loop is divided, so that an interpreter is known
+	// before it has been through all.
+	rounds = 8
 )
 
 // Result is what a trial showed.
@@ -54,7 +57,7 @@ func probe(ctx context.Context, device string) Result {
 	return Result{Why: fmt.Sprintf("%s does not run a guest: %v", device, err)}
 }
 
-// trial returns the processor time that the guest's loop took.
+// trial returns the processor time that the guest's loop took, or more than maxLoop.
 func trial(ctx context.Context, device string) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

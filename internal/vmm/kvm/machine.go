@@ -109,8 +109,8 @@ func (m *machine) setRegisters() error {
 	return ioctlPtr(m.vcpu, reqSetRegs, unsafe.Pointer(&regs[0]))
 }
 
-// run runs the guest to its end and returns the processor time that its loop
-// took.
+// run runs the guest and returns the processor time that its loop took. What has
+// taken more than maxLoop is not run to its end.
 func (m *machine) run(ctx context.Context) (loop time.Duration, err error) {
 	thread, done := make(chan int, 1), make(chan struct{})
 	go func() {
@@ -122,8 +122,10 @@ func (m *machine) run(ctx context.Context) (loop time.Duration, err error) {
 			return
 		}
 		start := threadTime()
-		err = m.runUntil(ctx, saysEnded)
-		loop = threadTime() - start
+		for round := 0; round < rounds && loop <= maxLoop && err == nil; round++ {
+			err = m.runUntil(ctx, saysEnded)
+			loop = threadTime() - start
+		}
 	}()
 	select {
 	case <-done:
