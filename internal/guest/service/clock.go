@@ -55,12 +55,24 @@ func (c *clock) hear(host time.Time) (right bool, err error) {
 // anyone notices, and about what a round trip leaves open.
 const clockSlack = 5 * time.Millisecond
 
+// clockStep is by how much the clock may be off before it is set at once, where it
+// would else go a little faster or slower for a minute: a step back confuses
+// programs, and of any step systemd hears, which reckons all its timers anew.
+const clockStep = 25 * time.Millisecond
+
 func setClock(host time.Time) {
-	if off := time.Since(host).Abs(); off < clockSlack {
+	off := time.Until(host)
+	var err error
+	switch {
+	case off.Abs() < clockSlack:
 		return
+	case off.Abs() < clockStep:
+		_, err = unix.Adjtimex(&unix.Timex{Modes: unix.ADJ_OFFSET_SINGLESHOT, Offset: off.Microseconds()})
+	default:
+		now := unix.NsecToTimespec(host.UnixNano())
+		err = unix.ClockSettime(unix.CLOCK_REALTIME, &now)
 	}
-	now := unix.NsecToTimespec(host.UnixNano())
-	if err := unix.ClockSettime(unix.CLOCK_REALTIME, &now); err != nil {
+	if err != nil {
 		console.Log("warning: set the clock: %v", err)
 	}
 }
