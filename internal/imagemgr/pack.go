@@ -16,10 +16,10 @@ import (
 // bundled is what an image's bundle holds.
 var bundled = bundle.Options{Files: []string{statedir.Rootfs, statedir.Manifest}}
 
-// compressor is the program that compresses bundles. It writes the same bytes
-// whatever the number of processors. A larger window would take more memory
-// than a pull may.
-var compressor = []string{"zstd", "-10", "--threads=0", "--zstd=wlog=23", "--quiet", "--stdout"}
+// compress compresses a part of a bundle.
+func compress(ctx context.Context, piece []byte) ([]byte, error) {
+	return process.Zstd(ctx, 10, piece)
+}
 
 // Packed tells what Pack wrote, as an entry of a catalog says it.
 type Packed struct {
@@ -62,21 +62,7 @@ func (s *Store) pack(ctx context.Context, i Image, w io.Writer) error {
 		return err
 	}
 	defer root.Close()
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	r, archive := io.Pipe()
-	packed := make(chan error, 1)
-	go func() {
-		err := bundle.PackTar(ctx, archive, root, bundled)
-		archive.CloseWithError(err)
-		packed <- err
-	}()
-	err = process.Run(ctx, process.Cmd{Args: compressor, Stdin: r, Stdout: w})
-	r.CloseWithError(io.ErrClosedPipe) // should it have ended early
-	if fault := <-packed; err == nil {
-		err = fault
-	}
-	return err
+	return bundle.Pack(ctx, w, root, bundled, compress)
 }
 
 // stageBundle puts what is packed in one place: the file system, checked, and

@@ -22,9 +22,10 @@ type Packed struct {
 	Size          int64  `json:"size"`   // of the bundle, in bytes
 }
 
-// compressor is the program that compresses bundles: nothing in Go compresses
-// a kernel as well. One thread, because more of them write other bytes.
-var compressor = []string{"zstd", "-19", "--single-thread", "--zstd=wlog=23", "--quiet", "--stdout"}
+// compress compresses a part of a bundle: nothing in Go compresses a kernel as well.
+func compress(ctx context.Context, piece []byte) ([]byte, error) {
+	return process.Zstd(ctx, 19, piece)
+}
 
 // Pack writes the named kernel to w as a bundle, the same bytes for the same
 // kernel. A damaged kernel is not packed.
@@ -52,19 +53,7 @@ func (k Kernel) pack(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	defer root.Close()
-	r, archive := io.Pipe()
-	packed := make(chan error, 1)
-	go func() {
-		err := bundle.PackTar(ctx, archive, root, bundled)
-		archive.CloseWithError(err)
-		packed <- err
-	}()
-	err = process.Run(ctx, process.Cmd{Args: compressor, Stdin: r, Stdout: w})
-	r.CloseWithError(err) // should it have ended early
-	if fault := <-packed; fault != nil && err == nil {
-		return fault
-	}
-	return err
+	return bundle.Pack(ctx, w, root, bundled, compress)
 }
 
 // counter counts what is written to it.

@@ -23,6 +23,8 @@ import (
 	"banger/internal/format/bundle"
 	"banger/internal/kernelcat"
 	"banger/internal/statedir"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // packBundle returns the bundle of the given files.
@@ -38,10 +40,19 @@ func packBundle(t *testing.T, files map[string]string) []byte {
 	}
 	defer root.Close()
 	var b bytes.Buffer
-	if err := bundle.Pack(t.Context(), &b, root, bundled); err != nil {
+	if err := bundle.Pack(t.Context(), &b, root, bundled, fast); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// fast compresses more quickly than what packs kernels.
+func fast(_ context.Context, piece []byte) ([]byte, error) {
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	return encoder.EncodeAll(piece, nil), nil
 }
 
 func goodBundle(t *testing.T, extra string) []byte {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -18,6 +19,7 @@ import (
 	"banger/internal/format/bundle"
 	"banger/internal/kernel"
 	"banger/internal/kernelcat"
+	"banger/internal/process"
 	"banger/internal/statedir"
 )
 
@@ -160,21 +162,17 @@ func packBundle(ctx context.Context, dir string, k kernel.Kernel, more int64) (p
 		return p, err
 	}
 	defer root.Close()
-	tarball := filepath.Join(dir, "bundle.tar")
-	f, err := os.Create(tarball)
+	out, err := os.Create(filepath.Join(dir, "bundle"))
 	if err != nil {
 		return p, err
 	}
-	defer f.Close()
-	if err := bundle.PackTar(ctx, f, root, bundle.Options{Files: []string{statedir.Vmlinux, statedir.Initrd}}); err != nil {
+	// As what is published is packed, with less of an effort.
+	compress := func(ctx context.Context, piece []byte) ([]byte, error) { return process.Zstd(ctx, 6, piece) }
+	err = bundle.Pack(ctx, out, root, bundle.Options{Files: []string{statedir.Vmlinux, statedir.Initrd}}, compress)
+	if err := errors.Join(err, out.Close()); err != nil {
 		return p, err
 	}
-	// The window of what is published, and less of an effort.
-	out, err := exec.CommandContext(ctx, "zstd", "-6", "-T0", "--zstd=wlog=23", "--quiet", "--rm", tarball, "-o", filepath.Join(dir, "bundle")).CombinedOutput()
-	if err != nil {
-		return p, fmt.Errorf("zstd: %w: %s", err, out)
-	}
-	return p, p.measure(filepath.Join(dir, "bundle"))
+	return p, p.measure(out.Name())
 }
 
 func (p *packedBundle) measure(path string) error {

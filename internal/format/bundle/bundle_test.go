@@ -394,6 +394,15 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
+// fast is a Compressor.
+func fast(_ context.Context, piece []byte) ([]byte, error) {
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	return encoder.EncodeAll(piece, nil), nil
+}
+
 func pack(t *testing.T, dir string) ([]byte, error) {
 	t.Helper()
 	root, err := os.OpenRoot(dir)
@@ -402,7 +411,7 @@ func pack(t *testing.T, dir string) ([]byte, error) {
 	}
 	defer root.Close()
 	var b bytes.Buffer
-	err = Pack(context.Background(), &b, root, kernelOptions)
+	err = Pack(context.Background(), &b, root, kernelOptions, fast)
 	return b.Bytes(), err
 }
 
@@ -462,7 +471,7 @@ func TestPackTar(t *testing.T) {
 	}
 	defer root.Close()
 	var packed, archive bytes.Buffer
-	if err := Pack(t.Context(), &packed, root, kernelOptions); err != nil {
+	if err := Pack(t.Context(), &packed, root, kernelOptions, fast); err != nil {
 		t.Fatal(err)
 	}
 	if err := PackTar(t.Context(), &archive, root, kernelOptions); err != nil {

@@ -15,10 +15,6 @@ import (
 // tar fills up its last record, of 10 KiB where nobody asks for larger ones.
 const maxPadding = 1 << 20
 
-// decoders is how many blocks of the stream are worked on at a time, whatever
-// the number of processors: with fewer, its stages wait for each other.
-const decoders = 8
-
 // overhead is what an entry may take in the stream beside its content.
 const overhead = 4 << 10
 
@@ -29,15 +25,14 @@ const overhead = 4 << 10
 // an error root holds a part of the bundle, for the caller to delete.
 func Unpack(ctx context.Context, r io.Reader, root *os.Root, o Options) ([]File, error) {
 	source := &source{ctx: ctx, r: r}
-	decoder, err := zstd.NewReader(source, zstd.WithDecoderMaxWindow(maxWindow),
-		zstd.WithDecoderMaxMemory(maxWindow), zstd.WithDecoderConcurrency(decoders), zstd.WithDecoderLowmem(true))
+	frames, err := newFrames(source)
 	if err != nil {
 		return nil, fmt.Errorf("unpack: %w", err)
 	}
-	defer decoder.Close()
-	stream := &stream{r: decoder, left: o.maxBytes() + overhead*int64(o.maxEntries())}
+	stream := &stream{r: frames, left: o.maxBytes() + overhead*int64(o.maxEntries())}
 	w := newWriter(root, o)
 	err = w.writeAll(tar.NewReader(stream), stream)
+	frames.Close() // nobody writes source.err any more
 	if source.err != nil {
 		return nil, source.err // what the stream's consumers make of it says less
 	}
