@@ -2,11 +2,11 @@ package cli
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 )
 
@@ -37,7 +37,12 @@ func TestSecondInterruptEnds(t *testing.T) {
 // A guest's console is shown on a terminal as vm logs shows it, which stays as it is:
 // in a raw one ^C would be nobody's.
 func TestForegroundOnTerminal(t *testing.T) {
-	screen, keyboard := openTerminal(t)
+	screen, keyboard, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer screen.Close()
+	defer keyboard.Close()
 	a := &app{raw: Streams{In: keyboard, Out: keyboard}, Streams: Streams{In: keyboard, Out: newFilter(keyboard)}}
 	before, err := unix.IoctlGetTermios(int(keyboard.Fd()), unix.TCGETS)
 	if err != nil {
@@ -57,27 +62,4 @@ func TestForegroundOnTerminal(t *testing.T) {
 	if err != nil || strings.ContainsRune(string(buf[:n]), 0x1b) {
 		t.Errorf("the terminal got %q, %v", buf[:n], err)
 	}
-}
-
-// openTerminal returns both ends of a pseudo terminal.
-func openTerminal(t *testing.T) (screen, keyboard *os.File) {
-	t.Helper()
-	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { screen.Close() })
-	if err := unix.IoctlSetPointerInt(int(screen.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	number, err := unix.IoctlGetInt(int(screen.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyboard, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { keyboard.Close() })
-	return screen, keyboard
 }
