@@ -16,7 +16,7 @@ import (
 // VMOptions say what VM to make. What is empty is as the user has configured it.
 type VMOptions struct {
 	Name   string // "" is made up
-	Image  string // an image of banger image list
+	Image  string // an image of banger image list, or where one is pulled from
 	Kernel string // "" is the image's
 	CPUs   int
 	Memory int64  // bytes

@@ -56,7 +56,7 @@ func (a *app) vmRunCommand() *cobra.Command {
 
 // addVMFlags adds those that say what VM to make.
 func (a *app) addVMFlags(flags *pflag.FlagSet, o *engine.VMOptions) {
-	flags.StringVar(&o.Image, "image", "", "image to boot (default "+a.engine.Config.Image+")")
+	flags.StringVar(&o.Image, "image", "", "image to boot: a name, or where it comes from, such as docker.io/library/alpine:3.20, which is pulled once (default "+a.engine.Config.Image+")")
 	flags.StringVar(&o.Kernel, "kernel", "", "kernel to boot (default the image's)")
 	flags.StringVar(&o.Name, "name", "", "the VM's name (default made up)")
 	flags.IntVar(&o.CPUs, "cpus", o.CPUs, "number of CPUs")

@@ -232,23 +232,16 @@ func (e *Engine) projectBase(ctx context.Context, o UpOptions) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name := source.Rest
 	if source.Transport != ref.Catalog {
-		if name, err = imageName(source); err != nil {
-			return "", err
-		}
-		name += "-" + digestOf(source.String())
+		return e.imageFor(ctx, s.Image, s.Kernel, o.Events)
 	}
+	name := source.Rest
 	_, err = e.images.Get(name)
 	if !errors.As(err, new(*imagemgr.NotFoundError)) {
 		return name, err
 	}
 	o.Events.stage("getting " + s.Image)
-	pull := PullImageOptions{Reference: s.Image, Name: name, KernelRef: s.Kernel, Events: o.Events}
-	if source.Transport == ref.Catalog {
-		pull.Name = ""
-	}
-	_, err = e.PullImage(ctx, pull)
+	_, err = e.PullImage(ctx, PullImageOptions{Reference: s.Image, KernelRef: s.Kernel, Events: o.Events})
 	return name, err
 }
 

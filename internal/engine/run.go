@@ -275,7 +275,11 @@ func (e *Engine) specify(ctx context.Context, o VMOptions, agree Agree, events E
 			return vm.VM{}, err
 		}
 	}
-	o.Image = cmp.Or(o.Image, e.Config.Image)
+	asked, err := e.imageFor(ctx, cmp.Or(o.Image, e.Config.Image), o.Kernel, events)
+	if err != nil {
+		return vm.VM{}, err
+	}
+	o.Image = asked
 	if o.Name == "" {
 		o.Name = madeUpName(o.Image)
 	}

@@ -1,0 +1,69 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"banger/internal/imagemgr"
+	"banger/internal/ref"
+	"banger/internal/statedir"
+)
+
+// imageFor returns the name of the image that is asked for, which may be that name or
+// where it comes from. What comes from elsewhere is got once, and is the image of that
+// reference from then on.
+func (e *Engine) imageFor(ctx context.Context, asked, kernel string, events Events) (string, error) {
+	source, err := ref.ParseSource(asked)
+	if err != nil || source.Transport == ref.Catalog {
+		return asked, nil // what is wrong with a name is said where it is looked for
+	}
+	if source, err = whole(source); err != nil {
+		return "", err
+	}
+	name, err := e.nameFor(source)
+	if err != nil {
+		return "", err
+	}
+	_, err = e.images.Get(name)
+	if !errors.As(err, new(*imagemgr.NotFoundError)) {
+		return name, err
+	}
+	events.stage("getting " + asked)
+	_, err = e.PullImage(ctx, PullImageOptions{Reference: source.String(), Name: name, KernelRef: kernel, Events: events})
+	if errors.Is(err, statedir.ErrExist) {
+		return name, nil // another run got it meanwhile
+	}
+	return name, err
+}
+
+// whole is a source that is the same from everywhere on this machine.
+func whole(s ref.Source) (ref.Source, error) {
+	switch s.Transport {
+	case ref.Apt:
+		return s, errors.New("apt: is for kernels")
+	case ref.Tar, ref.OCI, ref.OCIArchive, ref.DockerArchive:
+		if s.Rest == "-" {
+			return s, errors.New("an image on standard input has no name to come back to: banger image pull - --name NAME")
+		}
+		path, err := filepath.Abs(s.Rest)
+		s.Rest = path
+		return s, err
+	}
+	return s, nil
+}
+
+// nameFor is the name of the image of a source: what a pull would call it, or where
+// that is another's, one more.
+func (e *Engine) nameFor(source ref.Source) (string, error) {
+	name, err := imageName(source)
+	if err != nil {
+		return "", err
+	}
+	there, err := e.images.Get(name)
+	if errors.As(err, new(*imagemgr.NotFoundError)) || err == nil && there.Source == source.String() {
+		return name, nil
+	}
+	return fmt.Sprintf("%.40s-%s", name, digestOf(source.String())), nil
+}
