@@ -34,7 +34,11 @@ func (a *app) printSSHConfig(names []string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprint(a.Out, access)
+		text, err := access.Text()
+		if err != nil {
+			return err
+		}
+		fmt.Fprint(a.Out, text)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 
 	"banger/internal/smallfile"
@@ -18,7 +19,12 @@ func (e *Engine) SSHAccess(name string) (sshconfig.Entry, error) {
 	if _, err := e.vms.Get(name); err != nil {
 		return sshconfig.Entry{}, err
 	}
+	home := ""
+	if u, err := user.Current(); err == nil {
+		home = u.HomeDir
+	}
 	return sshconfig.Entry{
+		Home: home,
 		Host: vm.HostAlias(name), User: guestRoot, Program: e.Supervisor[0], VM: name,
 		IdentityFile:   e.vms.Path(name, statedir.ClientKey),
 		KnownHostsFile: e.vms.Path(name, statedir.KnownHosts),
@@ -26,17 +32,22 @@ func (e *Engine) SSHAccess(name string) (sshconfig.Entry, error) {
 }
 
 // writeSSHConfig writes the file that a user's own configuration may include. It
-// is written anew at each start, so nothing rests on its being whole.
+// is written anew at each start, so nothing rests on its being whole. Where
+// OpenSSH could not read what it names, there is none.
 func (e *Engine) writeSSHConfig(name string) error {
 	entry, err := e.SSHAccess(name)
 	if err != nil {
 		return err
 	}
-	path := e.vms.Path(name, statedir.SSHConfig)
-	if had, err := os.ReadFile(path); err == nil && string(had) == entry.String() {
+	text, err := entry.Text()
+	if errors.As(err, new(*sshconfig.PathError)) {
 		return nil
 	}
-	return os.WriteFile(path, []byte(entry.String()), 0o600)
+	path := e.vms.Path(name, statedir.SSHConfig)
+	if had, err := os.ReadFile(path); err == nil && string(had) == text {
+		return nil
+	}
+	return os.WriteFile(path, []byte(text), 0o600)
 }
 
 // InstallSSHConfig has a configuration of OpenSSH's, such as ~/.ssh/config, include

@@ -147,7 +147,7 @@ func TestLoginFails(t *testing.T) {
 		"no token in it":        {server{"", "Bearer T", bearer, gives("<html>", "")}, "gives no token"},
 		"tokens of another net": {server{"", "Bearer T", []string{`Bearer realm="http://10.0.0.1/token"`}, nil}, "is not encrypted"},
 		"no place at all":       {server{"", "Bearer T", []string{`Bearer realm="::"`}, nil}, "names no place"},
-		"a broken token server": {server{"", "Bearer T", bearer, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }}, "answers 502"},
+		"a broken token server": {server{"", "Bearer T", bearer, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }}, "answers 502"},
 	} {
 		if _, err := get(t, c.server, ""); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", what, err)

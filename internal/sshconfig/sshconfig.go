@@ -18,14 +18,47 @@ type Entry struct {
 	KnownHostsFile string
 	Program        string // banger's own
 	VM             string
+	Home           string // the user's, as the system knows it
 }
 
-// String is the entry as ssh_config has it.
-func (e Entry) String() string {
+// PathError says that OpenSSH takes a part of a path for a variable, whatever way
+// it is written.
+type PathError struct{ Path string }
+
+func (e *PathError) Error() string {
+	return fmt.Sprintf("OpenSSH reads no file at %q: it has a variable's sign in it", e.Path)
+}
+
+// Text is the entry as ssh_config has it. The error is a *PathError.
+func (e Entry) Text() (string, error) {
+	identity, err := e.quoteFile(e.IdentityFile)
+	if err != nil {
+		return "", err
+	}
+	known, err := e.quoteFile(e.KnownHostsFile)
+	if err != nil {
+		return "", err
+	}
 	return fmt.Sprintf("Host %s\n  User %s\n  IdentityFile %s\n  IdentitiesOnly yes\n  UserKnownHostsFile %s\n"+
 		"  StrictHostKeyChecking yes\n  ProxyCommand %s vm ssh --proxy %s\n",
-		e.Host, e.User, quotePath(e.IdentityFile), quotePath(e.KnownHostsFile), quoteProgram(e.Program), e.VM)
+		e.Host, e.User, identity, known, quoteProgram(e.Program), e.VM), nil
 }
+
+// quoteFile writes a file's path where variables are expanded: ${x} in it can be
+// written as nothing else, but where it is the home's, which is %d.
+func (e Entry) quoteFile(path string) (string, error) {
+	if !strings.Contains(path, variable) {
+		return quotePath(path), nil
+	}
+	below, isInHome := strings.CutPrefix(path, e.Home+"/")
+	if !isInHome || e.Home == "" || strings.Contains(below, variable) {
+		return "", &PathError{path}
+	}
+	return `"%d/` + quotePath(below)[1:], nil
+}
+
+// variable begins one.
+const variable = "${"
 
 // quotePath writes a path within double quotes, where a backslash takes their
 // meaning from it and from quotes, and with each % twice.
@@ -45,9 +78,9 @@ const mark = "# banger: its VMs, as NAME.banger; banger ssh-config uninstall tak
 // include is the line that includes the file of that name in each directory of dir.
 // The error says that OpenSSH could not be told of such a path.
 func include(dir, file string) (string, error) {
-	if strings.ContainsAny(dir, "%\n") {
-		// Some versions expand a % here, and others do not.
-		return "", fmt.Errorf("OpenSSH includes no files from %q: the path has a %% in it", dir)
+	if strings.ContainsAny(dir, "%\n") || strings.Contains(dir, variable) {
+		// Some versions expand these here, and others do not.
+		return "", fmt.Errorf("OpenSSH includes no files from %q: the path has a %% or a ${ in it", dir)
 	}
 	// The words are glob(7) patterns.
 	literal := strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(dir)

@@ -1,6 +1,7 @@
 package sshconfig
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +23,10 @@ func TestSSHConfigQuotes(t *testing.T) {
 			program, file, config := filepath.Join(dir, "prog"), filepath.Join(dir, "file"), filepath.Join(dir, "config")
 			// OpenSSH reports that its ProxyCommand ended, and what that printed.
 			script := "#!/bin/sh\necho \"ran with $*\" >&2\n"
-			text := Entry{Host: "x", User: "root", IdentityFile: file, KnownHostsFile: file, Program: program, VM: "x"}.String()
+			text, err := Entry{Host: "x", User: "root", IdentityFile: file, KnownHostsFile: file, Program: program, VM: "x"}.Text()
+			if err != nil {
+				t.Fatal(err)
+			}
 			if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
 				t.Fatal(err)
 			}
@@ -66,8 +70,29 @@ func TestInstall(t *testing.T) {
 			t.Errorf("of %q is left %q", text, got)
 		}
 	}
-	if _, err := Install(nil, "/a%h", "x"); err == nil {
-		t.Error("took a path that OpenSSH may expand")
+	for _, dir := range []string{"/a%h", "/a/${HOME}"} {
+		if _, err := Install(nil, dir, "x"); err == nil {
+			t.Error("took a path that OpenSSH may expand:", dir)
+		}
+	}
+}
+
+// What OpenSSH would take for a variable in a home is the home's.
+func TestVariableInAHome(t *testing.T) {
+	e := Entry{Host: "x", User: "root", IdentityFile: "/home/${x}/50%/key", KnownHostsFile: "/home/${x}/known", Home: "/home/${x}", Program: "/b", VM: "x"}
+	text, err := e.Text()
+	if err != nil || !strings.Contains(text, `IdentityFile "%d/50%%/key"`) || !strings.Contains(text, `UserKnownHostsFile "%d/known"`) {
+		t.Errorf("%v: %s", err, text)
+	}
+	for _, home := range []string{"/home/${x", "/root", "", "/home/${x}/50"} {
+		e.Home = home
+		if _, err := e.Text(); !errors.As(err, new(*PathError)) {
+			t.Errorf("home %q: %v", home, err)
+		}
+	}
+	e.Home, e.IdentityFile = "/home/${x}", "/home/${x}/${y}/key"
+	if _, err := e.Text(); !errors.As(err, new(*PathError)) {
+		t.Errorf("a variable below the home: %v", err)
 	}
 }
 
@@ -82,12 +107,16 @@ func TestInstalledIsRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		entry := Entry{Host: "box.banger", User: "somebody", IdentityFile: "/x", KnownHostsFile: "/x", Program: "/x", VM: "box"}
+		text, err := entry.Text()
+		if err != nil {
+			t.Fatal(err)
+		}
 		config, err := Install([]byte("Host *\n  User nobody\n"), dir, "entry")
 		if err != nil {
 			t.Fatal(err)
 		}
 		file := filepath.Join(dir, "config")
-		for path, text := range map[string][]byte{file: config, filepath.Join(dir, "box", "entry"): []byte(entry.String())} {
+		for path, text := range map[string][]byte{file: config, filepath.Join(dir, "box", "entry"): []byte(text)} {
 			if err := os.WriteFile(path, text, 0o600); err != nil {
 				t.Fatal(err)
 			}
