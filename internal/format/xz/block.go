@@ -75,12 +75,12 @@ func parseBlock(f *fields) (*block, error) {
 		switch {
 		case f.bad:
 			return nil, ErrDamaged
-		case filter == filterX86 && len(properties) == 0:
-			b.filters = append(b.filters, newX86Reader)
+		case filter == filterX86 && isStart(properties):
+			b.filters = append(b.filters, func(r io.Reader) io.Reader { return newX86Reader(r, startOf(properties)) })
 		case filter == filterDelta && len(properties) == 1:
 			b.filters = append(b.filters, func(r io.Reader) io.Reader { return newDeltaReader(r, properties[0]) })
-		case undo != nil && len(properties) == 0:
-			b.filters = append(b.filters, func(r io.Reader) io.Reader { return newBranchReader(r, undo) })
+		case undo != nil && isStart(properties):
+			b.filters = append(b.filters, func(r io.Reader) io.Reader { return newBranchReader(r, undo, startOf(properties)) })
 		case filter == filterLZMA2 && len(properties) == 1 && properties[0] <= maxDictionary:
 			b.dictionary = (2 | int(properties[0]&1)) << (properties[0]/2 + 11)
 			return &b, nil
@@ -89,6 +89,17 @@ func parseBlock(f *fields) (*block, error) {
 		}
 	}
 	return nil, ErrDamaged
+}
+
+// isStart reports whether properties say where the first byte is taken to be, or
+// nothing.
+func isStart(properties []byte) bool { return len(properties) == 0 || len(properties) == 4 }
+
+func startOf(properties []byte) uint32 {
+	if len(properties) == 0 {
+		return 0
+	}
+	return binary.LittleEndian.Uint32(properties)
 }
 
 func (b *block) open(in io.Reader) (io.Reader, error) {

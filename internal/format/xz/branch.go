@@ -154,8 +154,8 @@ type branchReader struct {
 	position uint32 // of buf's first byte
 }
 
-func newBranchReader(r io.Reader, undo undoBranches) io.Reader {
-	return &branchReader{in: r, undo: undo}
+func newBranchReader(r io.Reader, undo undoBranches, start uint32) io.Reader {
+	return &branchReader{in: r, undo: undo, position: start}
 }
 
 func (b *branchReader) Read(p []byte) (int, error) {

@@ -50,6 +50,7 @@ func TestEveryFilterAsXZ(t *testing.T) {
 	for _, filters := range [][]string{
 		{"--x86"}, {"--powerpc"}, {"--arm"}, {"--armthumb"}, {"--arm64"}, {"--sparc"},
 		{"--delta=dist=1"}, {"--delta=dist=4"}, {"--delta=dist=256"},
+		{"--x86=start=4097"}, {"--arm=start=4096"}, {"--powerpc=start=4294967292"},
 		{"--x86", "--delta=dist=3"}, {"--delta=dist=2", "--arm64", "--arm"},
 	} {
 		file := packed(t, want, append(filters, "--lzma2=preset=1")...)

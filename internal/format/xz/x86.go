@@ -30,7 +30,7 @@ const (
 	x86History = 7              // as an opcode further back has no operand here
 )
 
-func newX86Reader(r io.Reader) io.Reader { return &x86Reader{in: r} }
+func newX86Reader(r io.Reader, start uint32) io.Reader { return &x86Reader{in: r, position: start} }
 
 func (x *x86Reader) Read(p []byte) (int, error) {
 	for x.read == x.done {

@@ -69,11 +69,11 @@ func TestOneByteAtATime(t *testing.T) {
 // The filter's window moves on in the midst of instructions.
 func TestFilterIsTheSameInPieces(t *testing.T) {
 	filtered := code(200_000)
-	whole, err := io.ReadAll(newX86Reader(bytes.NewReader(filtered)))
+	whole, err := io.ReadAll(newX86Reader(bytes.NewReader(filtered), 0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	pieces, err := io.ReadAll(newX86Reader(iotest.HalfReader(iotest.DataErrReader(bytes.NewReader(filtered)))))
+	pieces, err := io.ReadAll(newX86Reader(iotest.HalfReader(iotest.DataErrReader(bytes.NewReader(filtered))), 0))
 	if err != nil || !bytes.Equal(whole, pieces) {
 		t.Errorf("pieces give something else than the whole, or %v", err)
 	}
