@@ -94,7 +94,7 @@ func TestCopyTreeLinks(t *testing.T) {
 	put(t, from+"/this/kernel/b.ko.gz", []byte("text"))
 	for name, target := range map[string]string{
 		"build": "/usr/src", "source": from + "/gone", "weak-a.ko": "../other/extra/a.ko", "again.ko.gz": "kernel/b.ko.gz",
-		"dangling.ko": "nowhere", "dir.ko": "kernel", "notes": "kernel/b.ko.gz", "device.ko": "/dev/zero",
+		"linked": "../other", "up": "..", "self": ".", "dangling.ko": "nowhere", "dir.ko": "kernel", "notes": "kernel/b.ko.gz", "device.ko": "/dev/zero",
 	} {
 		if err := os.Symlink(target, from+"/this/"+name); err != nil {
 			t.Fatal(err)
@@ -104,7 +104,7 @@ func TestCopyTreeLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	files, err := hashTree(t.Context(), to, nil)
-	if err != nil || len(files) != 3 || files[0].Path != "again.ko.gz" || files[1].Path != "kernel/b.ko.gz" || files[2].Path != "weak-a.ko" {
+	if err != nil || len(files) != 4 || files[0].Path != "again.ko.gz" || files[1].Path != "kernel/b.ko.gz" || files[2].Path != "linked/extra/a.ko" || files[3].Path != "weak-a.ko" {
 		t.Errorf("got %+v, %v", files, err)
 	}
 }

@@ -30,8 +30,8 @@ func openRegular(path string) (*os.File, int64, error) {
 }
 
 // copyTree copies directories, regular files and what links to modules lead to,
-// as weak-updates has them to another kernel's. Other links, such as build and
-// source, lead nowhere in a guest.
+// as weak-updates has them to another kernel's, or to directories of modules.
+// Other links, such as build and source, lead nowhere in a guest.
 func copyTree(ctx context.Context, from, to string) error {
 	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -46,9 +46,42 @@ func copyTree(ctx context.Context, from, to string) error {
 			return os.MkdirAll(filepath.Join(to, relative), 0o755)
 		case d.Type().IsRegular() || leadsToModule(path, d):
 			return copyFile(ctx, path, filepath.Join(to, relative))
+		case d.Type() == fs.ModeSymlink && relative != "build" && relative != "source": // as for depmod
+			return copyLinked(ctx, from, path, filepath.Join(to, relative))
 		}
 		return nil
 	})
+}
+
+// copyLinked copies the modules in the directory that a link leads to, if that is
+// one apart from top.
+func copyLinked(ctx context.Context, top, link, to string) error {
+	from, err := filepath.EvalSymlinks(link)
+	if err != nil {
+		return nil // it leads nowhere
+	}
+	if top, err = filepath.EvalSymlinks(top); err != nil || isWithin(top, from) || isWithin(from, top) {
+		return err
+	}
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() && !leadsToModule(path, d) || !modules.IsModule(path) {
+			return err
+		}
+		relative, err := filepath.Rel(from, path)
+		if err != nil || relative == "." {
+			return err
+		}
+		file := filepath.Join(to, relative)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		return copyFile(ctx, path, file)
+	})
+}
+
+func isWithin(dir, path string) bool {
+	relative, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(relative)
 }
 
 func leadsToModule(path string, d fs.DirEntry) bool {

@@ -58,13 +58,22 @@ func listOf(boot []*described) []byte {
 // saves it at every boot.
 func unpack(dir string, all []*described) error {
 	for _, m := range all {
-		if !isCompressed(m.Path) {
+		packed := filepath.Join(dir, filepath.FromSlash(m.Path))
+		if is, err := isPacked(packed); err != nil || !is {
+			if err != nil {
+				return fmt.Errorf("module %s: %w", m.Path, err)
+			}
 			continue
 		}
-		packed := filepath.Join(dir, filepath.FromSlash(m.Path))
 		data, err := content(packed)
 		if err != nil {
 			return fmt.Errorf("module %s: %w", m.Path, err)
+		}
+		if strings.HasSuffix(m.Path, ".ko") { // which it is called for all that
+			if err := replace(dir, m.Path, data); err != nil {
+				return err
+			}
+			continue
 		}
 		m.Path = strings.TrimSuffix(m.Path, path.Ext(m.Path))
 		if err := replace(dir, m.Path, data); err != nil {

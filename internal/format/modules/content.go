@@ -16,8 +16,8 @@ import (
 // maxModule bounds a module's size in bytes, unpacked.
 const maxModule = 256 << 20
 
-// content returns what is in a module's file, decompressed where the file's
-// name says that it is compressed.
+// content returns what is in a module's file, decompressed where its first bytes
+// say that it is compressed: so does modprobe, whatever the file is called.
 func content(file string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -28,7 +28,7 @@ func content(file string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := decompressor(file, f)
+	r, _, err := decompressor(f)
 	if err != nil {
 		return nil, err
 	}
@@ -43,16 +43,30 @@ func content(file string) ([]byte, error) {
 	return data.Bytes(), nil
 }
 
-func isCompressed(file string) bool { return !strings.HasSuffix(file, ".ko") }
-
-func decompressor(file string, r io.Reader) (io.Reader, error) {
-	switch {
-	case strings.HasSuffix(file, ".gz"):
-		return gzip.NewReader(r)
-	case strings.HasSuffix(file, ".xz"):
-		return xz.NewReader(r)
-	case strings.HasSuffix(file, ".zst"):
-		return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(maxModule))
+// decompressor returns what f holds, and whether it is another reader for that.
+func decompressor(f *os.File) (r io.Reader, packed bool, err error) {
+	var head [len(xz.Magic)]byte
+	n, _ := f.ReadAt(head[:], 0) // an error comes again
+	switch magic := string(head[:n]); {
+	case strings.HasPrefix(magic, "\x1f\x8b"):
+		r, err = gzip.NewReader(f)
+	case magic == xz.Magic:
+		r, err = xz.NewReader(f)
+	case strings.HasPrefix(magic, "\x28\xb5\x2f\xfd"):
+		r, err = zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(maxModule))
+	default:
+		return f, false, nil
 	}
-	return r, nil
+	return r, true, err
+}
+
+// isPacked reports whether a module's file is compressed.
+func isPacked(file string) (bool, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	_, packed, err := decompressor(f)
+	return packed, err
 }

@@ -24,7 +24,11 @@ const maxModinfo = 4 << 20
 // readInfo reads the file of a module below dir.
 func readInfo(dir, file string) (info, error) {
 	file = filepath.Join(dir, filepath.FromSlash(file))
-	if isCompressed(file) {
+	packed, err := isPacked(file)
+	if err != nil {
+		return info{}, err
+	}
+	if packed {
 		data, err := content(file)
 		if err != nil {
 			return info{}, err

@@ -97,7 +97,7 @@ func sample(t testing.TB) string {
 		"kernel/digest1.ko.xz": packed(t, digest, func(w io.Writer) (io.WriteCloser, error) {
 			return xz.WriterConfig{CheckSum: xz.CRC32}.NewWriter(w)
 		}),
-		"kernel/digest2.ko": digest,
+		"kernel/digest2.ko": packed(t, digest, func(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) }), // though not called so
 		"kernel/eager1.ko":  ko(t, "softdep=pre: eager2"),
 		"kernel/eager2.ko":  ko(t, "softdep=pre: eager1"),
 		"kernel/later.ko":   []byte("an old one"),
