@@ -26,6 +26,16 @@ func (s *share) believed(dir *node) time.Duration {
 	return validity
 }
 
+// believedAbsent is how long it is that a name in a directory is not there. Where news
+// are lost the kernel is told to forget each directory that it knows by a name, and with
+// that what is not in it; the root has no name.
+func (s *share) believedAbsent(dir *node) time.Duration {
+	if dir == s.nodes.root {
+		return validity
+	}
+	return s.believed(dir)
+}
+
 // believedOf is how long a node's attributes are, where names in the directory that it
 // is in are believed for so long. A directory that is watched is looked at once more,
 // since it may not have been before. What a file of several names becomes by another

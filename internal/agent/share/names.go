@@ -21,7 +21,7 @@ func (s *share) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *f
 	if errors.Is(err, unix.ENOENT) {
 		if err = s.lost(err); errors.Is(err, unix.ENOENT) {
 			*out = fuse.EntryOut{}
-			out.SetEntryTimeout(s.believed(dir)) // there is none, and the kernel may believe that
+			out.SetEntryTimeout(s.believedAbsent(dir))
 			return fuse.OK
 		}
 	}

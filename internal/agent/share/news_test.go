@@ -93,7 +93,13 @@ func TestBelieved(t *testing.T) {
 			t.Errorf("%s is believed for %v, and its attributes for %v, not %v", name, named, attributes, want)
 		}
 	}
-	g.lookup("deep", "dir")
+	dir := g.lookup("deep", "dir")
+	if named, _ := g.believes(rootID, "absent"); named != validity {
+		t.Errorf("that a name is not in the root is believed for %v", named)
+	}
+	if named, _ := g.believes(dir, "absent"); named != ifTold {
+		t.Errorf("that a name is not in a directory is believed for %v", named)
+	}
 	if _, attributes := g.believes(rootID, "deep"); attributes != ifTold {
 		t.Errorf("a directory that is watched is believed for %v", attributes)
 	}
