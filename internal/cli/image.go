@@ -69,9 +69,10 @@ func (a *app) listAvailableImages(ctx context.Context) error {
 
 func (a *app) imageShowCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "show NAME",
-		Short: "Show an image and who uses it",
-		Args:  cobra.ExactArgs(1),
+		Use:     "show NAME",
+		Aliases: []string{"inspect"},
+		Short:   "Show an image and who uses it",
+		Args:    cobra.ExactArgs(1),
 		RunE: a.run(func(_ context.Context, args []string) error {
 			i, err := a.engine.Image(args[0])
 			if err != nil {

@@ -92,9 +92,9 @@ func (a *app) imageRemoveCommand() *cobra.Command {
 	var force bool
 	c := &cobra.Command{
 		Use:     "rm NAME...",
-		Aliases: []string{"remove"},
-		Short:   "Remove images that no VM uses",
-		Args:    cobra.MinimumNArgs(1),
+		Aliases: []string{"remove"}, SuggestFor: []string{"rmi"},
+		Short: "Remove images that no VM uses",
+		Args:  cobra.MinimumNArgs(1),
 	}
 	c.Flags().BoolVarP(&force, "force", "f", false, "remove those in use too; their VMs will not start again")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {

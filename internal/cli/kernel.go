@@ -62,9 +62,10 @@ func (a *app) listAvailableKernels(ctx context.Context) error {
 
 func (a *app) kernelShowCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "show NAME",
-		Short: "Show a kernel and who uses it",
-		Args:  cobra.ExactArgs(1),
+		Use:     "show NAME",
+		Aliases: []string{"inspect"},
+		Short:   "Show a kernel and who uses it",
+		Args:    cobra.ExactArgs(1),
 		RunE: a.run(func(_ context.Context, args []string) error {
 			k, users, err := a.engine.Kernel(args[0])
 			if err != nil {

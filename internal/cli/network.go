@@ -89,9 +89,10 @@ func networkMembers(n engine.Network) string {
 
 func (a *app) networkShowCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "show NAME",
-		Short: "Show a network, and which VMs are on it",
-		Args:  cobra.ExactArgs(1),
+		Use:     "show NAME",
+		Aliases: []string{"inspect"},
+		Short:   "Show a network, and which VMs are on it",
+		Args:    cobra.ExactArgs(1),
 		RunE: a.run(func(_ context.Context, args []string) error {
 			n, err := a.engine.Network(args[0])
 			if err != nil {

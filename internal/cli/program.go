@@ -30,6 +30,8 @@ func (p *programOptions) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&p.WaitInit, "wait-init", false, "wait until the guest's init has finished booting")
 	flags.BoolVarP(&p.tty, "tty", "t", false, "give the command a terminal (default where this one's input and output are one)")
 	flags.BoolVarP(&p.agent, "ssh-agent", "A", false, "give the command your SSH agent while it runs")
+	flags.BoolP("interactive", "i", true, "give the command this one's input, as it always has it")
+	flags.Lookup("interactive").Hidden = true
 	flags.BoolVarP(&p.noTTY, "no-tty", "T", false, "give the command no terminal")
 }
 

@@ -70,9 +70,10 @@ func snapshotKind(s snapshot.Snapshot) string {
 
 func (a *app) snapshotShowCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "show NAME",
-		Short: "Show what a snapshot is of, and what it goes on in",
-		Args:  cobra.ExactArgs(1),
+		Use:     "show NAME",
+		Aliases: []string{"inspect"},
+		Short:   "Show what a snapshot is of, and what it goes on in",
+		Args:    cobra.ExactArgs(1),
 		RunE: a.run(func(_ context.Context, args []string) error {
 			s, err := a.engine.Snapshot(args[0])
 			if err != nil {

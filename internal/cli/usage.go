@@ -40,7 +40,7 @@ func nearestCommand(c *cobra.Command, name string) string {
 		if known.Parent() == c {
 			here = append(here, known.Name())
 		}
-		for _, called := range append(known.Aliases, known.Name()) {
+		for _, called := range slices.Concat(known.Aliases, known.SuggestFor, []string{known.Name()}) {
 			elsewhere = append(elsewhere, called)
 			paths[called] = append(paths[called], known.CommandPath())
 		}

@@ -29,9 +29,10 @@ func memory(v vm.VM) size.Size { return size.Size(v.MemoryMiB) << 20 }
 
 func (a *app) vmShowCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "show NAME",
-		Short: "Show a VM's settings and state",
-		Args:  cobra.ExactArgs(1),
+		Use:     "show NAME",
+		Aliases: []string{"inspect"},
+		Short:   "Show a VM's settings and state",
+		Args:    cobra.ExactArgs(1),
 		RunE: a.run(func(_ context.Context, args []string) error {
 			v, err := a.engine.VM(args[0])
 			if err != nil {

@@ -57,7 +57,7 @@ func (a *app) printEvent(e journal.Entry) error {
 		_, err = a.Out.Write(append(printableJSON(data), '\n'))
 		return err
 	case isTemplate(a.format):
-		return printByTemplate(a.Out, a.format, []journal.Entry{e})
+		return printLines(a.Out, a.format, []journal.Entry{e}) // each when it comes, and so in no table
 	}
 	_, err := fmt.Fprintln(a.Out, oneLine(eventLine(e)))
 	return err

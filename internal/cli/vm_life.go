@@ -61,14 +61,14 @@ func (a *app) vmSetCommand() *cobra.Command {
 		ttl, idle    vm.Duration
 	)
 	c := &cobra.Command{
-		Use:     "set [flags] NAME...",
+		Use: "set [flags] NAME...", SuggestFor: []string{"update", "edit"},
 		Short:   "Change the settings of VMs; what waits for their next start is said",
 		Example: "  banger vm set --memory 4G --label stage=test dev",
 		Args:    cobra.MinimumNArgs(1),
 	}
 	flags := c.Flags()
 	flags.IntVar(&cpus, "cpus", 0, "number of CPUs")
-	flags.Var(&memory, "memory", "memory, such as 512M or 4G")
+	flags.VarP(&memory, "memory", "m", "memory, such as 512M or 4G")
 	flags.Var(&disk, "disk", "size of the VM's own disk, which can only grow; the VM has to be stopped")
 	flags.VarP((*portsFlag)(&published), "publish", "p", "ports of the host to open, in place of those before")
 	flags.Var((*volumesFlag)(&volumes), "volume", "volumes that the VM has, NAME:/PATH[:ro], in place of those before")

@@ -55,7 +55,7 @@ type listOptions struct {
 }
 
 func (o *listOptions) addFlags(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&o.filters, "filter", nil, "list only what has name=PART, status=, image=, kernel= or label=KEY[=VALUE]; may be repeated")
+	flags.StringArrayVarP(&o.filters, "filter", "f", nil, "list only what has name=PART, status=, image=, kernel= or label=KEY[=VALUE]; may be repeated")
 	flags.StringVar(&o.sort, "sort", "name", "order by name, created, started, status, image, cpus, memory or disk; with a - before it backwards")
 }
 
@@ -67,6 +67,9 @@ type vmRow struct {
 	NetworkSet           string
 	CreatedAgo, LabelSet string
 }
+
+// Label is the value of one, as docker's templates ask for it.
+func (r vmRow) Label(key string) string { return r.Labels[key] }
 
 func newVMRow(v vm.VM) vmRow {
 	row := vmRow{

@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,9 +16,9 @@ import (
 func (a *app) vmLogsCommand() *cobra.Command {
 	var o engine.LogOptions
 	var supervisor, network, console, raw bool
-	var since string
+	var since, tail string
 	c := &cobra.Command{
-		Use:     "logs NAME",
+		Use: "logs NAME", SuggestFor: []string{"attach"},
 		Short:   "Print what a VM's command wrote, where it runs detached, or else its guest's console",
 		Example: "  banger vm logs -f --since 10m dev",
 		Args:    cobra.ExactArgs(1),
@@ -24,6 +26,7 @@ func (a *app) vmLogsCommand() *cobra.Command {
 	flags := c.Flags()
 	flags.BoolVarP(&o.Follow, "follow", "f", false, "go on until the VM is down")
 	flags.StringVar(&since, "since", "", "leave out what was written before: a time such as 2026-01-31T15:04:05Z, or how long ago, such as 10m")
+	flags.StringVarP(&tail, "tail", "n", "all", "begin with the last lines, so many")
 	flags.IntVar(&o.Boot, "boot", 0, "print the log of an earlier boot: -1 is the one before")
 	flags.BoolVar(&console, "console", false, "print the console, where the VM has a command too")
 	flags.BoolVar(&supervisor, "supervisor", false, "print the supervisor's log instead")
@@ -42,11 +45,21 @@ func (a *app) vmLogsCommand() *cobra.Command {
 		if o.Since, err = parseTime("since", since, time.Now()); err != nil {
 			return err
 		}
+		if tail != "all" {
+			lines, err := strconv.ParseUint(tail, 10, 31)
+			if err != nil {
+				return fmt.Errorf("--tail %s: write a number of lines, or all", tail)
+			}
+			o.Tail = new(int(lines))
+		}
 		to := a.Out
 		if raw {
 			to = a.raw.Out
 		}
 		if network && o.Follow {
+			if o.Tail != nil {
+				return errors.New("--tail goes with --network, or --follow does")
+			}
 			return a.followTraffic(ctx, args[0], to)
 		}
 		return a.engine.VMLog(ctx, args[0], o, to)

@@ -113,18 +113,20 @@ func (a *app) vmPauseCommand() *cobra.Command {
 }
 
 func (a *app) vmResumeCommand() *cobra.Command {
-	return a.eachVMCommand("resume NAME...", "Let paused VMs go on", func(ctx context.Context, name string) error {
+	c := a.eachVMCommand("resume NAME...", "Let paused VMs go on", func(ctx context.Context, name string) error {
 		return a.engine.ResumeVM(ctx, name)
 	})
+	c.SuggestFor = []string{"unpause"}
+	return c
 }
 
 func (a *app) vmRemoveCommand() *cobra.Command {
 	var force bool
 	c := &cobra.Command{
 		Use:     "rm NAME...",
-		Aliases: []string{"remove"},
-		Short:   "Remove VMs and their disks",
-		Args:    cobra.MinimumNArgs(1),
+		Aliases: []string{"remove"}, SuggestFor: []string{"delete"},
+		Short: "Remove VMs and their disks",
+		Args:  cobra.MinimumNArgs(1),
 	}
 	c.Flags().BoolVarP(&force, "force", "f", false, "remove those that run too, pulling their plug")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {

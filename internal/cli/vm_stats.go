@@ -27,6 +27,8 @@ func (a *app) vmStatsCommand() *cobra.Command {
 		Args:    cobra.ArbitraryArgs,
 	}
 	c.Flags().BoolVarP(&watch, "watch", "w", false, "go on until ^C, on a terminal as a live view with curves")
+	c.Flags().Bool("no-stream", true, "look once, which is the default")
+	c.Flags().Lookup("no-stream").Hidden = true
 	c.Flags().DurationVar(&o.Interval, "interval", o.Interval, "time between two looks")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		if o.Interval < minInterval {

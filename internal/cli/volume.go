@@ -26,6 +26,20 @@ func (f *volumesFlag) Set(text string) error {
 func (f *volumesFlag) String() string { return volumeList(*f) }
 func (f *volumesFlag) Type() string   { return "volume" }
 
+// volumeFlag takes volumes, and as docker's does directories of the host: those begin
+// with / or a dot.
+type volumeFlag struct {
+	*volumesFlag
+	mounts *mountsFlag
+}
+
+func (f *volumeFlag) Set(text string) error {
+	if strings.HasPrefix(text, "/") && strings.Contains(text, ":") || strings.HasPrefix(text, ".") {
+		return f.mounts.Set(text)
+	}
+	return f.volumesFlag.Set(text)
+}
+
 // volumeList is volumes as they are asked for.
 func volumeList(volumes []vm.Volume) string {
 	var all []string
@@ -102,9 +116,10 @@ func volumeUsers(v engine.Volume) string {
 
 func (a *app) volumeShowCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "show NAME",
-		Short: "Show a volume, and which VMs have it",
-		Args:  cobra.ExactArgs(1),
+		Use:     "show NAME",
+		Aliases: []string{"inspect"},
+		Short:   "Show a volume, and which VMs have it",
+		Args:    cobra.ExactArgs(1),
 		RunE: a.run(func(_ context.Context, args []string) error {
 			v, err := a.engine.Volume(args[0])
 			if err != nil {

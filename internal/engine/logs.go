@@ -33,6 +33,7 @@ type LogOptions struct {
 	Source LogSource
 	Follow bool      // go on until the VM is down
 	Since  time.Time // what was written before is left out; the zero time leaves out nothing
+	Tail   *int      // begin with so many of the last lines; nil is all
 	Boot   int       // 0 is the latest, -1 the one before
 }
 
@@ -55,6 +56,15 @@ func (e *Engine) VMLog(ctx context.Context, name string, o LogOptions, w io.Writ
 	if !o.Since.IsZero() {
 		if log.offset, err = offsetAt(statedir.LogTimes(path), o.Since); err != nil {
 			return err
+		}
+	}
+	if o.Tail != nil {
+		from, err := lastLines(path, *o.Tail)
+		if err != nil {
+			return err
+		}
+		if log.offset != atEnd {
+			log.offset = max(log.offset, from)
 		}
 	}
 	if !o.Follow || o.Boot != 0 {
@@ -99,6 +109,39 @@ func offsetAt(times string, since time.Time) (int64, error) {
 		}
 	}
 	return atEnd, nil
+}
+
+// lastLines is where in a log so many of its last lines begin.
+func lastLines(path string, lines int) (int64, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	end, err := f.Seek(0, io.SeekEnd)
+	if err != nil || lines == 0 {
+		return end, err
+	}
+	block := make([]byte, 64<<10)
+	for at := end; at > 0; {
+		part := block[:min(at, int64(len(block)))]
+		at -= int64(len(part))
+		if _, err := f.ReadAt(part, at); err != nil && !errors.Is(err, io.EOF) {
+			return 0, err
+		}
+		for i := len(part) - 1; i >= 0; i-- {
+			if part[i] != '\n' || at+int64(i)+1 == end { // which ends the last line
+				continue
+			}
+			if lines--; lines == 0 {
+				return at + int64(i) + 1, nil
+			}
+		}
+	}
+	return 0, nil
 }
 
 // atEnd is behind all that is in a log.
