@@ -34,6 +34,7 @@ var operations = map[string]string{
 	"catalog list": "listCatalogs", "catalog refresh": "refreshCatalogs",
 	"catalog add": "- of the configuration, which is the user's own", "catalog rm": "- of the configuration",
 	"ssh-config install": "- of OpenSSH on the user's machine", "ssh-config uninstall": "- of OpenSSH on the user's machine", "code": "- opens an editor",
+	"completion bash": "- of the user's shell", "completion zsh": "- see there", "completion fish": "- see there", "completion powershell": "- see there",
 	"init": "- of a directory that its user is in", "up": "- asks its user", "down": "- see up", "shell": "- see up", "status": "- see up",
 	"generate systemd": "- of files for other programs", "generate quadlet": "- see there", "generate nomad": "- see there", "generate kubernetes": "- see there",
 	"mcp": "- another server", "mcp install": "- of a client's configuration", "mcp uninstall": "- of a client's configuration", "serve": "- the server itself",

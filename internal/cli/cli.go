@@ -75,6 +75,7 @@ func Main(args []string, streams Streams, faces ...Face) int {
 		a.adopt(c)
 		root.AddCommand(c)
 	}
+	walk(root, a.completeNames)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	return a.report(ctx, err)
@@ -112,7 +113,6 @@ func (a *app) rootCommand() *cobra.Command {
 	)
 	root.Version = Version
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		return errors.Join(checkFormat(a.format), checkProgress(a.progress))
 	}
