@@ -247,6 +247,20 @@ func TestHostileHTTP2(t *testing.T) {
 	}
 }
 
+// A host's name in Unicode that folds to another is not that one.
+func TestFoldedHost(t *testing.T) {
+	w := newWorld(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("the host got a request for %q", r.Host) }, nil)
+	f := newFlood(t, w)
+	go io.Copy(io.Discard, f.conn)
+	folded := bytes.Replace(f.head, []byte("\x08api.test"), []byte("\x09api.te\u017ft"), 1)
+	must(t, f.frame(frameHeaders, flagEndHeaders|flagEndStream, 1, folded))
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(w.noted(), "another host"); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the log has %q", w.noted())
+		}
+	}
+}
+
 // A guest that does not speak HTTP is not spoken for.
 func TestOtherProtocols(t *testing.T) {
 	w := newWorld(t, nil, nil)

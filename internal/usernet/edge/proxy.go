@@ -93,7 +93,10 @@ func (s *session) means(host string) bool {
 	if err != nil {
 		name, port = host, strconv.Itoa(int(s.to.Port))
 	}
-	return strings.EqualFold(strings.TrimSuffix(name, "."), s.to.Host) && port == strconv.Itoa(int(s.to.Port))
+	name = strings.TrimSuffix(name, ".")
+	// What Unicode has that folds to ASCII's letters is longer.
+	same := len(name) == len(s.to.Host) && strings.EqualFold(name, s.to.Host)
+	return same && port == strconv.Itoa(int(s.to.Port))
 }
 
 // rewrite makes the request for the host, which is the guest's own but for where
