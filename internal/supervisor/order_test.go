@@ -129,3 +129,31 @@ func TestHangingVMMIsGivenUp(t *testing.T) {
 		}
 	}
 }
+
+// slow is a machine that holds its guest still after nobody waits for that any more.
+type slow struct {
+	fakeMachine
+	resumed chan struct{}
+}
+
+func (slow) Pause(context.Context) error { return context.DeadlineExceeded }
+
+func (m slow) Resume(context.Context) error {
+	close(m.resumed)
+	return nil
+}
+
+// A guest that is not known to be paused is not left so.
+func TestPauseThatComesLate(t *testing.T) {
+	machine := slow{fakeMachine{make(chan struct{})}, make(chan struct{})}
+	s := testSupervisor(t, nil)
+	s.boot = &boot{machine: machine, agent: newAgent(nil)}
+	s.save(func(st *vm.State) { st.Phase = vm.Running })
+	if err := s.pause(); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	<-machine.resumed
+	if got := s.spec().State.Phase; got != vm.Running {
+		t.Errorf("it is %s", got)
+	}
+}

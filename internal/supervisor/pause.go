@@ -11,9 +11,21 @@ import (
 // them go on.
 const pauseTimeout = 10 * time.Second
 
-func (s *supervisor) pause() error {
-	return s.switchPhase(vm.Running, vm.Paused, func(b *boot, ctx context.Context) error { return b.machine.Pause(ctx) })
+func (s *supervisor) pause() error { return s.switchPhase(vm.Running, vm.Paused, (*boot).pause) }
+
+// pause holds the guest still. A VMM that was too slow to say so may do it yet, and
+// nobody would know.
+func (b *boot) pause(ctx context.Context) error {
+	err := b.machine.Pause(ctx)
+	if err != nil {
+		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+		defer cancel()
+		_ = b.machine.Resume(undo) // which is asked for, also where nothing is heard of that
+	}
+	return err
 }
+
+const undoTimeout = time.Second
 
 func (s *supervisor) resume() error {
 	return s.switchPhase(vm.Paused, vm.Running, (*boot).resume)
