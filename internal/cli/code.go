@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"path"
 	"slices"
@@ -22,9 +23,11 @@ import (
 var editors = map[string]func(host, dir string) []string{
 	"code":   func(host, dir string) []string { return []string{"code", "--remote", "ssh-remote+" + host, dir} },
 	"cursor": func(host, dir string) []string { return []string{"cursor", "--remote", "ssh-remote+" + host, dir} },
-	"zed":    func(host, dir string) []string { return []string{"zed", "ssh://" + host + dir} },
+	"zed": func(host, dir string) []string {
+		return []string{"zed", (&url.URL{Scheme: "ssh", Host: host, Path: dir}).String()}
+	},
 	"idea": func(host, dir string) []string {
-		return []string{"xdg-open", "jetbrains-gateway://connect#type=ssh&host=" + host + "&user=root&projectPath=" + dir}
+		return []string{"xdg-open", "jetbrains-gateway://connect#type=ssh&host=" + host + "&user=root&projectPath=" + strings.ReplaceAll(url.QueryEscape(dir), "+", "%20")}
 	},
 }
 

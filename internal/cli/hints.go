@@ -156,6 +156,8 @@ func programNoSpace(err error) bool {
 // hostHint says what to do where the host refuses.
 func (a *app) hostHint(err error) string {
 	switch {
+	case errors.As(err, new(*engine.FullError)):
+		return a.noSpaceHint(err) + "; files that are there are whole"
 	case errors.Is(err, syscall.ENOSPC) || programNoSpace(err):
 		return a.noSpaceHint(err) + "; nothing was left behind"
 	case errors.Is(err, syscall.EDQUOT):

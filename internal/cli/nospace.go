@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"banger/internal/engine"
 	"banger/internal/statedir"
 )
 
@@ -21,6 +22,9 @@ func (a *app) noSpaceHint(err error) string {
 		op, path = e.Op, e.New
 	}
 	if e, ok := errors.AsType[*statedir.NoSpaceError](err); ok {
+		path = e.Dir
+	}
+	if e, ok := errors.AsType[*engine.FullError](err); ok {
 		path = e.Dir
 	}
 	if !filepath.IsAbs(path) {

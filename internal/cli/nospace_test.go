@@ -50,4 +50,8 @@ func TestNoSpaceHint(t *testing.T) {
 			t.Errorf("%v: got %q", tt.err, got)
 		}
 	}
+	copied := fmt.Errorf("copy: %w", &engine.FullError{Dir: filepath.Join(elsewhere, "dir"), Err: syscall.ENOSPC})
+	if got, want := a.hint(copied), "free some space in "+elsewhere+"; files that are there are whole"; got != want {
+		t.Errorf("of a copy: got %q", got)
+	}
 }

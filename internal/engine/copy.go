@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"banger/internal/agent"
@@ -91,7 +93,7 @@ func (e *Engine) copyOne(ctx context.Context, o CopyOptions, from Place) (err er
 			if o.Stdout != nil {
 				return buffered(o.Stdout, func(w io.Writer) error { return tree.Rename(w, r, cmp.Or(into.Name, ".")) })
 			}
-			return tree.Unpack(r, into.Target, tree.UnpackOptions{Keep: o.Archive, Guarded: true, Note: o.Events.notice})
+			return full(o.To.Path, tree.Unpack(r, into.Target, tree.UnpackOptions{Keep: o.Archive, Guarded: true, Note: o.Events.notice}))
 		})
 	}
 	if notes != "" && err == nil {
@@ -190,4 +192,21 @@ type meterWriter struct{ *meter }
 func (m meterWriter) Write(p []byte) (int, error) {
 	m.count(len(p))
 	return len(p), nil
+}
+
+// FullError says that the disk is full which a directory of the user's is on.
+type FullError struct {
+	Dir string
+	Err error
+}
+
+func (e *FullError) Error() string { return e.Err.Error() }
+func (e *FullError) Unwrap() error { return e.Err }
+
+// full adds to an error of a full disk what is on that.
+func full(dir string, err error) error {
+	if abs, absErr := filepath.Abs(dir); errors.Is(err, syscall.ENOSPC) && absErr == nil {
+		return &FullError{abs, err}
+	}
+	return err
 }

@@ -38,7 +38,7 @@ func (s *syncing) pull(ctx context.Context, result *Synced) error {
 	noteLeftOut(pulled, placed, changed)
 	s.applied(&result.Pull, result, changed, removals)
 	maps.DeleteFunc(pulled, func(name string, _ filesync.Entry) bool { _, is := changed[name]; return is })
-	return errors.Join(err, s.settleHere(ctx, pulled, placed))
+	return errors.Join(full(s.dir, err), s.settleHere(ctx, pulled, placed))
 }
 
 // asked is the error of an entry that is none of those that the guest was asked for, or

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -15,7 +16,8 @@ const (
 	maxWarnings = 32 // of them, and one that says that there were more
 )
 
-// clip returns text as valid UTF-8 of at most limit bytes.
+// clip returns text as one line of valid UTF-8 of at most limit bytes: in logs, each
+// line has one writer.
 func clip(text string, limit int) string {
 	const cut = "…"
 	whole := len(text) <= limit
@@ -28,9 +30,16 @@ func clip(text string, limit int) string {
 			text = text[:len(text)-1] // the start of a rune that was cut
 		}
 	}
-	text = strings.ToValidUTF8(text, "?")
+	text = strings.Map(onOneLine, strings.ToValidUTF8(text, "?"))
 	if !whole {
 		text += cut
 	}
 	return text
+}
+
+func onOneLine(r rune) rune {
+	if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+		return ' '
+	}
+	return r
 }
