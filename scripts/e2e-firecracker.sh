@@ -45,7 +45,7 @@ payload() {
 	cp "$banger" "$firecracker" "$1"
 	cp scripts/lib/e2e-guest.sh "$1/run"
 	local program
-	for program in app mounted; do
+	for program in app census hostile mounted secret; do
 		CGO_ENABLED=0 scripts/go.sh build -trimpath -o "$1/$program" "./test/vm/testdata/$program"
 	done
 	cp -r internal/vmm/firecracker/testdata "$1"

@@ -40,7 +40,7 @@ log=$(mktemp)
 run() {
 	local package=$1 regex=$2 failed try
 	for ((try = 1; ; try++)); do
-		(cd "$dir" && "${as[@]}" "$dir/$package.test" -test.v -test.timeout 40m -test.run "$regex") 2>&1 | tee "$log" && return
+		(cd "$dir" && "${as[@]}" "$dir/$package.test" -test.v -test.parallel 1 -test.timeout 40m -test.run "$regex") 2>&1 | tee "$log" && return
 		failed=$(sed -n 's/^--- FAIL: \([A-Za-z0-9_]*\) .*/\1/p' "$log" | paste -sd '|')
 		[[ -n $failed && $try -lt $tries ]] || return 1
 		regex="^($failed)\$"

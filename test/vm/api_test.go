@@ -57,6 +57,7 @@ func (c *apiClient) ask(method, path, body string, status int, out any, headers 
 
 // The server is killed and begun anew in the middle, which the VM does not notice.
 func TestAPI(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	socket := filepath.Join(t.TempDir(), "api.sock")
 	serve := func() (kill func()) {

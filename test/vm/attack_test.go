@@ -77,6 +77,7 @@ func (s *target) all() string {
 // Root in the guest sends what no honest stack would: other senders' addresses,
 // fragments, segments of no connection. Nothing of it comes to what is closed.
 func TestAttackFromRoot(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	addresses := []string{"192.168.127.254", "192.168.127.1", "127.0.0.1", "127.9.9.9", "0.0.0.0", "0.1.2.3", "255.255.255.255"}
 	own, err := net.InterfaceAddrs()

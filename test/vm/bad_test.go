@@ -25,6 +25,7 @@ func TestMissingVMM(t *testing.T) {
 }
 
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("needs root, to mount a small file system")
 	}
@@ -53,6 +54,7 @@ func TestFullDisk(t *testing.T) {
 // What is no root filesystem is refused in one line and leaves nothing; the
 // image that is there stays.
 func TestBadImages(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	dir := t.TempDir()
 	whole := filepath.Join(os.Getenv("BANGER_TEST_HOME"), "../debian.tar")
@@ -141,7 +143,7 @@ func TestHostDiskFull(t *testing.T) {
 	if got := h.ok("vm", "exec", "box", "--", "sh", "-c", "rm -f /root/big; echo new > /root/new && sync && cat /root/kept /root/new"); got != "kept\nnew\n" {
 		t.Errorf("the guest has %q", got)
 	}
-	h.ok("vm", "stop", "box")
+	h.stop("box")
 	h.wantWhole("debian") // nothing but what was not flushed is lost
 	h.ok("vm", "rm", "--force", "box")
 }

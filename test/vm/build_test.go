@@ -61,6 +61,7 @@ mkdir -p /tmp; touch /tmp/gone; rm /bin/touch
 // An image is built of another one, once, and holds what was done and nothing
 // of the VM that did it.
 func TestBuildFromImage(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.ok("image", "pull", "tar:"+h.smallTar(), "--name", "small", "--kernel-ref", "debian")
 	dir := t.TempDir()

@@ -55,6 +55,7 @@ func must(h *host, image v1.Image) *v1.ConfigFile {
 
 // TestBareContainer boots an image of one static program and nothing else.
 func TestBareContainer(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.container("bare", v1.Config{
 		Entrypoint: []string{"/app", "one"}, Cmd: []string{"two"}, Env: []string{"A=from the image", "B=b"}, WorkingDir: "/work", User: "7:8",
@@ -93,6 +94,7 @@ func (h *host) programOf(name string) string {
 
 // TestBusyboxContainer boots an image whose only program is busybox.
 func TestBusyboxContainer(t *testing.T) {
+	t.Parallel()
 	busybox, err := os.ReadFile("/bin/busybox")
 	if err != nil {
 		t.Skip("needs busybox-static: ", err)
@@ -115,13 +117,13 @@ func TestBusyboxContainer(t *testing.T) {
 	h.must(err)
 	h.must(waiting.Start())
 	awaitBytes(t, stdout, "waits\n")
-	h.ok("vm", "stop", "box")
+	h.stop("box")
 	waiting.Wait()
 	h.ok("vm", "start", "box")
 	if got := h.ok("vm", "exec", "box", "busybox", "cat", "/heard"); got != "heard\n" {
 		t.Errorf("the image's stop signal: %q", got)
 	}
-	if r := h.banger("vm", "stop", "box"); r.code != 0 || r.stderr != "" {
+	if r := h.banger("vm", "stop", "-t", "90", "box"); r.code != 0 || r.stderr != "" {
 		t.Errorf("a stop in order says %q", r.stderr)
 	}
 	// What keeps the root from being unmounted is told.
@@ -136,6 +138,7 @@ func TestBusyboxContainer(t *testing.T) {
 
 // TestMuslContainer runs a program by musl's loader.
 func TestMuslContainer(t *testing.T) {
+	t.Parallel()
 	compiler, err := exec.LookPath("musl-gcc")
 	if err != nil {
 		t.Skip("needs musl-tools: ", err)

@@ -21,6 +21,7 @@ import (
 
 // One guest, for all that vm cp does.
 func TestCopy(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.boot("box")
 	// systemd empties /tmp on its way up.

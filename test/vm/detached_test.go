@@ -13,6 +13,7 @@ import (
 // A detached command runs on without its caller, is signalled, followed and
 // waited for, and runs again at the next start.
 func TestDetachedCommand(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	script := `trap 'echo heard; exit 3' USR1; echo begun >&2; while :; do :; done`
 	if got := h.ok("run", "-d", "--image", "debian", "--name", "box", "--label", "a=b", "--", "sh", "-c", script); got != "box\n" {
@@ -79,6 +80,7 @@ func (h *host) rootBlocks(name string) int {
 // One that is to be removed is, with its command's end, and who waits hears how
 // that was.
 func TestDetachedCommandRemoved(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.ok("vm", "run", "-d", "--rm", "--image", "debian", "--name", "box", "--", "sh", "-c", "sleep 3; exit 4")
 	supervisor, err := pidfd(h.supervisorPID())
@@ -121,6 +123,7 @@ func TestTimeouts(t *testing.T) {
 // In the foreground a VM goes down with its command, and with its caller's
 // SIGTERM, in order.
 func TestForeground(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	if r := h.banger("vm", "run", "--foreground", "--rm", "--image", "debian", "--", "sh", "-c", "echo out; exit 5"); r.code != 5 || r.stdout != "out\n" {
 		t.Errorf("got %+v", r)
@@ -164,6 +167,7 @@ func TestForeground(t *testing.T) {
 // A VM that is there is run in the foreground with the command that it has, once its
 // service manager has heard that it is ready.
 func TestStartForeground(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"})
 	h.must(err)

@@ -71,8 +71,8 @@ func (h *host) as(user string) *host {
 	for dir := h.home; dir != "/"; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)
 		h.must(err)
-		if dir != h.home {
-			h.must(os.Chmod(dir, info.Mode().Perm()|0o011))
+		if open := info.Mode() | 0o011; dir != h.home && open != info.Mode() {
+			h.must(os.Chmod(dir, open))
 		}
 	}
 	return h
@@ -161,6 +161,12 @@ func (h *host) needModules(t *testing.T) {
 func (h *host) boot(name string) {
 	h.t.Helper()
 	h.ok("vm", "run", "--image", "debian", "--name", name, "--", "true")
+}
+
+// stop stops a VM in order, however slow its guest is.
+func (h *host) stop(name string) {
+	h.t.Helper()
+	h.ok("vm", "stop", "--timeout", "2m", name)
 }
 
 // shown is what vm show says of a VM, as far as tests look at it.

@@ -67,6 +67,7 @@ func TestHostileGuestIsEnded(t *testing.T) {
 // The agent's link is root's in the guest to garble. Commands may break then, and
 // are not hung; the guest can be ended.
 func TestHostileAgent(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.bootHostile("box")
 	supervisor := h.supervisorPID()

@@ -15,10 +15,11 @@ import (
 )
 
 func TestStopAndStartKeepTheDisk(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.boot("box")
 	h.ok("vm", "exec", "box", "--", "sh", "-c", "echo kept > /root/file")
-	h.ok("vm", "stop", "box")
+	h.stop("box")
 	if v := h.show("box"); v.State.Phase != "stopped" || v.State.Reason != "stopped" {
 		t.Errorf("got %+v", v.State)
 	}
@@ -38,6 +39,7 @@ func TestStopAndStartKeepTheDisk(t *testing.T) {
 
 // The guest ends by itself: a reboot brings it back, a power-off does not.
 func TestRebootAndPowerOff(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.boot("box")
 	bootID := []string{"vm", "exec", "box", "cat", "/proc/sys/kernel/random/boot_id"}
@@ -63,6 +65,7 @@ func TestRebootAndPowerOff(t *testing.T) {
 }
 
 func TestSupervisorKilled(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.boot("box")
 	h.boot("other")
@@ -83,6 +86,7 @@ func TestSupervisorKilled(t *testing.T) {
 }
 
 func TestVMMKilled(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.boot("box")
 	supervisor, err := pidfd(h.supervisorPID())
@@ -97,6 +101,7 @@ func TestVMMKilled(t *testing.T) {
 }
 
 func TestGuestPanic(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.needModules(t)
 	// A kernel that finds no way to its root: one without its modules.
@@ -110,6 +115,7 @@ func TestGuestPanic(t *testing.T) {
 }
 
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	for _, moment := range []string{"booting", "running"} {
 		t.Run(moment, func(t *testing.T) { testInterrupt(t, h, moment) })
@@ -133,6 +139,7 @@ func testInterrupt(t *testing.T, h *host, moment string) {
 }
 
 func TestKilledClientTakesEphemeralVMAlong(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -164,6 +171,7 @@ func (h *host) ephemeral(stderr io.Writer) (cmd *exec.Cmd, supervisor int) {
 
 // The run that lives on when its supervisor is killed says so, and clears up.
 func TestSupervisorOfRunKilled(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	var said strings.Builder
 	cmd, supervisor := h.ephemeral(&said)
@@ -178,6 +186,7 @@ func TestSupervisorOfRunKilled(t *testing.T) {
 // What a run and its supervisor leave that are both killed goes with the next
 // command, and is not started.
 func TestRunKilledWithItsSupervisor(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	cmd, supervisor := h.ephemeral(io.Discard)
 	vmm, err := pidfd(h.show("box").State.VMMPID)
@@ -200,6 +209,7 @@ func TestRunKilledWithItsSupervisor(t *testing.T) {
 }
 
 func TestRemoveEphemeralVMByForce(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	cmd := h.command(t.Context(), "vm", "run", "--rm", "--name", "box", "--image", "debian", "--", "sh", "-c", "echo running >&2; exec sleep 1000")
 	stderr, err := cmd.StderrPipe()
@@ -212,6 +222,7 @@ func TestRemoveEphemeralVMByForce(t *testing.T) {
 }
 
 func TestCopyDirectory(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip(err)
 	}
@@ -249,6 +260,7 @@ func TestCopyDirectory(t *testing.T) {
 }
 
 func TestHostLoopback(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	h.must(err)
@@ -274,6 +286,7 @@ func TestHostLoopback(t *testing.T) {
 }
 
 func TestTwoVMsAtOnce(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	names := []string{"a", "b"}
 	done := make(chan result)

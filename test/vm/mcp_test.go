@@ -53,6 +53,7 @@ type args = map[string]any
 // An agent mends a project: it looks at it, runs its tests, edits, serves it and
 // brings the patch home.
 func TestMCP(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	project := filepath.Join(t.TempDir(), "project")
 	h.must(os.Mkdir(project, 0o755))

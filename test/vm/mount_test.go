@@ -28,6 +28,7 @@ func directories(t *testing.T, n int) []string {
 // A guest has directories of the host before its init runs, works in them as on a
 // disk, and changes nothing that is only to be read.
 func TestMounts(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	dirs := directories(t, 4)
 	work, only, lost, served := dirs[0], dirs[1], dirs[2], dirs[3]

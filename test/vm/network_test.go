@@ -75,6 +75,7 @@ func (h *host) addressIn(name, network string) string {
 
 // VMs on a network, and others that are not on it.
 func TestNetwork(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.ok("network", "create", "lab", "--subnet", "10.77.0.0/24")
 	h.ok("network", "create", "closed", "--internal", "--subnet", "10.78.0.0/24")
@@ -118,7 +119,7 @@ func TestNetwork(t *testing.T) {
 	h.ok("vm", "policy", "a", "--remove", "b:7000")
 
 	// One that ends is gone at once, and the same when it is back.
-	h.ok("vm", "stop", "b")
+	h.stop("b")
 	if got := h.whyNot("a", "b:7000"); !strings.Contains(got, "Bad hostname") {
 		t.Errorf("a meets %q where b was by name", got)
 	}

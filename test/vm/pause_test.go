@@ -6,6 +6,7 @@ import (
 )
 
 func TestPause(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.boot("box")
 	h.fails("is running", "vm", "resume", "box")
@@ -34,7 +35,7 @@ func TestPause(t *testing.T) {
 	h.awaitClock("box")
 
 	h.ok("vm", "pause", "box")
-	h.ok("vm", "stop", "box") // which a guest has to hear
+	h.stop("box") // which a guest has to hear
 	if v := h.show("box"); v.State.Reason != "stopped" {
 		t.Errorf("got %+v", v.State)
 	}

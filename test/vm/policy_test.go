@@ -10,6 +10,7 @@ import (
 // What is denied is refused, with a line and the rule; a change is at once and
 // stays.
 func TestPolicy(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.ok("vm", "run", "--image", "debian", "--name", "box", "--allow", "allowed.test", "--", "true")
 	const connect = `use IO::Socket::INET; IO::Socket::INET->new(PeerAddr => "192.0.2.7:80", Timeout => 30) or print $@`
@@ -27,7 +28,7 @@ func TestPolicy(t *testing.T) {
 	if got := h.ok("vm", "policy", "box", "--check", "192.0.2.7:80"); got != "denied by deny 192.0.2.0/24\n" {
 		t.Errorf("got %q", got)
 	}
-	h.ok("vm", "stop", "box")
+	h.stop("box")
 	h.ok("vm", "policy", "box", "--replace", "--egress", "public", "--allow", "b.test", "--allow", "c.test")
 	h.ok("vm", "policy", "box", "--remove", "c.test")
 	h.fails("is not there", "vm", "policy", "box", "--remove", "d.test")

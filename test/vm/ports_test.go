@@ -34,6 +34,7 @@ while (1) { for my $s ($all->can_read) {
 } }`
 
 func TestPorts(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.ok("vm", "run", "--image", "debian", "--name", "box", "-p", "0:8000", "-p", "[::1]::8001", "-p", "0:5353/udp", "-p", "[::1]::5354/udp", "-p", "0:9", "-P",
 		"--", "perl", "-e", servers)
@@ -71,7 +72,7 @@ func TestPorts(t *testing.T) {
 	h.fails("is taken by vm box", "vm", "run", "--image", "debian", "--name", "late", "-p", ports[8000].String()+":1", "--", "true")
 	h.fails("no vm is called", "vm", "show", "late")
 
-	h.ok("vm", "stop", "box")
+	h.stop("box")
 	if left := h.ok("vm", "port", "box", "--json"); strings.TrimSpace(left) != "[]" {
 		t.Errorf("a VM that is stopped has ports: %s", left)
 	}

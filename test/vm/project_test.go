@@ -10,6 +10,7 @@ import (
 // A project's VM is made once, with what its file says, and comes up again as it
 // was.
 func TestProject(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	dir := filepath.Join(t.TempDir(), "shop")
 	h.must(os.MkdirAll(filepath.Join(dir, "below"), 0o755))

@@ -17,6 +17,7 @@ import (
 // A program in the guest gets the caller's SSH agent, as whichever user it runs,
 // and while it runs.
 func TestSSHAgent(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	socket := filepath.Join(t.TempDir(), "agent")
 	listener, err := net.Listen("unix", socket)

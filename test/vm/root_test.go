@@ -29,6 +29,7 @@ import (
 // full and nothing more happens then, and what was written before a machine
 // died is there and whole.
 func TestRootIsADisk(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.ok("vm", "run", "--image", "debian", "--disk", "64M", "--name", "box", "--", "true")
 	guest := func(script string) string {
@@ -66,7 +67,7 @@ func TestRootIsADisk(t *testing.T) {
 		if got := guest("cat /root/after; cmp /etc/passwd /root/etc/passwd"); got != "fine\n" {
 			t.Errorf("got %q", got)
 		}
-		h.ok("vm", "stop", "box")
+		h.stop("box")
 		h.wantWhole("debian")
 	})
 }
@@ -101,6 +102,7 @@ func (h *host) wantWhole(image string) {
 
 // File systems from elsewhere become as large as the disk makes them.
 func TestForeignImages(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	busybox, err := os.ReadFile("/bin/busybox")
 	if err != nil {
@@ -127,7 +129,7 @@ func TestForeignImages(t *testing.T) {
 		if warnings := h.show("box").State.Guest.Warnings; len(warnings) > 0 {
 			t.Errorf("%s: %q", name, warnings)
 		}
-		h.ok("vm", "stop", "box")
+		h.stop("box")
 		h.wantWhole(name)
 		h.ok("vm", "start", "box")
 		if got := h.ok("vm", "exec", "box", "busybox", "stat", "-c", "%s", "/f"); got != "314572800\n" {
@@ -201,6 +203,7 @@ func agentMade(name string) bool {
 
 // The booted guest sees what umoci unpacks of the same image.
 func TestRootLikeUmoci(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("needs root, for umoci to set owners")
 	}

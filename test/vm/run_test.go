@@ -17,6 +17,7 @@ import (
 
 // The main path, once as whoever runs the tests and once as an ordinary user.
 func TestRun(t *testing.T) {
+	t.Parallel()
 	t.Run("own user", func(t *testing.T) { testRun(t, newHost(t)) })
 	t.Run("ordinary user", func(t *testing.T) { testRun(t, newHost(t).as("nobody")) })
 }

@@ -66,6 +66,7 @@ func secretServer(h *host) (server *httptest.Server) {
 
 // A guest uses a secret that it does not have, also after it was started anew.
 func TestSecrets(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	server := secretServer(h)
 	_, port, _ := strings.Cut(strings.TrimPrefix(server.URL, "https://"), ":")
@@ -76,7 +77,7 @@ func TestSecrets(t *testing.T) {
 	h.ok("vm", "run", "--image", "debian", "--name", "box", "--host-loopback", "--secret", "TOKEN@host.banger.internal:"+port,
 		"--", "sh", "-c", "mkdir -p /etc/ssl/certs && touch /etc/ssl/certs/ca-certificates.crt")
 	token := strings.TrimSpace(h.ok("vm", "exec", "box", "--", "sh", "-c", "echo $TOKEN"))
-	h.ok("vm", "stop", "box")
+	h.stop("box")
 	h.env = without
 	h.fails("no such variable", "vm", "start", "box")
 	h.tokenIsNowhere()

@@ -11,6 +11,7 @@ import (
 // What happens to a VM and what it takes is seen, without a poll and by no program
 // of the image's.
 func TestSeeing(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	follow := h.command(t.Context(), "vm", "events", "--json", "--since", "1h")
 	stdout, err := follow.StdoutPipe()

@@ -13,6 +13,7 @@ import (
 // TestFrozenGuest interrupts what waits for a guest that has stopped to answer:
 // a program that runs there, and one that was not begun.
 func TestFrozenGuest(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.boot("box")
 	vmm := h.show("box").State.VMMPID
@@ -51,6 +52,7 @@ func TestFrozenGuest(t *testing.T) {
 // and container engines allow; and what keeps Docker's containers from running is
 // out of the way. What the superuser runs does not wait for that.
 func TestLogin(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.boot("box")
 	if got := h.ok("vm", "exec", "box", "--", "cat", "/proc/self/cgroup"); strings.Contains(got, "user.slice") {
@@ -73,6 +75,6 @@ func TestLogin(t *testing.T) {
 		t.Errorf("got %q", awaited)
 	}
 	h.ok("vm", "exec", "--wait-init", "box", "--", "systemctl", "--user", "is-system-running")
-	h.ok("vm", "stop", "box")
+	h.stop("box")
 	h.ok("vm", "rm", "box")
 }

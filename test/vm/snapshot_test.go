@@ -18,6 +18,7 @@ const identityScript = `hostname; cat /etc/machine-id; cat /sys/class/net/eth0/a
 // A snapshot of a guest that works: it goes on, and so do two copies from where
 // it was, each as another machine.
 func TestSnapshot(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.boot("box")
 	h.ok("vm", "exec", "box", "--", "sh", "-c", `mkdir -p /etc/banger/restored.d
@@ -71,7 +72,7 @@ func TestSnapshot(t *testing.T) {
 
 	// A copy is a VM like any other, and needs the snapshot no more.
 	h.ok("vm", "snapshot", "rm", "one")
-	h.ok("vm", "stop", "first")
+	h.stop("first")
 	h.ok("vm", "start", "first")
 	got := h.ok("vm", "exec", "first", "--", "sh", "-c", "hostname; cat /etc/machine-id /root/file")
 	if lines := strings.Split(got, "\n"); lines[0] != "first" || seen[lines[1]] != "first" || lines[2] != "before" {
@@ -127,6 +128,7 @@ func (h *host) wantCounting(name string) {
 
 // What a guest waits for of a connection whose other end is gone ends at once.
 func TestRestoreEndsConnections(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.boot("box")
 	// The supervisor's own listener is the one that answers everywhere.
@@ -142,6 +144,7 @@ func TestRestoreEndsConnections(t *testing.T) {
 
 // Paused and stopped VMs, and those that are neither.
 func TestSnapshotPhases(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.boot("box")
 	h.ok("vm", "exec", "box", "--", "sh", "-c", "echo kept > /root/file; sync")
@@ -161,7 +164,7 @@ func TestSnapshotPhases(t *testing.T) {
 	h.ok("vm", "rm", "--force", "cold")
 	h.fails("is running", "vm", "snapshot", "restore", "paused", "--replace", "box")
 	h.ok("vm", "exec", "box", "rm", "/root/file")
-	h.ok("vm", "stop", "box")
+	h.stop("box")
 	h.ok("vm", "snapshot", "create", "box", "stopped")
 	h.ok("vm", "snapshot", "restore", "paused", "--replace", "box")
 	if got := h.ok("vm", "exec", "box", "--", "sh", "-c", "hostname; cat /root/file"); got != "box\nkept\n" {
@@ -194,6 +197,7 @@ func TestFork(t *testing.T) {
 }
 
 func TestCommit(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.boot("box")
 	h.ok("vm", "exec", "box", "--", "sh", "-c", "echo kept > /root/file")

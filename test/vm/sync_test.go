@@ -13,6 +13,7 @@ import (
 
 // One guest, for all that vm sync does.
 func TestSync(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.boot("box")
 	dir := filepath.Join(t.TempDir(), "project")

@@ -13,6 +13,7 @@ import (
 
 // A run takes a directory along, and brings home what its command changed there.
 func TestRunSyncBack(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	dir := filepath.Join(t.TempDir(), "project")
 	p := &synced{host: h, dir: dir}

@@ -13,6 +13,7 @@ import (
 // A volume outlives the VMs that write to it and read it, one writer or many
 // readers at a time, grows, and survives power cuts and vandals.
 func TestVolumes(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.ok("volume", "create", "data", "--size", "64M")
 	h.fails("no volume is called", "vm", "run", "--rm", "--image", "debian", "-v", "dato:/d:ro", "--", "true")
