@@ -108,6 +108,18 @@ func TestFiles(t *testing.T) {
 			"./ - ./A ./a ./caf\xe9 ./new?line ./quo\"te ./tab\t ", ""},
 		{"replaced", "git init -q p; cd p; echo 1 >f; mkdir d l; echo 2 >d/x; echo 3 >l/y; " + commit + "rm f; mkdir f; echo 4 >f/z; rm -r d; echo 5 >d; rm -r l; ln -s f l; echo 6 >f/y",
 			"./d ./f/y ./f/z ./l ", ""},
+		{"submodule of a submodule", "git init -q in; cd in; echo i >i; " + commit + "cd ..; git init -q lib; cd lib; echo l >l; git submodule -q add ../in in; " + commit +
+			"cd ..; git init -q p; cd p; git submodule -q add ../lib v; git submodule -q update --init --recursive; " + commit + "echo n >v/in/n",
+			"./.gitmodules ./v/.gitmodules ./v/in/i ./v/in/n ./v/l ", ""},
+		{"submodule with its repository in it", "git init -q lib; cd lib; echo l >l; " + commit + "cd ..; git init -q p; cd p; git clone -q ../lib v; git add v 2>/dev/null; " + commit, "./v/l ", ""},
+		{"part with a submodule", "git init -q lib; cd lib; echo l >l; " + commit + "cd ..; git init -q r; cd r; mkdir d; git submodule -q add ../lib d/v; echo a >d/a; " + commit + "ln -s r/d ../p",
+			"./a ./v/l ", "none"},
+		{"worktree of another one within", "git init -q r; cd r; echo a >a; " + commit + "cd ..; git init -q p; cd p; echo b >b; " + commit + "git -C ../r worktree add -q ../p/w -b side", "./b ./w/a ", ""},
+		{"worktree by a relative name", "git init -q r; cd r; echo a >a; " + commit + "git worktree add -q ../p -b side; echo gitdir: ../r/.git/worktrees/p >../p/.git; echo ../../../../p/.git >.git/worktrees/p/gitdir", "./a ", ""},
+		{"sparse index", "git init -q p; cd p; mkdir i o; echo a >i/a; echo b >o/b; echo c >c; " + commit + "git sparse-checkout set --cone --sparse-index i", "./c ./i/a ", ""},
+		{"large files elsewhere", "git init -q p; cd p; echo '*.bin filter=lfs diff=lfs merge=lfs -text' >.gitattributes; echo version >x.bin; " + commit +
+			"mkdir -p .git/lfs/objects/ab; echo large >x.bin; echo large >.git/lfs/objects/ab/abc; git config filter.lfs.clean 'echo version #'; git config filter.lfs.required true", "./.gitattributes ./x.bin ", ""},
+		{"shallow", "git init -q r; cd r; echo a >a; " + commit + "echo b >a; " + commit + "git clone -q --depth 1 file://$PWD ../p; git -C ../p config remote.origin.promisor true", "./a ", ""},
 		{"conflict", "git init -q p; cd p; echo 1 >c; " + commit + "git checkout -qb s; echo 2 >c; " + commit + "git checkout -q main; echo 3 >c; " + commit + "git merge -q s >/dev/null || true", "./c ", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
