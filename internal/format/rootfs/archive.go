@@ -153,7 +153,10 @@ func isXattr(key string) bool { return strings.HasPrefix(key, "SCHILY.xattr.") }
 // clean brings a header into the form that a Stream promises.
 func clean(hdr *tar.Header, relative bool) error {
 	raw := hdr.Name
-	name, fault := cleanName(raw, relative)
+	if raw == "" && hdr.Typeflag == tar.TypeDir {
+		hdr.Name = "." // as GNU tar has it
+	}
+	name, fault := cleanName(hdr.Name, relative)
 	if fault != "" {
 		return fmt.Errorf("entry %s: the name %s", quote(raw), fault)
 	}

@@ -81,6 +81,12 @@ func TestDialects(t *testing.T) {
 		{"a label", [][]byte{retyped(t, gnuVolume, aFile("backup of today", "")), first, zeros}, []string{"0 a = x"}},
 		{"an incremental dump", [][]byte{retyped(t, gnuDumpDir, aFile("d", "Ya\x00Yb\x00\x00")), first, zeros}, []string{"5 d", "0 a = x"}},
 		{"a directory that only its name tells of", [][]byte{retyped(t, tar.TypeReg, aDir("d/")), retyped(t, tar.TypeCont, aDir("e/")), zeros}, []string{"5 d", "5 e"}},
+		{"a root without a name", [][]byte{func() []byte {
+			data := retyped(t, tar.TypeDir, aDir("d"))
+			clear(data[:2])
+			checksum(data)
+			return data
+		}(), first, zeros}, []string{"5 .", "0 a = x"}},
 		{"a contiguous file", [][]byte{retyped(t, tar.TypeCont, aFile("c", "z")), zeros}, []string{"0 c = z"}},
 	} {
 		got, err := listing(func(yield func(*tar.Header, io.Reader) error) error {

@@ -163,6 +163,8 @@ func TestMerge(t *testing.T) {
 			map[string]string{"usr": d, "usr/lib": d, "lib": d, "lib/x": `0 "1"`}},
 		{"absolute names", [][]item{{aFile("/ko-app/x", "1")}}, map[string]string{"ko-app": d, "ko-app/x": `0 "1"`}},
 		{"twice in a layer", [][]item{{aFile("a", "1"), aFile("a", "2")}}, map[string]string{"a": `0 "2"`}},
+		{"a file becomes a directory that no layer lists", [][]item{{aFile("a", "1"), aLink(hard, "l", "a")}, {aFile("a/b/c", "2")}},
+			map[string]string{"a": d, "a/b": d, "a/b/c": `0 "2"`, "l": `0 "1"`}},
 		{"a hard link in place of what held its target", [][]item{{aFile("a/b", "1")}, {aLink(hard, "a", "a/b")}},
 			map[string]string{"a": `0 "1"`}},
 	} {
@@ -222,7 +224,6 @@ func TestMergeRefuses(t *testing.T) {
 		want   string
 	}{
 		{"dots", [][]item{{}, {aFile("a/../../b", "")}}, `layer 1: entry "a/../../b": the name has ".." in it`},
-		{"below a file", [][]item{{aFile("a", "")}, {aFile("a/b/c", "")}}, `layer 1: "a/b" is below a file`},
 		{"link to nothing", [][]item{{aLink(tar.TypeLink, "a", "b")}}, `layer 0: hard link "a": there is no file "b"`},
 		{"link to a directory", [][]item{{aDir("b"), aLink(tar.TypeLink, "a", "b")}}, `there is no file "b"`},
 		{"loop", [][]item{{aLink(tar.TypeSymlink, "a", "a"), aFile("a/b", "")}}, "too many symbolic links"},

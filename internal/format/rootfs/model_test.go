@@ -134,11 +134,8 @@ func (w world) mkdirAll(dir string, upper map[string]bool) error {
 	if err := w.mkdirAll(path.Dir(dir), upper); err != nil {
 		return err
 	}
-	if w[dir] == nil {
+	if w[dir] == nil || w[dir].hdr.Typeflag != tar.TypeDir {
 		w[dir] = implied()
-	}
-	if w[dir].hdr.Typeflag != tar.TypeDir {
-		return errors.New("below a file")
 	}
 	upper[dir] = true
 	return nil

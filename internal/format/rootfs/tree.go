@@ -65,10 +65,7 @@ func (t *tree) apply(r record) error {
 		t.hide(t.find(dir), base)
 		return nil
 	}
-	parent, err := t.makeDir(dir)
-	if err != nil {
-		return err
-	}
+	parent := t.makeDir(dir)
 	if r.kind == tar.TypeDir {
 		t.putDir(parent, base, r.meta)
 		return nil
@@ -122,23 +119,20 @@ func (t *tree) readlinks() func(name string) (string, bool) {
 }
 
 // makeDir returns the directory of a resolved name and makes those that no
-// layer listed.
-func (t *tree) makeDir(name string) (*node, error) {
+// layer listed, also where there was a file.
+func (t *tree) makeDir(name string) *node {
 	n := t.root
 	if name == "." {
-		return n, nil
+		return n
 	}
 	for element := range strings.SplitSeq(name, "/") {
 		next := n.kids[element]
-		if next == nil {
+		if next == nil || next.file != nil {
 			next = t.putDir(n, element, nil)
-		}
-		if next.file != nil {
-			return nil, fmt.Errorf("%s is below a file", quote(name))
 		}
 		n = next
 	}
-	return n, nil
+	return n
 }
 
 // putDir lists a directory: one that is there keeps what is in it.
