@@ -71,7 +71,11 @@ func (v *statsView) show(all []engine.Usage) error {
 		}
 		return nil
 	case isTemplate(v.app.format):
-		return printByTemplate(v.app.Out, v.app.format, all)
+		var rows []usageRow
+		for _, u := range all {
+			rows = append(rows, newUsageRow(u))
+		}
+		return printByTemplate(v.app.Out, v.app.format, rows)
 	case v.live != nil:
 		var text bytes.Buffer
 		v.table(&text, all)
@@ -95,6 +99,27 @@ func (v *statsView) table(to io.Writer, all []engine.Usage) error {
 		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	return w.Flush()
+}
+
+// usageRow is what a VM takes as templates see it, also by docker's names.
+type usageRow struct {
+	engine.Usage
+	Name, CPUPerc, MemUsage, MemPerc, NetIO, BlockIO, PIDs string
+}
+
+func newUsageRow(u engine.Usage) usageRow {
+	row := usageRow{Usage: u, Name: u.VM}
+	if g := u.Host.Guest; g != nil {
+		used := g.Memory - g.MemoryFree
+		row.CPUPerc, row.MemUsage, row.MemPerc = percent(u.CPU), both(used, g.Memory), percent(100*float64(used)/float64(max(g.Memory, 1)))
+		row.NetIO, row.BlockIO, row.PIDs = both(int64(g.NetReceived), int64(g.NetSent)), both(int64(g.DiskRead), int64(g.DiskWritten)), strconv.Itoa(g.Processes)
+	}
+	return row
+}
+
+// both are two amounts as docker writes them.
+func both(a, b int64) string {
+	return size.Size(max(a, 0)).String() + " / " + size.Size(max(b, 0)).String()
 }
 
 // usageCells are a row of the table.
