@@ -54,19 +54,8 @@ func listenAgent(network *usernet.Network, secret []byte) (*agent, error) {
 	}
 	a := newAgent(secret)
 	a.listener = listener
-	go a.accept()
+	go a.strangers.meetAll(listener, a.meet)
 	return a, nil
-}
-
-func (a *agent) accept() {
-	for {
-		conn, err := a.listener.Accept()
-		if err != nil {
-			return
-		}
-		a.strangers.add(conn)
-		go a.meet(conn)
-	}
 }
 
 // meet has what connected show that it is the agent, and serves it then.

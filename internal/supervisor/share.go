@@ -52,7 +52,7 @@ func (s *supervisor) openShares(mounts []vm.Mount, network *usernet.Network, sec
 		return all, err
 	}
 	all.listener = listener
-	go all.accept()
+	go all.strangers.meetAll(listener, all.meet)
 	return all, nil
 }
 
@@ -61,17 +61,6 @@ func mountSettings(mounts []vm.Mount) (settings []agentapi.Mount) {
 		settings = append(settings, agentapi.Mount{Target: m.Target, ReadOnly: m.ReadOnly, User: cmp.Or(m.User, "root")})
 	}
 	return settings
-}
-
-func (a *shares) accept() {
-	for {
-		conn, err := a.listener.Accept()
-		if err != nil {
-			return
-		}
-		a.strangers.add(conn)
-		go a.meet(conn)
-	}
 }
 
 // meet has what connected show that it is the agent, and joins it to the server that

@@ -18,6 +18,18 @@ type strangers struct {
 	conns []net.Conn
 }
 
+// meetAll has each who connects met, until the listener fails.
+func (s *strangers) meetAll(listener net.Listener, meet func(net.Conn)) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		s.add(conn)
+		go meet(conn)
+	}
+}
+
 func (s *strangers) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
