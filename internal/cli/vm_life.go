@@ -115,26 +115,30 @@ func (a *app) vmSetCommand() *cobra.Command {
 }
 
 func (a *app) vmPruneCommand() *cobra.Command {
+	return a.pruneCommand("Remove the VMs that are stopped, and their disks", "Remove all VMs that are stopped, and what is on their disks?",
+		func(ctx context.Context, labels vm.Labels) error {
+			removed, err := a.engine.PruneVMs(ctx, labels)
+			for _, name := range removed {
+				fmt.Fprintln(a.Out, name)
+			}
+			return err
+		})
+}
+
+// pruneCommand is one that removes what has certain labels, once that is agreed to.
+func (a *app) pruneCommand(short, question string, prune func(context.Context, vm.Labels) error) *cobra.Command {
 	var labels vm.Labels
 	var force bool
-	c := &cobra.Command{
-		Use:   "prune",
-		Short: "Remove the VMs that are stopped, and their disks",
-		Args:  noArgs,
-	}
+	c := &cobra.Command{Use: "prune", Short: short, Args: noArgs}
 	c.Flags().VarP(&labels, "label", "l", "only those that have the label KEY=VALUE, or KEY; may be repeated")
 	c.Flags().BoolVarP(&force, "force", "f", false, "ask nothing on a terminal")
 	c.RunE = a.run(func(ctx context.Context, _ []string) error {
 		if !force {
-			if err := a.confirm(ctx, "Remove all VMs that are stopped, and what is on their disks?"); err != nil {
+			if err := a.confirm(ctx, question); err != nil {
 				return err
 			}
 		}
-		removed, err := a.engine.PruneVMs(ctx, labels)
-		for _, name := range removed {
-			fmt.Fprintln(a.Out, name)
-		}
-		return err
+		return prune(ctx, labels)
 	})
 	return c
 }

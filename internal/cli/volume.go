@@ -191,31 +191,17 @@ func (a *app) volumeRemoveCommand() *cobra.Command {
 }
 
 func (a *app) volumePruneCommand() *cobra.Command {
-	var labels vm.Labels
-	var force bool
-	c := &cobra.Command{
-		Use:   "prune",
-		Short: "Remove the volumes that no VM has, and all that is in them",
-		Args:  noArgs,
-	}
-	c.Flags().VarP(&labels, "label", "l", "only those that have the label KEY=VALUE, or KEY; may be repeated")
-	c.Flags().BoolVarP(&force, "force", "f", false, "ask nothing on a terminal")
-	c.RunE = a.run(func(ctx context.Context, _ []string) error {
-		if !force {
-			if err := a.confirm(ctx, "Remove all volumes that no VM has, and all that is in them?"); err != nil {
-				return err
+	return a.pruneCommand("Remove the volumes that no VM has, and all that is in them", "Remove all volumes that no VM has, and all that is in them?",
+		func(ctx context.Context, labels vm.Labels) error {
+			removed, err := a.engine.PruneVolumes(ctx, labels)
+			var freed int64
+			for _, v := range removed {
+				fmt.Fprintln(a.Out, v.Name)
+				freed += v.DiskUsage
 			}
-		}
-		removed, err := a.engine.PruneVolumes(ctx, labels)
-		var freed int64
-		for _, v := range removed {
-			fmt.Fprintln(a.Out, v.Name)
-			freed += v.DiskUsage
-		}
-		a.say("freed %s", size.Size(freed))
-		return err
-	})
-	return c
+			a.say("freed %s", size.Size(freed))
+			return err
+		})
 }
 
 // volumeHint says what to do about a volume that cannot be had.
