@@ -128,7 +128,7 @@ var allowed = map[string][]string{
 	"internal/registry":          {"internal/digest", "internal/fetch"},
 	"internal/digest":            {},
 	"internal/artifact":          {"internal/digest", "internal/registry"},
-	"internal/catalog":           {"internal/artifact", "internal/fetch", "internal/ref", "internal/statedir"},
+	"internal/catalog":           {"internal/artifact", "internal/fetch", "internal/format/bundle", "internal/ref", "internal/statedir"},
 	"internal/project":           {"internal/process", "internal/smallfile"},
 	"internal/sshconfig":         {},
 	"internal/generate":          {"internal/ports"},

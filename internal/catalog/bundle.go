@@ -5,13 +5,17 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"os"
 	"strings"
 
 	"banger/internal/artifact"
 	"banger/internal/fetch"
+	"banger/internal/format/bundle"
+	"banger/internal/statedir"
 )
 
 // Promise is what an entry says of its bundle.
@@ -51,9 +55,9 @@ func (p Promise) locate(ctx context.Context, o fetch.Options) (url string, _ fet
 	return found.URL, o, nil
 }
 
-// Bundle is a bundle while it is downloaded. What is read has not been checked
-// before Check has.
-type Bundle struct {
+// download is a bundle while it is downloaded. What is read has not been checked
+// before check has.
+type download struct {
 	promise  Promise
 	body     *fetch.Body
 	digest   hash.Hash
@@ -61,8 +65,37 @@ type Bundle struct {
 	progress func(done, total int64)
 }
 
-// OpenBundle begins to download what p promises. progress may be nil.
-func OpenBundle(ctx context.Context, p Promise, o fetch.Options, progress func(done, total int64)) (*Bundle, error) {
+// Unpack downloads the bundle that p promises and unpacks what it holds, as what says, to
+// dir meanwhile. It returns the files, once the bundle is known to be the promised one.
+// progress may be nil.
+func Unpack(ctx context.Context, dir string, p Promise, what bundle.Options, o fetch.Options, progress func(done, total int64)) ([]bundle.File, error) {
+	if err := statedir.CheckSpace(dir, p.Size); err != nil {
+		return nil, err
+	}
+	promised, err := openBundle(ctx, p, o, progress)
+	if err != nil {
+		return nil, err
+	}
+	defer promised.close()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	room := &statedir.Room{Dir: dir}
+	what.Room = room.Take
+	files, err := bundle.Unpack(ctx, promised, root, what)
+	if err != nil && !errors.As(err, new(*bundle.Error)) {
+		return nil, err
+	}
+	if err := promised.check(); err != nil {
+		return nil, err // which says more than what other bytes unpack to
+	}
+	return files, err
+}
+
+// openBundle begins to download what p promises. progress may be nil.
+func openBundle(ctx context.Context, p Promise, o fetch.Options, progress func(done, total int64)) (*download, error) {
 	url, o, err := p.locate(ctx, o)
 	if err != nil {
 		return nil, err
@@ -75,10 +108,10 @@ func OpenBundle(ctx context.Context, p Promise, o fetch.Options, progress func(d
 		body.Close()
 		return nil, fmt.Errorf("%s has %d bytes, and the catalog says %d", p.URL, body.Size, p.Size)
 	}
-	return &Bundle{promise: p, body: body, digest: sha256.New(), progress: progress}, nil
+	return &download{promise: p, body: body, digest: sha256.New(), progress: progress}, nil
 }
 
-func (b *Bundle) Read(p []byte) (int, error) {
+func (b *download) Read(p []byte) (int, error) {
 	n, err := b.body.Read(p)
 	b.digest.Write(p[:n])
 	if b.n += int64(n); b.n > b.promise.Size {
@@ -90,8 +123,8 @@ func (b *Bundle) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Check reads what is left, and compares all of it with the promise.
-func (b *Bundle) Check() error {
+// check reads what is left, and compares all of it with the promise.
+func (b *download) check() error {
 	if _, err := io.Copy(io.Discard, b); err != nil {
 		return err
 	}
@@ -105,5 +138,5 @@ func (b *Bundle) Check() error {
 	return nil
 }
 
-// Close ends the download.
-func (b *Bundle) Close() error { return b.body.Close() }
+// close ends the download.
+func (b *download) close() error { return b.body.Close() }

@@ -79,33 +79,11 @@ func (s *Store) pullCatalog(ctx context.Context, o CatalogOptions) (Image, error
 // download unpacks the bundle while it comes, and checks that it was the one
 // that the entry promises.
 func download(ctx context.Context, stage *statedir.Stage, o CatalogOptions) ([]bundle.File, error) {
-	if err := statedir.CheckSpace(stage.Dir, o.Entry.SizeBytes); err != nil {
-		return nil, err
-	}
 	var progress func(done, total int64)
 	if o.Progress != nil {
 		progress = func(done, total int64) { o.Progress("pulling image "+o.Entry.Name, done, total) }
 	}
-	promised, err := catalog.OpenBundle(ctx, o.Entry.Bundle(), o.Fetch, progress)
-	if err != nil {
-		return nil, err
-	}
-	defer promised.Close()
-	root, err := os.OpenRoot(stage.Dir)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	what, room := bundled, &statedir.Room{Dir: stage.Dir}
-	what.Room = room.Take
-	files, err := bundle.Unpack(ctx, promised, root, what)
-	if err != nil && !errors.As(err, new(*bundle.Error)) {
-		return nil, err
-	}
-	if err := promised.Check(); err != nil {
-		return nil, err // which says more than what other bytes unpack to
-	}
-	return files, err
+	return catalog.Unpack(ctx, stage.Dir, o.Entry.Bundle(), bundled, o.Fetch, progress)
 }
 
 // bundledImage reads the manifest that came with a bundle, and checks that it

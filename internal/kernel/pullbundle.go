@@ -19,33 +19,11 @@ var bundled = bundle.Options{Files: []string{statedir.Vmlinux, statedir.Initrd},
 // download unpacks the bundle while it comes, and checks that it was the one
 // that the entry promises. It returns the files that are final.
 func download(ctx context.Context, stage *statedir.Stage, o PullOptions) ([]File, error) {
-	if err := statedir.CheckSpace(stage.Dir, o.Entry.SizeBytes); err != nil {
-		return nil, err
-	}
 	var progress func(done, total int64)
 	if o.Progress != nil {
 		progress = func(done, total int64) { o.Progress("pull", done, total) }
 	}
-	promised, err := catalog.OpenBundle(ctx, o.Entry.Bundle(), o.Fetch, progress)
-	if err != nil {
-		return nil, err
-	}
-	defer promised.Close()
-	root, err := os.OpenRoot(stage.Dir)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	what, room := bundled, &statedir.Room{Dir: stage.Dir}
-	what.Room = room.Take
-	files, err := bundle.Unpack(ctx, promised, root, what)
-	var refused *bundle.Error
-	if err != nil && !errors.As(err, &refused) {
-		return nil, err
-	}
-	if err := promised.Check(); err != nil {
-		return nil, err // which says more than what other bytes unpack to
-	}
+	files, err := catalog.Unpack(ctx, stage.Dir, o.Entry.Bundle(), bundled, o.Fetch, progress)
 	if err != nil {
 		return nil, err
 	}
