@@ -76,7 +76,7 @@ func (a *app) followTraffic(ctx context.Context, name string, to io.Writer) erro
 	defer log.Close()
 	defer context.AfterFunc(ctx, func() { log.Close() })()
 	if _, err = io.Copy(to, log); ctx.Err() != nil {
-		return nil
+		return ctx.Err()
 	}
 	return err
 }
