@@ -30,6 +30,7 @@ type container struct {
 		Target     string            `json:"target"`
 	} `json:"build"`
 	Features         map[string]json.RawMessage `json:"features"`
+	First            []string                   `json:"overrideFeatureInstallOrder"`
 	ForwardPorts     []portNumber               `json:"forwardPorts"`
 	AppPort          oneOrMore[portNumber]      `json:"appPort"`
 	Mounts           []containerMount           `json:"mounts"`
@@ -123,6 +124,7 @@ func (s *Spec) takeContainer(c container) (err error) {
 	if err := s.takeFeatures(c.Features); err != nil {
 		return err
 	}
+	s.First = c.First
 	for _, port := range slices.Concat(c.ForwardPorts, c.AppPort) {
 		if err := s.takePort(port); err != nil {
 			return err

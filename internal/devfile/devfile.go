@@ -50,6 +50,7 @@ type Spec struct {
 	Packages  []string
 	Script    string // a program that completes the image, absolute
 	Features  []Feature
+	First     []string // features that are installed before others, by their IDs
 	Kernel    string
 	CPUs      int
 	Memory    size.Size
@@ -116,13 +117,6 @@ func (s *Spec) openPorts(text string) error {
 		s.Ports = append(s.Ports, specs...)
 	}
 	return err
-}
-
-// Feature is a directory of the project's with an install.sh that completes the
-// image.
-type Feature struct {
-	Dir string   // absolute
-	Env []string // KEY=VALUE
 }
 
 // Command is for the user's shell where it has a Line, and a program with its

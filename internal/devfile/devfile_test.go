@@ -1,6 +1,7 @@
 package devfile
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -133,7 +134,9 @@ func TestDevcontainer(t *testing.T) {
 	"build": {"dockerfile": "Dockerfile", "context": "..", "args": {"B": "2", "A": "1"}, "target": "dev"},
 	"features": {
 		"./tool": {"version": "2"},
-		"ghcr.io/devcontainers/features/node:1": {},
+		"ghcr.io/devcontainers/features/node:1": {"version": "20"},
+		"docker-in-docker": "latest",
+		"https://x.test/f.tgz": {},
 	},
 	"forwardPorts": [3000, "localhost:5000", "db:5432"],
 	"mounts": [
@@ -156,7 +159,7 @@ func TestDevcontainer(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"build.target", "feature ghcr.io/devcontainers/features/node:1", "initializeCommand", "port db:5432", "runArgs",
+		"build.target", "feature docker-in-docker", "feature https://x.test/f.tgz", "initializeCommand", "port db:5432", "runArgs",
 		`the mount of type "tmpfs" on /tmp/x`, "variable PATH",
 	}
 	got := slices.Clone(s.Unsupported)
@@ -171,7 +174,7 @@ func TestDevcontainer(t *testing.T) {
 	if s.Env["A"] != filepath.Base(dir) || s.Env["HOST"] != "/home/me" || s.Env["ODD"] != `a"b\` || s.Env["NONE"] != "other" {
 		t.Errorf("got %q", s.Env)
 	}
-	if len(s.Features) != 1 || !slices.Equal(s.Features[0].Env, []string{"VERSION=2", "WITH_DOCS=true"}) {
+	if len(s.Features) != 2 || !slices.Equal(s.Features[0].Env, []string{"VERSION=2", "WITH_DOCS=true"}) || s.Features[1].Dir != "" || s.Features[1].ID != "ghcr.io/devcontainers/features/node:1" {
 		t.Errorf("got %+v", s.Features)
 	}
 	if diff := cmp.Diff([]vm.Mount{{Source: dir + "/data", Target: "/data"}, {Source: "/etc", Target: "/host", ReadOnly: true}}, s.Mounts); diff != "" {
@@ -258,6 +261,32 @@ func TestAsks(t *testing.T) {
 		if asks := s.Asks(policy.Settings{Egress: policy.Public}); len(asks) != want {
 			t.Errorf("%q asks for %q", text, asks)
 		}
+	}
+}
+
+// Features come behind those that they need or want to be behind.
+func TestInOrder(t *testing.T) {
+	all := []Feature{
+		{ID: "ghcr.io/f/c:1", After: []string{"ghcr.io/f/A"}},
+		{ID: "ghcr.io/f/b@sha256:12", Needs: map[string]json.RawMessage{"ghcr.io/f/c:2": nil}},
+		{ID: "ghcr.io/f/a:1", After: []string{"ghcr.io/f/none"}},
+		{ID: "localhost:5000/d"},
+	}
+	ids := func(all []Feature) (text string) {
+		for _, f := range all {
+			text += f.ID[strings.LastIndex(f.ID, "/")+1:][:1]
+		}
+		return text
+	}
+	if got := ids(InOrder(all, nil)); got != "acbd" {
+		t.Errorf("got %s", got)
+	}
+	if got := ids(InOrder(all, []string{"localhost:5000/d"})); got != "dacb" {
+		t.Errorf("with one first: %s", got)
+	}
+	all[2].After = []string{"ghcr.io/f/b"}
+	if got := ids(InOrder(all, nil)); len(got) != 4 {
+		t.Errorf("of those that wait for each other: %s", got)
 	}
 }
 

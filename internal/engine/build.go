@@ -20,8 +20,9 @@ type BuildOptions struct {
 	VM        VMOptions // of the throw-away VM: CPUs, memory and disk only
 	Packages  []string  // beside imagemgr.DebianBasePackages
 	Copies    []imagebuild.Copy
-	Script    string // a program to run in the VM, after that, or ""
-	Replace   bool   // build in any case, and replace an image of that name
+	Script    string   // a program to run in the VM, after that, or ""
+	Env       []string // KEY=VALUE, of all programs in the new one's VMs
+	Replace   bool     // build in any case, and replace an image of that name
 	Events    Events
 }
 
@@ -37,7 +38,7 @@ func (e *Engine) BuildImage(ctx context.Context, o BuildOptions) (pull ImagePull
 	}
 	build := imagebuild.Options{
 		Base: base, Name: o.Name, KernelRef: cmp.Or(o.KernelRef, base.KernelRef),
-		Packages: o.Packages, Copies: o.Copies, Script: o.Script, Replace: o.Replace,
+		Packages: o.Packages, Copies: o.Copies, Script: o.Script, Env: o.Env, Replace: o.Replace,
 	}
 	if err := build.CheckPackages(); err != nil {
 		return pull, err

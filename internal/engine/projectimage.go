@@ -61,7 +61,9 @@ func madeOf(s devfile.Spec) (string, error) {
 		files = append(files, s.Build.Dockerfile)
 	}
 	for _, f := range s.Features {
-		files = append(files, filepath.Join(f.Dir, "install.sh"))
+		if f.Dir != "" {
+			files = append(files, filepath.Join(f.Dir, "install.sh"))
+		}
 	}
 	for _, file := range files {
 		if file == "" {
@@ -124,6 +126,12 @@ func (e *Engine) projectImage(ctx context.Context, o UpOptions) (string, error) 
 	}
 	build := BuildOptions{From: base, VM: e.VMDefaults(), Packages: s.Packages, Script: s.Script, Events: o.Events}
 	if len(s.Features) > 0 {
+		if s.Features, err = e.provideFeatures(ctx, s, stage.Path("features"), o.Events); err != nil {
+			return "", err
+		}
+		for _, f := range s.Features {
+			build.Env = append(build.Env, f.Guest...)
+		}
 		build.Copies = featureCopies(s)
 		build.Script = stage.Path("features.sh")
 		if err := os.WriteFile(build.Script, []byte(featuresScript(s)), 0o700); err != nil {
@@ -177,42 +185,8 @@ func (e *Engine) buildKey(base string, o BuildOptions) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	inputs, err := imagebuild.Options{Base: image, KernelRef: image.KernelRef, Packages: o.Packages, Copies: o.Copies, Script: o.Script}.Inputs()
+	inputs, err := imagebuild.Options{Base: image, KernelRef: image.KernelRef, Packages: o.Packages, Copies: o.Copies, Script: o.Script, Env: o.Env}.Inputs()
 	return digestOf(inputs), err
-}
-
-// Where features and the script of a project are during a build.
-const featureDir = "/var/lib/banger-features"
-
-func featureCopies(s devfile.Spec) (copies []imagebuild.Copy) {
-	for i, f := range s.Features {
-		copies = append(copies, imagebuild.Copy{Source: f.Dir, Target: fmt.Sprintf("%s/%d", featureDir, i)})
-	}
-	if s.Script != "" {
-		copies = append(copies, imagebuild.Copy{Source: s.Script, Target: featureDir + "/script"})
-	}
-	return copies
-}
-
-// featuresScript runs features, and the project's own script after them. See
-// https://containers.dev/implementors/features/ for the variables.
-func featuresScript(s devfile.Spec) string {
-	user := cmp.Or(s.User, guestRoot)
-	var b strings.Builder
-	fmt.Fprintf(&b, "#!/bin/sh\nset -e\nexport _REMOTE_USER=%s _CONTAINER_USER=%[1]s\n", quote(user))
-	fmt.Fprintf(&b, "export _REMOTE_USER_HOME=$(eval echo ~%s)\nexport _CONTAINER_USER_HOME=$_REMOTE_USER_HOME\n", quote(user))
-	for i, f := range s.Features {
-		fmt.Fprintf(&b, "(cd %s/%d && chmod +x install.sh && env", featureDir, i)
-		for _, entry := range f.Env {
-			b.WriteString(" " + quote(entry))
-		}
-		b.WriteString(" ./install.sh)\n")
-	}
-	if s.Script != "" {
-		fmt.Fprintf(&b, "chmod +x %s/script && %[1]s/script\n", featureDir)
-	}
-	fmt.Fprintf(&b, "rm -rf %s\n", featureDir)
-	return b.String()
 }
 
 // quote makes a word of the shell's.

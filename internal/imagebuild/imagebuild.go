@@ -24,8 +24,9 @@ type Options struct {
 	KernelRef string   // only recorded
 	Packages  []string // beside imagemgr.DebianBasePackages
 	Copies    []Copy
-	Script    string // path of a program to run in the guest, or ""
-	Replace   bool   // an image of that name gives way
+	Script    string   // path of a program to run in the guest, or ""
+	Env       []string // KEY=VALUE, beside the base's, of all programs in the image's VMs; ${KEY} is what it was
+	Replace   bool     // an image of that name gives way
 }
 
 // Guest is a running guest, as agent.Client is.
@@ -104,7 +105,7 @@ func (b *Builder) FromImage(ctx context.Context, vm VM, o Options) (imagemgr.Ima
 		return imagemgr.Image{}, err
 	}
 	return b.capture(ctx, vm, imagemgr.TarOptions{
-		Name: o.Name, KernelRef: o.KernelRef, Source: "image:" + o.Base.Name, Config: o.Base.Config,
+		Name: o.Name, KernelRef: o.KernelRef, Source: "image:" + o.Base.Name, Config: o.config(),
 		Build: build, Replace: o.Replace,
 	})
 }

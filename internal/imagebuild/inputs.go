@@ -78,6 +78,9 @@ func (o Options) Inputs() (string, error) {
 			return "", err
 		}
 	}
+	if len(o.Env) > 0 {
+		text.Encode([]any{"env", o.Env})
+	}
 	return "sha256:" + hex.EncodeToString(sum.Sum(nil)), nil
 }
 
