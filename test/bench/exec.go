@@ -20,7 +20,7 @@ const execVM = "bench-exec"
 
 // exec compares vm exec with OpenSSH over vm ssh-config, in the same guest, which
 // has finished booting. The first of each is the first that the guest hears of.
-func (b bench) exec(context.Context) (err error) {
+func (b bench) exec(ctx context.Context) (err error) {
 	run := func(args ...string) *exec.Cmd { return exec.Command(b.banger, append([]string{"-q"}, args...)...) }
 	if out, err := run("vm", "run", "--image", "debian", "--kernel", b.kernel, "--name", execVM, "--wait-init", "--", "true").CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
@@ -57,7 +57,7 @@ func (b bench) exec(context.Context) (err error) {
 	fmt.Printf("the same by OpenSSH over vm ssh-config:   %v\n", s)
 	fmt.Printf("ratio %.2f; the first after the boot: %v (goal %v), by OpenSSH then %v\n", ratio(a, s),
 		first.Round(time.Millisecond/10), firstExecGoal, firstSSH.Round(time.Millisecond/10))
-	return nil
+	return b.faces(ctx, config)
 }
 
 // sshConfig writes what a command prints to a file of a directory of its own.

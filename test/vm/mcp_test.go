@@ -1,6 +1,8 @@
 package vm
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -114,6 +116,85 @@ func TestMCP(t *testing.T) {
 	a.says("has ended", "run", args{"command": "true", "sandbox": a.endItself()})
 	h.must(a.Close())
 	h.wantNothingLeft()
+}
+
+// An agent does a whole task: it uploads a repository, installs a package, runs the
+// tests, keeps what it has before a risky step, goes back, tries its change in a copy,
+// and brings a patch home.
+func TestMCPTask(t *testing.T) {
+	h := newHost(t)
+	repository := map[string]string{"sum.sh": "echo $(($1 - $2))\n", "test.sh": "[ \"$(sh sum.sh 2 3)\" = 5 ] && echo PASS || { echo FAIL; exit 1; }\n"}
+	home := filepath.Join(t.TempDir(), "home")
+	h.must(os.Mkdir(home, 0o755))
+	for name, text := range repository {
+		h.must(os.WriteFile(filepath.Join(home, name), []byte(text), 0o644))
+	}
+	var all bytes.Buffer
+	w := tar.NewWriter(&all)
+	h.must(w.AddFS(os.DirFS(home)))
+	h.must(w.Close())
+	_, a := h.serveMCP("--egress", "none", "--max-sandboxes", "2")
+	upload := func(path string, data []byte) {
+		a.says("bytes are in", "upload", args{"path": path, "base64": base64.StdEncoding.EncodeToString(data)})
+	}
+
+	upload("/tmp/repository.tar", all.Bytes())
+	upload("/tmp/tests.deb", debWith(t, "runtests", "#!/bin/sh\nexec sh test.sh\n"))
+	a.says("[exit status 0]", "run", args{"command": "mkdir work && tar -C work -xf /tmp/repository.tar && cp -a work before && dpkg -i /tmp/tests.deb"})
+	a.says("FAIL\n\n[exit status 1]", "run", args{"command": "runtests", "dir": "work"})
+
+	snapshot, _, _ := strings.Cut(strings.TrimPrefix(a.says("is of sandbox", "snapshot_create", nil), "snapshot "), " ")
+	a.says("[exit status 127]", "run", args{"command": "dpkg -r runtests && rm -r work/*; runtests", "dir": "work"})
+	a.says("takes the place of", "snapshot_restore", args{"snapshot": snapshot})
+	a.says("FAIL\n\n[exit status 1]", "run", args{"command": "runtests", "dir": "work"})
+
+	fork := strings.Fields(a.says("is a copy of", "sandbox_fork", nil))[1]
+	a.says("replaced 1", "edit_file", args{"path": "work/sum.sh", "old": "-", "new": "+", "sandbox": fork})
+	a.says("PASS", "run", args{"command": "runtests", "dir": "work", "sandbox": fork})
+	a.says("FAIL", "run", args{"command": "runtests", "dir": "work"}) // where it was not tried
+	a.says("[exit status 1]", "run", args{"command": "diff -ru before work >change.patch", "sandbox": fork})
+	patch, err := base64.StdEncoding.DecodeString(a.says("", "download", args{"path": "change.patch", "sandbox": fork}))
+	h.must(err)
+	apply := exec.Command("git", "apply", "-p1")
+	apply.Dir, apply.Stdin = home, bytes.NewReader(patch)
+	if out, err := apply.CombinedOutput(); err != nil {
+		t.Fatalf("apply %s: %v, %s", patch, err, out)
+	}
+	if got, err := os.ReadFile(filepath.Join(home, "sum.sh")); err != nil || string(got) != "echo $(($1 + $2))\n" {
+		t.Errorf("brought home %q, %v", got, err)
+	}
+	h.must(a.Close())
+	h.wantNothingLeft()
+	if left := h.ok("vm", "snapshot", "list", "-q"); left != "" {
+		t.Errorf("snapshots are left: %s", left)
+	}
+}
+
+// debWith makes a package with one program.
+func debWith(t *testing.T, program, text string) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"DEBIAN/control":     "Package: " + program + "\nVersion: 1\nArchitecture: all\nMaintainer: test <test@localhost>\nDescription: test\n",
+		"usr/bin/" + program: text,
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made := filepath.Join(t.TempDir(), "made.deb")
+	if out, err := exec.Command("dpkg-deb", "--root-owner-group", "-b", dir, made).CombinedOutput(); err != nil {
+		t.Fatalf("dpkg-deb: %v, %s", err, out)
+	}
+	data, err := os.ReadFile(made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 // endItself has the current sandbox's guest power itself off, and returns its name
