@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 
@@ -16,12 +17,12 @@ func (s *syncing) pull(ctx context.Context, result *Synced) error {
 	removals, names, pulled := split(result.Pull, s.here, s.there)
 	changed, err := removals.Remove(s.dir, s.tracked)
 	if err != nil {
-		return err
+		return s.inDir(err)
 	}
 	placed := filesync.State{}
 	if len(names) > 0 {
 		err = s.guest.Pull(ctx, pulled, func(r io.Reader) error {
-			return tree.UnpackInto(r, s.dir, false, tree.UnpackOptions{
+			return s.inDir(tree.UnpackInto(r, s.dir, false, tree.UnpackOptions{
 				Guarded: true, Changed: func(name string) { changed[name] = filesync.Entry{} }, Placed: placed.Place,
 				Expect: func(h *tar.Header) (tree.Stamp, error) {
 					if err := asked(pulled, h); err != nil {
@@ -32,13 +33,21 @@ func (s *syncing) pull(ctx context.Context, result *Synced) error {
 					}
 					return s.here[h.Name].Stamp, nil
 				},
-			})
+			}))
 		})
 	}
 	noteLeftOut(pulled, placed, changed)
 	s.applied(&result.Pull, result, changed, removals)
 	maps.DeleteFunc(pulled, func(name string, _ filesync.Entry) bool { _, is := changed[name]; return is })
 	return errors.Join(full(s.dir, err), s.settleHere(ctx, pulled, placed))
+}
+
+// inDir says of an error which side it is of: a guest's says so by itself.
+func (s *syncing) inDir(err error) error {
+	if err != nil {
+		err = fmt.Errorf("in %s: %w", s.dir, err)
+	}
+	return err
 }
 
 // asked is the error of an entry that is none of those that the guest was asked for, or
