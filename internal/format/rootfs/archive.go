@@ -164,6 +164,7 @@ func clean(hdr *tar.Header, relative bool) error {
 	hdr.Mode &= 0o7777
 	switch hdr.Typeflag {
 	case tar.TypeSymlink:
+		hdr.Mode = 0o777 // as Linux has them, whatever made the tar
 		if len(hdr.Linkname) > maxPath {
 			return fmt.Errorf("entry %s: the link's target has %d bytes, %d are possible", quote(raw), len(hdr.Linkname), maxPath)
 		}
