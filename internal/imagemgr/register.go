@@ -106,7 +106,7 @@ func checkFileSystem(f *os.File, size int64) error {
 		return errors.New("its file system is damaged: run e2fsck -f on it first")
 	}
 	if fs.Obstacle != "" {
-		return fmt.Errorf("no guest can have it as its root: it has the feature %s", fs.Obstacle)
+		return fmt.Errorf("no guest can have it as its root: it has %s", fs.Obstacle)
 	}
 	if _, err := ext4.NewReader(f); err != nil {
 		return fmt.Errorf("its file system %w", plain(err)) // and could not be exported

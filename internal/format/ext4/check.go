@@ -20,7 +20,7 @@ type Info struct {
 	UUID          string // 32 hex digits
 	NeedsRecovery bool   // its journal holds what is not in place yet
 	HasErrors     bool   // its kernel found it damaged
-	Obstacle      string // a feature that keeps a guest from having it as its root, and why, or ""
+	Obstacle      string // what keeps a guest from having it as its root, and why, or ""
 }
 
 // Check reads the superblock of an ext2, ext3 or ext4 file system. The error is
@@ -52,11 +52,14 @@ func Check(r io.ReaderAt) (Info, error) {
 // obstacle tells what keeps a guest from writing to a file system, or returns "".
 func (s *superblock) obstacle() string {
 	if s.ROCompat&roCompatQuota != 0 {
-		return "quota, for which it has no module before its root: tune2fs -O ^quota takes it off"
+		return "the feature quota, for which it has no module before its root: tune2fs -O ^quota takes it off"
 	}
 	const page = 12 // bits
+	if s.blockBits() > page {
+		return fmt.Sprintf("blocks of %d KiB, and Linux mounts none that are larger than its pages: mkfs.ext4 -b 4096 makes others", 1<<s.blockBits()>>10)
+	}
 	if s.ROCompat&roCompatVerity != 0 && s.blockBits() != page {
-		return "verity, and blocks that are no pages, which kernels before 6.3 do not mount: tune2fs -O ^verity takes it off"
+		return "the feature verity, and blocks that are no pages, which kernels before 6.3 do not mount: tune2fs -O ^verity takes it off"
 	}
 	unknown := s.ROCompat &^ roCompatWritable
 	if unknown == 0 {
@@ -67,7 +70,7 @@ func (s *superblock) obstacle() string {
 	if name == "" {
 		name = fmt.Sprintf("%#x", feature)
 	}
-	return name + ", with which Linux mounts it for reading alone"
+	return "the feature " + name + ", with which Linux mounts it for reading alone"
 }
 
 func (s *superblock) blockBits() uint32 { return 10 + s.LogBlockSize }

@@ -136,11 +136,14 @@ func TestFeatures(t *testing.T) {
 			t.Errorf("incompat %#x: %v", 1<<bit, err)
 		}
 	}
-	if got := (&superblock{ROCompat: roCompatVerity}).obstacle(); !strings.HasPrefix(got, "verity, ") {
+	if got := (&superblock{ROCompat: roCompatVerity}).obstacle(); !strings.HasPrefix(got, "the feature verity, ") {
 		t.Errorf("verity on blocks of 1 KiB: %q", got)
 	}
+	if got := (&superblock{LogBlockSize: 6}).obstacle(); !strings.HasPrefix(got, "blocks of 64 KiB, ") {
+		t.Errorf("blocks of 64 KiB: %q", got)
+	}
 	for bit, name := range map[uint32]string{0x1000: "read-only", 0x4000: "shared_blocks", 0x80: "has_snapshot", 0x100: "quota", 1 << 30: "0x40000000"} {
-		if got := (&superblock{ROCompat: bit | 1}).obstacle(); !strings.HasPrefix(got, name+", ") {
+		if got := (&superblock{ROCompat: bit | 1}).obstacle(); !strings.HasPrefix(got, "the feature "+name+", ") {
 			t.Errorf("%#x is %q, not %s", bit, got, name)
 		}
 	}
