@@ -51,6 +51,7 @@ func TestHints(t *testing.T) {
 		{&vm.PhaseError{Name: "a", Phase: vm.Running}, "banger vm stop a stops it"},
 		{&vm.PhaseError{Name: "a", Phase: vm.Stopped}, "banger vm start a starts it"},
 		{&process.NotFoundError{Program: "qemu-system-x86_64"}, "on Debian and Ubuntu: sudo apt install qemu-system-x86"},
+		{&process.NotFoundError{Program: "/opt/qemu"}, "its path comes from BANGER_QEMU_BIN, BANGER_FIRECRACKER_BIN or config.toml"},
 		{&vm.StartError{Message: "x", Hint: "do that"}, "do that"},
 		{fmt.Errorf("write: %w", syscall.EDQUOT), "your quota of the disk is used up; nothing was left behind"},
 		{fmt.Errorf("vm %w", statedir.ErrExist), "choose another name, or remove that one first"},

@@ -135,11 +135,11 @@ func programHint(err error) string {
 	)
 	switch {
 	case errors.As(err, &program):
-		return installHint(program.Program)
+		return installHint(program)
 	case errors.As(err, new(*imagebuild.PackagesError)):
 		return "--script can call that distribution's own package manager"
 	case errors.As(err, &noTool) && noTool.Docker == nil:
-		return "docker, podman or buildah does; " + installHint("buildah")
+		return "docker, podman or buildah does; " + installHint(&process.NotFoundError{Program: "buildah"})
 	case errors.As(err, &noTool):
 		return "check that its daemon runs and that you may use it, or install podman or buildah"
 	}
@@ -287,7 +287,11 @@ var debianPackages = map[string]string{
 	"dpkg-deb":           "dpkg",
 }
 
-func installHint(program string) string {
+func installHint(missing *process.NotFoundError) string {
+	program := missing.Program
+	if missing.HasPath() {
+		return "its path comes from BANGER_QEMU_BIN, BANGER_FIRECRACKER_BIN or config.toml"
+	}
 	if program == firecracker.Name {
 		return "put it on PATH; https://github.com/firecracker-microvm/firecracker/releases has it"
 	}

@@ -56,7 +56,15 @@ func (e *NamespaceError) Unwrap() error { return e.Err }
 // NotFoundError says that the host lacks a program.
 type NotFoundError struct{ Program string }
 
-func (e *NotFoundError) Error() string { return e.Program + " is not installed" }
+func (e *NotFoundError) Error() string {
+	if e.HasPath() {
+		return "there is no program " + e.Program
+	}
+	return e.Program + " is not installed"
+}
+
+// HasPath reports whether somebody said where the program is, and not just which.
+func (e *NotFoundError) HasPath() bool { return strings.Contains(e.Program, "/") }
 
 // Error is a program's failure.
 type Error struct {
