@@ -89,7 +89,7 @@ func TestCompleteEnv(t *testing.T) {
 func TestAge(t *testing.T) {
 	now := time.Now()
 	for d, want := range map[time.Duration]string{
-		3 * time.Second: "3 seconds ago", 5 * time.Minute: "5 minutes ago",
+		time.Second: "1 second ago", 3 * time.Second: "3 seconds ago", 5 * time.Minute: "5 minutes ago",
 		3 * time.Hour: "3 hours ago", 72 * time.Hour: "3 days ago",
 	} {
 		if got := age(now.Add(-d)); got != want {
