@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"path"
 	"slices"
 	"strings"
 
@@ -78,16 +79,31 @@ func (e *Engine) container(name string) (*imagemgr.Config, error) {
 	if errors.As(err, new(*imagemgr.NotFoundError)) {
 		return nil, nil // removed meanwhile
 	}
-	return withoutSecrets(image.Config, v), err
+	return ofContainer(withoutSecrets(image.Config, v), v.Name), err
+}
+
+// containerPath is where container engines look for programs where an image does
+// not tell, whoever the user is.
+const containerPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// ofContainer adds the variables that container engines set, before the image's.
+func ofContainer(c *imagemgr.Config, host string) *imagemgr.Config {
+	if c == nil {
+		return nil
+	}
+	with := *c
+	with.Env = append([]string{containerPath, "HOSTNAME=" + host}, c.Env...)
+	return &with
 }
 
 // in completes the program by what a container's image says, if it is one.
 func (p Program) in(c *imagemgr.Config) Program {
 	if c != nil {
 		p.Env = slices.Concat(assigned(c.Env), p.Env)
-		// Images need not hold their directory; container engines make it.
-		p.makeDir = p.Dir == "" && c.WorkingDir != ""
-		p.Dir = cmp.Or(p.Dir, c.WorkingDir)
+		if p.Dir == "" {
+			// Images need not hold their directory; container engines make it.
+			p.Dir, p.makeDir = path.Join("/", c.WorkingDir), c.WorkingDir != ""
+		}
 		p.User = cmp.Or(p.User, c.User)
 	}
 	p.User = cmp.Or(p.User, guestRoot)

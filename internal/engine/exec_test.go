@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"testing"
 
 	"banger/internal/agent"
@@ -34,7 +35,8 @@ func TestProgramInContainer(t *testing.T) {
 			Program{User: "root", Dir: "x", Env: []string{"B=flag"}, Argv: []string{"true"}},
 			Program{User: "root", Dir: "x", Env: []string{"A=image", "EMPTY=", "B=flag"}, Argv: []string{"true"}}},
 		{"a line", image, Program{Line: "ls"}, Program{User: "app", Dir: "/srv", makeDir: true, Env: env, Line: "ls"}},
-		{"an empty image", &imagemgr.Config{}, Program{}, Program{User: "root"}},
+		{"an empty image", &imagemgr.Config{}, Program{}, Program{User: "root", Dir: "/"}},
+		{"a relative directory", &imagemgr.Config{WorkingDir: "srv/../app/"}, Program{}, Program{User: "root", Dir: "/app", makeDir: true}},
 	} {
 		got := tt.given.in(tt.image).orEntrypoint(tt.image)
 		if len(got.Env) == 0 {
@@ -53,7 +55,7 @@ func TestProgramInContainer(t *testing.T) {
 // none.
 func TestContainer(t *testing.T) {
 	e := newEngine(t)
-	addImage(t, e, imagemgr.Image{Name: "image", Config: &imagemgr.Config{User: "app"}})
+	addImage(t, e, imagemgr.Image{Name: "image", Config: &imagemgr.Config{User: "app", Env: []string{"A=image"}}})
 	for _, tt := range []struct {
 		vm, image string
 		guest     *vm.Guest
@@ -73,8 +75,12 @@ func TestContainer(t *testing.T) {
 		if err := e.vms.Save(v); err != nil {
 			t.Fatal(err)
 		}
-		if c, err := e.container(tt.vm); err != nil || (c != nil) != tt.want {
+		c, err := e.container(tt.vm)
+		if err != nil || (c != nil) != tt.want {
 			t.Errorf("%s: got %v, %v", tt.vm, c, err)
+		}
+		if want := []string{containerPath, "HOSTNAME=" + tt.vm, "A=image"}; c != nil && !slices.Equal(c.Env, want) {
+			t.Errorf("%s: the environment is %q", tt.vm, c.Env)
 		}
 	}
 }
