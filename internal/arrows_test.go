@@ -126,7 +126,7 @@ var allowed = map[string][]string{
 	"internal/kernel/kerneltest": {},
 	"internal/kernelcat":         {"internal/catalog"},
 	"internal/imagecat":          {"internal/catalog", "internal/ref"},
-	"internal/registry":          {"internal/digest", "internal/fetch"},
+	"internal/registry":          {"internal/digest", "internal/fetch", "internal/smallfile"},
 	"internal/feature":           {"internal/format/tree", "internal/registry"},
 	"internal/digest":            {},
 	"internal/artifact":          {"internal/digest", "internal/registry"},

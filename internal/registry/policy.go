@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -15,14 +16,17 @@ import (
 // maxWaits is how often one request waits because the registry asks for it.
 const maxWaits = 3
 
-func newPolicy(repo name.Repository, o Options) *policy {
+func newPolicy(repo name.Repository, o Options) (*policy, error) {
 	carrier := fetch.NewTransport()
 	carrier.Say = o.Say
+	if err := equip(carrier, repo.RegistryStr()); err != nil {
+		return nil, fmt.Errorf("read the certificates for %s: %w", Title(repo), err)
+	}
 	sleep := o.Sleep
 	if sleep == nil {
 		sleep = fetch.Sleep
 	}
-	return &policy{repo: repo, insecure: o.Insecure, next: carrier, sleep: sleep, say: o.Say}
+	return &policy{repo: repo, insecure: o.Insecure, next: carrier, sleep: sleep, say: o.Say}, nil
 }
 
 // policy is the transport to a registry. Every request passes here, redirected

@@ -64,7 +64,10 @@ func Open(ctx context.Context, o Options) (*Repository, name.Reference, error) {
 	if o.Push {
 		scope = transport.PushScope
 	}
-	p := newPolicy(repo, o)
+	p, err := newPolicy(repo, o)
+	if err != nil {
+		return nil, nil, err
+	}
 	carrier := transport.NewRetry(p)
 	l := &login{
 		repo: repo, scope: repo.Scope(scope), push: o.Push, auth: auth, warn: o.Warn,
