@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -88,9 +91,13 @@ func (o *runOptions) takeApart(dash int, args []string) error {
 	case 0:
 	case 1:
 		o.Dir = before[0]
+		if _, err := os.Stat(o.Dir); errors.Is(err, fs.ErrNotExist) && !strings.HasPrefix(o.Dir, ".") && !filepath.IsAbs(o.Dir) {
+			return withHint(err, "--image %s boots an image, -- %s runs a command", o.Dir, o.Dir)
+		}
 	default:
 		return withHint(fmt.Errorf("%d paths were given: at most one is copied", len(before)),
-			"put a command behind --, as in banger vm run -- %s", strings.Join(before, " "))
+			"put a command behind --, as in banger vm run -- %s, and an image behind --image, as in banger vm run --image %s -- %s",
+			strings.Join(before, " "), before[0], strings.Join(before[1:], " "))
 	}
 	return nil
 }
