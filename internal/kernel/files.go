@@ -56,9 +56,12 @@ func copyTree(ctx context.Context, from, to string) error {
 // copyLinked copies the modules in the directory that a link leads to, if that is
 // one apart from top.
 func copyLinked(ctx context.Context, top, link, to string) error {
+	if !isDir(link) {
+		return nil
+	}
 	from, err := filepath.EvalSymlinks(link)
 	if err != nil {
-		return nil // it leads nowhere
+		return err
 	}
 	if top, err = filepath.EvalSymlinks(top); err != nil || isWithin(top, from) || isWithin(from, top) {
 		return err
@@ -77,6 +80,11 @@ func copyLinked(ctx context.Context, top, link, to string) error {
 		}
 		return copyFile(ctx, path, file)
 	})
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 func isWithin(dir, path string) bool {
