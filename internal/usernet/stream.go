@@ -66,9 +66,9 @@ func (n *Network) join(s *stream) {
 	switch err := s.copyFromHost(); {
 	case s.diverted.Load() != nil:
 	case err != nil:
-		s.abort()
+		briefly(s.abort)
 	default:
-		s.endpoint.Shutdown(tcpip.ShutdownWrite)
+		briefly(func() { s.endpoint.Shutdown(tcpip.ShutdownWrite) })
 	}
 	<-s.outward
 	s.queue.EventUnregister(&entry)

@@ -92,17 +92,6 @@ func (n *Network) meet(request *tcp.ForwarderRequest, quote []byte, grant *grant
 	return newStream(endpoint, queue, outside, grant, n.opening(destination(id)))
 }
 
-// apart runs f and waits for it. A goroutine keeps the stack that it once needed,
-// and of those that wait here there are thousands.
-func apart(f func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		f()
-	}()
-	<-done
-}
-
 func dialTCP(ctx context.Context, address netip.AddrPort) (*net.TCPConn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp4", address.String())
 	if err != nil {
@@ -145,16 +134,18 @@ func (n *Network) bury(endpoint tcpip.Endpoint, queue *waiter.Queue) {
 	entry, gone := waiter.NewChannelEntry(waiter.EventHUp | waiter.EventErr)
 	queue.EventRegister(&entry)
 	defer queue.EventUnregister(&entry)
-	endpoint.Close()
-	patience, cancel := context.WithTimeout(n.ctx, lingering)
-	defer cancel()
+	briefly(endpoint.Close)
+	patience := time.NewTimer(lingering)
+	defer patience.Stop()
 	for !isOver(endpoint) {
 		select {
 		case <-gone:
-		case <-patience.Done():
-			endpoint.Abort()
-			return
+			continue
+		case <-patience.C:
+		case <-n.ctx.Done():
 		}
+		briefly(endpoint.Abort)
+		return
 	}
 }
 
