@@ -16,7 +16,7 @@ import (
 // time. The program's own pages, about 10 MiB once it has started, come on top.
 const (
 	memoryLimit = 62 << 20 // bytes
-	garbage     = 50       // percent of what is in use
+	garbage     = 25       // percent of what is in use
 )
 
 func limitMemory() {

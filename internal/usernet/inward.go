@@ -19,8 +19,9 @@ import (
 	"banger/internal/agentapi"
 )
 
-// reachTimeout is for the guest's answer to a connection.
-const reachTimeout = 10 * time.Second
+// reachTimeout is for the guest's answer to a connection: one that is emulated on a busy
+// host takes long. Who is not there says so.
+const reachTimeout = 30 * time.Second
 
 // errRefused says that nothing in the guest listens on a port.
 var errRefused = errors.New("the guest refuses the connection")
