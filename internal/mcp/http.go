@@ -13,12 +13,16 @@ import (
 	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+	"golang.org/x/net/netutil"
 
 	"banger/internal/bearer"
 )
 
 // TokenVariable is the environment's name for the token that HTTP clients send.
 const TokenVariable = "BANGER_MCP_TOKEN"
+
+// maxConnections is how many clients may be connected at a time; others wait.
+const maxConnections = 200
 
 // serveHTTP serves at a loopback address to clients that have the token, until ctx
 // ends. They share the desk.
@@ -40,12 +44,12 @@ func serveHTTP(ctx context.Context, s *sdk.Server, address string, messages io.W
 	}
 	server := &http.Server{
 		Handler:           handler(s, token),
-		ReadHeaderTimeout: 10 * time.Second,
-		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	defer context.AfterFunc(ctx, func() { server.Close() })()
 	fmt.Fprintf(messages, "serving at http://%s/\n", listener.Addr())
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(netutil.LimitListener(listener, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
