@@ -45,6 +45,9 @@ def test_process(vm: VM) -> None:
         assert process.wait() == 5
     with vm.open(["sh", "-c", "test -t 1 && stty size"], tty=True, columns=100, rows=30) as process:
         assert b"".join(data for _, data in process) == b"30 100\r\n"
+    with vm.open(["true"]) as process:
+        assert process._connection.ping_interval is None  # which is not answered where input waits
+        assert process.wait() == 0
     with vm.open(["cat"]) as process:
         big = os.urandom(1 << 20)
         process.write(big)
@@ -110,7 +113,10 @@ def test_async_files(vm: VM, tmp_path: Path) -> None:
             (tmp_path / "file").write_bytes(b"x" * 200_000)
             await same.upload(tmp_path / "file", "/srv/async/file")
             await same.upload(tmp_path, "/srv/async/dir")
+            (tmp_path / "empty").touch()
+            await same.upload(tmp_path / "empty", "/srv/async/empty")
             await same.download("/srv/async", tmp_path / "back")
+            assert (tmp_path / "back/empty").read_bytes() == b""
             assert (tmp_path / "back/dir/file").read_bytes() == b"x" * 200_000
             done = await asyncio.gather(*(same.exec(["echo", str(i)]) for i in range(10)))
             assert [d.text for d in done] == [f"{i}\n" for i in range(10)]

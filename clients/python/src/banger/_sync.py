@@ -20,6 +20,10 @@ from ._files import Completed, packed, temporary, unpacked
 from ._operations import VM as VMInfo, Operations, NewVM
 from ._transport import EventStream, Transport, Server, segment
 
+# A program that takes no input for a while keeps the server from reading, and from
+# answering a ping.
+CONNECTION: dict[str, Any] = {"max_size": None, "ping_interval": None}
+
 
 class Banger(Operations):
     """A banger server's client. Beside what is here it has all operations of the server.
@@ -126,12 +130,12 @@ class VM:
         server = self.client.transport.server
         path = f"/v1/vms/{segment(self.name)}/attach?{urlencode(query, doseq=True)}"
         if server.socket:
-            return Process(list(argv), unix_connect(server.socket, "ws://localhost" + path, max_size=None))
+            return Process(list(argv), unix_connect(server.socket, "ws://localhost" + path, **CONNECTION))
         tls = server.verify if isinstance(server.verify, ssl.SSLContext) else ssl.create_default_context()
         if server.verify is False:
             tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
         uri = "ws" + server.url.removeprefix("http") + path
-        return Process(list(argv), connect(uri, additional_headers=server.headers, ssl=tls, max_size=None))
+        return Process(list(argv), connect(uri, additional_headers=server.headers, ssl=tls, **CONNECTION))
 
     def upload(self, local: str | os.PathLike[str], remote: str) -> None:
         """Makes a file or directory in the VM like one here. A directory's content goes into remote."""

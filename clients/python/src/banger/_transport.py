@@ -106,7 +106,7 @@ class _Base:
             out["json"] = given(body)
         if content is not None:
             out["content"] = content
-            if size := size_of(content):
+            if (size := size_of(content)) is not None:
                 out["headers"]["Content-Length"] = str(size)
         return out
 
