@@ -100,6 +100,7 @@ func TestAPI(t *testing.T) {
 	}
 	c.ask("POST", "/vms/box/exec", `{"argv": ["sleep", "1000"], "timeout_seconds": 1}`, 504, nil)
 	c.testAttach()
+	c.testDropped()
 	c.testEvents()
 	c.testFiles()
 	c.testForward()
@@ -319,6 +320,58 @@ func (c *apiClient) testAttach() {
 				c.t.Fatal(err)
 			}
 		}
+	}
+}
+
+// A client that hangs up leaves no program, also one that does not take its input.
+func (c *apiClient) testDropped() {
+	c.t.Helper()
+	var said struct{ Stdout string }
+	run := func(argv ...string) {
+		c.t.Helper()
+		body, err := json.Marshal(map[string]any{"argv": argv, "timeout_seconds": 120})
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		c.ask("POST", "/vms/box/exec", string(body), 201, &said)
+	}
+	run("mkfifo", "/run/pid")
+	const program = "echo $$ >/run/pid; exec sleep 100000"
+	for name, begin := range map[string]func(ctx context.Context) error{
+		"exec": func(ctx context.Context) error {
+			r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://banger/v1/vms/box/exec", strings.NewReader(`{"argv": ["sh", "-c", "`+program+`"]}`))
+			if err != nil {
+				return err
+			}
+			r.Header.Set("Content-Type", "application/json")
+			go func() {
+				if answer, err := c.Do(r); err == nil {
+					answer.Body.Close()
+				}
+			}()
+			return nil
+		},
+		"attach": func(ctx context.Context) error {
+			conn, _, err := websocket.Dial(ctx, "ws://banger/v1/vms/box/attach?"+url.Values{"argv": {"sh", "-c", program}}.Encode(), &websocket.DialOptions{HTTPClient: &c.Client}) //nolint:bodyclose // the library does
+			if err != nil {
+				return err
+			}
+			context.AfterFunc(ctx, func() { conn.CloseNow() })
+			for range 8 {
+				if err := conn.Write(ctx, websocket.MessageBinary, make([]byte, 1<<19)); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	} {
+		ctx, cancel := context.WithCancel(c.t.Context())
+		if err := begin(ctx); err != nil {
+			c.t.Fatalf("%s: %v", name, err)
+		}
+		run("cat", "/run/pid")
+		cancel()
+		run("tail", "--pid="+strings.TrimSpace(said.Stdout), "-f", "/dev/null") // until it has ended
 	}
 }
 
