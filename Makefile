@@ -37,6 +37,7 @@ test: ## set this machine up and run all tests, with real guests
 	@scripts/setup.sh build run test publish golden
 	@$(MAKE) --no-print-directory -s build
 	@scripts/fixtures.sh $(BIN)
+	@scripts/python.sh
 	@scripts/test.sh ./...
 
 .PHONY: test-container
@@ -46,12 +47,12 @@ test-container: ## build images/banger by podman or docker, and boot a guest in 
 	@scripts/test-container.sh $(BIN)
 
 .PHONY: test-python
-test-python: ## of the tests, those of the Python client, with packages from PyPI in build/venv
+test-python: ## of the tests, those of the Python client, and the examples of its README
 	@scripts/setup.sh build run test
 	@$(MAKE) --no-print-directory -s build
 	@scripts/fixtures.sh $(BIN)
 	@scripts/python.sh
-	@scripts/test.sh ./test/vm -run TestPython
+	@BANGER_TEST_EXAMPLES=1 scripts/test.sh ./test/vm -run TestPython
 
 .PHONY: soak
 soak: ## kill, cut the power, fill disks and race for SOAKTIME, and look what is left

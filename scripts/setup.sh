@@ -26,6 +26,9 @@ needs() {
 		echo "runuser util-linux runs the tests as an ordinary user too"
 		echo "depmod kmod a second opinion on modules.dep"
 		echo "umoci umoci a second opinion on OCI images"
+		echo "dpkg-deb dpkg packages for guests"
+		python3 -c 'import ensurepip' 2>/dev/null ||
+			echo "ensurepip python3-venv the Python client and its tests"
 		needs publish
 		;;
 	golden)

@@ -52,11 +52,21 @@ func (p *python) run(t *testing.T, stdin, name string, args ...string) {
 	}
 }
 
-// The Python client is of this server, typed, and does what its README says.
+// The Python client is of this server, typed, and does what it is for.
 func TestPython(t *testing.T) {
 	p := newPython(t)
 	p.run(t, p.h.ok("serve", "--openapi"), "python", "generate.py", "--check")
 	p.run(t, "", "mypy", "--strict", "--cache-dir", t.TempDir())
-	p.run(t, "", "pytest", "-q", "-x", "-p", "no:cacheprovider")
+	p.run(t, "", "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/test_client.py")
+	p.h.wantNothingLeft()
+}
+
+// It does what its README says. Each example boots a guest of its own.
+func TestPythonReadme(t *testing.T) {
+	if os.Getenv("BANGER_TEST_EXAMPLES") == "" {
+		t.Skip("takes minutes: make test-python runs it")
+	}
+	p := newPython(t)
+	p.run(t, "", "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/test_readme.py")
 	p.h.wantNothingLeft()
 }
