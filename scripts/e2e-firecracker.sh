@@ -93,7 +93,7 @@ nested() {
 
 # in_vm: runs the tests in a new VM.
 in_vm() {
-	timeout --signal KILL "$patience" "$banger" vm run --vmm qemu --image "$name" --name "$name" \
+	timeout --signal KILL "$patience" env BANGER_WARM=false "$banger" vm run --vmm qemu --image "$name" --name "$name" \
 		--memory 4G --disk 16G --wait-init -- bash /e2e/run "$tests" "${FIGURES:-}"
 }
 
