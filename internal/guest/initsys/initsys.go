@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Init is an image's init.
@@ -24,9 +25,12 @@ var paths = []string{
 	"/etc/init", "/bin/init", "/usr/sbin/init",
 }
 
+// wrappers run the program of a container that they are given, and no other.
+var wrappers = []string{"tini", "tini-static", "dumb-init", "catatonit", "docker-init"}
+
 // Detect finds the init of the image at root, which is "/" but in tests. It is
-// no init where busybox would only complain: minimal images have its link and
-// none of the programs that its table names.
+// no init where it would only complain: minimal images have busybox's link and
+// none of the programs that its table names, and a wrapper wants to be told one.
 func Detect(root string) Init {
 	for _, path := range paths {
 		target, err := filepath.EvalSymlinks(filepath.Join(root, path))
@@ -41,7 +45,7 @@ func Detect(root string) Init {
 		if init.Script {
 			init.Name = scriptName(root)
 		}
-		if init.Name == "busybox" && !busyboxHasWork(root) {
+		if init.Name == "busybox" && !busyboxHasWork(root) || slices.Contains(wrappers, init.Name) {
 			return Init{}
 		}
 		return init

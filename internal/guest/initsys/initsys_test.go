@@ -67,6 +67,7 @@ func TestDetect(t *testing.T) {
 		{"sysvinit", image{"!sbin/init": "", "!bin/sh": ""}, Init{Path: "/sbin/init", Name: "sysvinit"}},
 		{"openrc", image{"!sbin/openrc-init": "", ">sbin/init": "openrc-init"}, Init{Path: "/sbin/init", Name: "openrc"}},
 		{"another", image{"!sbin/runit-init": "", ">sbin/init": "runit-init"}, Init{Path: "/sbin/init", Name: "runit-init"}},
+		{"a container's", image{"!usr/bin/tini": "", ">sbin/init": "../usr/bin/tini"}, Init{}},
 		{"dangling link", image{">sbin/init": "absent"}, Init{}},
 		{"link to itself", image{">sbin/init": "init"}, Init{}},
 		{"not executable", image{" sbin/init": ""}, Init{}},

@@ -2,6 +2,7 @@ package initsys
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"time"
@@ -31,7 +32,7 @@ func (i Init) Reboot(ctx context.Context) error {
 	case "sysvinit":
 		return i.command(ctx, i.Path, "6")
 	case "openrc":
-		return i.command(ctx, "openrc-shutdown", "--reboot", "now")
+		return i.signal(ctx, unix.SIGINT) // its command is lost until every service is up
 	default:
 		return i.command(ctx, "reboot")
 	}
@@ -54,10 +55,26 @@ func (i Init) signal(ctx context.Context, sig unix.Signal) error {
 	}
 }
 
+// command repeats a command until the machine ends, as signal does: an init that
+// still boots may not take it yet, or take it and forget. What has been taken once
+// is under way, however it fails later.
 func (i Init) command(ctx context.Context, args ...string) error {
-	if err := exec.CommandContext(ctx, args[0], args[1:]...).Run(); err != nil {
-		return fmt.Errorf("run %s: %w", args[0], err)
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
+	for taken, tries := false, 1; ; tries++ {
+		err := exec.CommandContext(ctx, args[0], args[1:]...).Run()
+		taken = taken || err == nil
+		var refused *exec.ExitError
+		if !taken && (!errors.As(err, &refused) || tries == maxTries) {
+			return fmt.Errorf("run %s: %w", args[0], err)
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	<-ctx.Done()
-	return ctx.Err()
 }
+
+// maxTries is how often a command may be refused, a second apart.
+const maxTries = 5
