@@ -89,8 +89,8 @@ func (e *Engine) RunVM(ctx context.Context, o RunOptions) (Run, error) {
 		lease.Foreground()
 	}
 	status, err := e.runAttached(ctx, v.Name, copied, o)
-	if err == nil && o.SyncBack {
-		err = e.bringHome(ctx, v.Name, v.Ephemeral || o.Foreground, o.syncOptions(copied))
+	if o.SyncBack {
+		err = e.afterRun(ctx, v.Name, v.Ephemeral || o.Foreground, o.syncOptions(copied), err)
 	}
 	o.Events.warn(lease.End())
 	if v.Ephemeral && e.vms.Exists(v.Name) {
@@ -133,8 +133,9 @@ func (e *Engine) runAgain(ctx context.Context, copied copiedDir, o RunOptions) (
 		}
 		o.Program.Dir = cmp.Or(o.Program.Dir, copied.target)
 	}
-	if run.Status, err = e.ExecVM(ctx, v.Name, o.Program); err == nil && o.SyncBack {
-		err = e.bringHome(ctx, v.Name, false, o.syncOptions(copied))
+	run.Status, err = e.ExecVM(ctx, v.Name, o.Program)
+	if o.SyncBack {
+		err = e.afterRun(ctx, v.Name, false, o.syncOptions(copied), err)
 	}
 	return run, err
 }

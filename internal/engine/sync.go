@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 
@@ -26,6 +27,19 @@ type Synced struct {
 	Pull      []filesync.Change `json:"pull"`      // of what changed there
 	Conflicts []string          `json:"conflicts"` // changed on both sides, and left as they are
 	Refused   []string          `json:"refused"`   // what a guest must not put here
+}
+
+// MarshalJSON has lists be lists where nothing is in them.
+func (s Synced) MarshalJSON() ([]byte, error) {
+	type plain Synced // without this method
+	return json.Marshal(plain{listed(s.Push), listed(s.Pull), listed(s.Conflicts), listed(s.Refused)})
+}
+
+func listed[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
 }
 
 // Sync finds what changed since the last time in a directory of the host's and one

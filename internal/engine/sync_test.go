@@ -15,6 +15,14 @@ import (
 	"banger/internal/vm"
 )
 
+// Whoever reads a sync's result as JSON finds lists.
+func TestSyncedIsOfLists(t *testing.T) {
+	text, err := json.Marshal(Synced{Refused: []string{"out"}})
+	if want := `{"push":[],"pull":[],"conflicts":[],"refused":["out"]}`; err != nil || string(text) != want {
+		t.Errorf("it is %s, %v", text, err)
+	}
+}
+
 // guestHere has a VM's guest be a part of this process: its agent, on the host's files.
 func guestHere(t *testing.T, e *Engine, name string) {
 	t.Helper()

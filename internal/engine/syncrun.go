@@ -59,6 +59,15 @@ func (e *Engine) renew(ctx context.Context, name string, o SyncOptions) error {
 	return err
 }
 
+// afterRun takes home what a program changed, where it was run to its end.
+func (e *Engine) afterRun(ctx context.Context, name string, ends bool, o SyncOptions, err error) error {
+	if err != nil {
+		o.Events.warn(errors.New("nothing that the vm changed in its copy came home"))
+		return err
+	}
+	return e.bringHome(ctx, name, ends, o)
+}
+
 // bringHome takes home what a program changed in a copied directory: what it removed
 // too, where that is still as it went in. Where the VM is about to go, what does not
 // come home is left as a patch.

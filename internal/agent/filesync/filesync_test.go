@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"banger/internal/format/tree"
 )
@@ -283,6 +284,22 @@ func TestScanAndHash(t *testing.T) {
 	}
 	if diff := cmp.Diff(known, again); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What the kernel shows of itself are no files to be kept alike.
+func TestScanLeavesTheKernelsOut(t *testing.T) {
+	top := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(top, "own/proc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("proc", filepath.Join(top, "own/proc"), "proc", 0, ""); err != nil {
+		t.Skipf("a file system cannot be mounted: %v", err)
+	}
+	defer unix.Unmount(filepath.Join(top, "own/proc"), unix.MNT_DETACH)
+	s, err := scanned(top, func(string) bool { return false })
+	if diff := cmp.Diff([]string{"own"}, s.Names()); err != nil || diff != "" {
+		t.Error(err, diff)
 	}
 }
 

@@ -50,24 +50,43 @@ func (s *scan) dir(fd int, dir string) error {
 		if err != nil {
 			return &tree.FileError{Name: name, Err: err}
 		}
-		if e.Kind == Absent || e.Kind == Dir && s.skip(name) {
+		switch {
+		case e.Kind == Absent, e.Kind == Dir && s.skip(name):
 			continue
+		case e.Kind == Dir:
+			err = s.below(fd, base, name)
+		default:
+			err = s.add(name, e.Content, e.Stamp)
 		}
-		if err := s.add(name, e.Content, e.Stamp); err != nil {
+		if err != nil {
 			return err
-		}
-		if e.Kind != Dir {
-			continue
-		}
-		below, err := unix.Openat(fd, base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-		if err == nil {
-			err = s.dir(below, name+"/")
-		}
-		if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENOTDIR) {
-			return &tree.FileError{Name: name, Err: err}
 		}
 	}
 	return nil
+}
+
+// below writes a directory in another one, and what is in it, unless that is what the
+// kernel shows of itself.
+func (s *scan) below(at int, base, name string) error {
+	fd, err := unix.Openat(at, base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+		return nil // removed, or another file by now
+	}
+	if err != nil {
+		return &tree.FileError{Name: name, Err: err}
+	}
+	if tree.IsKernels(fd) {
+		return unix.Close(fd)
+	}
+	if err := s.add(name, Content{Kind: Dir}, tree.Stamp{}); err != nil {
+		unix.Close(fd)
+		return err
+	}
+	err = s.dir(fd, name+"/")
+	if err != nil && !errors.As(err, new(*tree.FileError)) {
+		err = &tree.FileError{Name: name, Err: err}
+	}
+	return err
 }
 
 // look says what a file is; what is of no kind that is kept alike is absent.

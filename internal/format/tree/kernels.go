@@ -12,6 +12,11 @@ func isKernels(dir int, base string) bool {
 		return false
 	}
 	defer unix.Close(fd)
+	return IsKernels(fd)
+}
+
+// IsKernels is that of a descriptor's file system.
+func IsKernels(fd int) bool {
 	var st unix.Statfs_t
 	if unix.Fstatfs(fd, &st) != nil {
 		return false
