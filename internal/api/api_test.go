@@ -136,6 +136,9 @@ func TestProblems(t *testing.T) {
 		{"POST", "/v1/copy", `{"from": [{"path": "/etc"}], "to": {"path": "/tmp"}}`, 409, "in a vm"},
 		{"POST", "/v1/builds", `{"name": "x"}`, 409, ""},
 		{"POST", "/v1/networks", `{"name": "x", "subnet": "10.1.2.3"}`, 400, ""},
+		{"POST", "/v1/networks", `{"name": "x", "subnet": "75/89"}`, 400, "does not match"},
+		{"POST", "/v1/networks", `{"name": "x", "subnet": "10.1.300.0/24"}`, 400, "does not match"},
+		{"POST", "/v1/networks", `{"name": "x", "subnet": "8.8.8.0/24"}`, 409, ""},
 		{"GET", "/v1/stats?interval=1", "", 400, "milliseconds"},
 		{"GET", "/v1/vms/box/policy/check?port=0", "", 400, "number"},
 	} {

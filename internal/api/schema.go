@@ -46,6 +46,7 @@ const (
 	guestPathPattern  = `^[^\x00]+$`
 	hostPathPattern   = `^/[^\x00]*$`
 	mountPointPattern = "^(/[^/:\\x00-\\x1f\\x7f\u0080-\u009f]*[^/:.\\x00-\\x1f\\x7f\u0080-\u009f][^/:\\x00-\\x1f\\x7f\u0080-\u009f]*){1,8}$"
+	subnetPattern     = `^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])/(1[6-9]|2[0-9])$` // what else holds is the engine's to say
 	variablePattern   = `^[A-Za-z_][A-Za-z0-9_]{0,63}$`
 	secretHostPattern = `^(\*\.)?([a-z]([a-z0-9-]{0,30}[a-z0-9])?\.){1,3}[a-z]{2,20}$`
 	hostPattern       = `^(\*\.)?([a-z]([a-z0-9-]{0,30}[a-z0-9])?\.){0,3}[a-z]{2,20}(:[1-9][0-9]{0,3})?$`
@@ -124,7 +125,7 @@ func init() {
 	namedSchemas[reflect.TypeFor[networkList]()] = &jsonschema.Schema{
 		Type: "array", UniqueItems: true, MaxItems: limit(8), Items: &jsonschema.Schema{Type: "string", Pattern: namePattern, MaxLength: limit(ref.MaxName)},
 	}
-	namedSchemas[reflect.TypeFor[netip.Prefix]()] = pattern(`^10\.[1-9][0-9]?\.[1-9][0-9]?\.0/24$|^[0-9a-f.:]+/[0-9]+$`)
+	namedSchemas[reflect.TypeFor[netip.Prefix]()] = pattern(subnetPattern)
 	namedSchemas[reflect.TypeFor[interval]()] = &jsonschema.Schema{Type: "integer", Minimum: number(minInterval), Maximum: number(maxInterval)}
 	namedSchemas[reflect.TypeFor[exportFormat]()] = &jsonschema.Schema{Type: "string", Enum: []any{imagemgr.FormatTar, imagemgr.FormatExt4}}
 	namedSchemas[reflect.TypeFor[moment]()] = &jsonschema.Schema{Type: "string", Format: "date-time"}
