@@ -15,7 +15,37 @@ import (
 	"banger/internal/feature"
 	"banger/internal/imagebuild"
 	"banger/internal/ref"
+	"banger/internal/statedir"
 )
+
+// keyedFeatures are the options of a build with what is known of a project's features
+// before those of registries are got.
+func keyedFeatures(build BuildOptions, s devfile.Spec) BuildOptions {
+	if len(s.Features) == 0 {
+		return build
+	}
+	build.Env = append(build.Env, "user="+s.User, fmt.Sprintf("first=%q", s.First))
+	for _, f := range s.Features {
+		build.Env = append(build.Env, fmt.Sprintf("feature=%s %s", f.ID, f.Given))
+		if f.Dir != "" {
+			build.Copies = append(build.Copies, imagebuild.Copy{Source: f.Dir, Target: featureDir + "/" + devfile.Bare(f.ID)})
+		}
+	}
+	return build
+}
+
+// addFeatures has a build install a project's features, and its script behind them.
+func (e *Engine) addFeatures(ctx context.Context, build *BuildOptions, s devfile.Spec, stage *statedir.Stage) (err error) {
+	if s.Features, err = e.provideFeatures(ctx, s, stage.Path("features"), build.Events); err != nil {
+		return err
+	}
+	for _, f := range s.Features {
+		build.Env = append(build.Env, f.Guest...)
+	}
+	build.Copies = featureCopies(s)
+	build.Script = stage.Path("features.sh")
+	return os.WriteFile(build.Script, []byte(featuresScript(s)), 0o700)
+}
 
 // maxFeatures bounds how many features need each other.
 const maxFeatures = 64

@@ -125,24 +125,19 @@ func (e *Engine) projectImage(ctx context.Context, o UpOptions) (string, error) 
 		}
 	}
 	build := BuildOptions{From: base, VM: e.VMDefaults(), Packages: s.Packages, Script: s.Script, Events: o.Events}
-	if len(s.Features) > 0 {
-		if s.Features, err = e.provideFeatures(ctx, s, stage.Path("features"), o.Events); err != nil {
-			return "", err
-		}
-		for _, f := range s.Features {
-			build.Env = append(build.Env, f.Guest...)
-		}
-		build.Copies = featureCopies(s)
-		build.Script = stage.Path("features.sh")
-		if err := os.WriteFile(build.Script, []byte(featuresScript(s)), 0o700); err != nil {
-			return "", err
-		}
-	}
-	key, err := e.buildKey(base, build)
+	key, err := e.buildKey(base, keyedFeatures(build, s))
 	if err != nil {
 		return "", err
 	}
 	build.Name = projectStem(s) + "-" + key
+	if len(s.Features) > 0 {
+		if _, err := e.images.Get(build.Name); !errors.As(err, new(*imagemgr.NotFoundError)) {
+			return build.Name, err // without asking a registry for them again
+		}
+		if err := e.addFeatures(ctx, &build, s, stage); err != nil {
+			return "", err
+		}
+	}
 	_, err = e.BuildImage(ctx, build)
 	return build.Name, err
 }

@@ -33,7 +33,7 @@ func (h *host) smallTar() string {
 		h.must(err)
 	}
 	add(&tar.Header{Name: "bin/busybox"}, string(busybox))
-	for _, applet := range []string{"sh", "cat", "chmod", "ls", "ln", "mkdir", "hostname", "stat", "rm", "touch", "mknod", "chown", "find"} {
+	for _, applet := range []string{"sh", "cat", "chmod", "ls", "ln", "mkdir", "hostname", "stat", "rm", "touch", "mknod", "chown", "find", "env", "printf"} {
 		add(&tar.Header{Name: "bin/" + applet, Typeflag: tar.TypeLink, Linkname: "bin/busybox"}, "")
 	}
 	add(&tar.Header{Name: "etc/os-release", Mode: 0o644}, "ID=minimal\n")
