@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -20,6 +21,7 @@ const (
 type patient struct {
 	next  http.RoundTripper
 	sleep func(context.Context, time.Duration) error
+	say   func(string) // or nil
 }
 
 func (p patient) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -30,9 +32,14 @@ func (p patient) RoundTrip(req *http.Request) (*http.Response, error) {
 		if !again || n == attempts-1 || req.Body != nil && req.Body != http.NoBody {
 			return resp, err
 		}
+		why := "the limit of requests is reached"
 		if err == nil {
+			why = fmt.Sprintf("%s answers %d", req.URL.Host, resp.StatusCode)
 			io.CopyN(io.Discard, resp.Body, 4096) // so that the connection is used again
 			resp.Body.Close()
+		}
+		if p.say != nil {
+			p.say(fmt.Sprintf("%s: trying again in %s", why, firstPause<<n))
 		}
 		if err := p.sleep(req.Context(), firstPause<<n); err != nil {
 			return nil, err

@@ -71,7 +71,7 @@ func Open(ctx context.Context, o Options) (*Repository, name.Reference, error) {
 	carrier := transport.NewRetry(p)
 	l := &login{
 		repo: repo, scope: repo.Scope(scope), push: o.Push, auth: auth, warn: o.Warn,
-		next: carrier, tokens: patient{carrier, p.sleep}, answer: map[string]string{},
+		next: carrier, tokens: patient{carrier, p.sleep, p.say}, answer: map[string]string{},
 	}
 	if err := l.ping(ctx); err != nil {
 		return nil, nil, Explain(repo, err)
@@ -81,7 +81,7 @@ func Open(ctx context.Context, o Options) (*Repository, name.Reference, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &Repository{Name: repo, Transport: known, patient: patient{l, p.sleep}}, ref, nil
+	return &Repository{Name: repo, Transport: known, patient: patient{l, p.sleep, p.say}}, ref, nil
 }
 
 // URL is where the repository has something, such as "blobs/sha256:...".

@@ -100,9 +100,9 @@ func TestBusyboxContainer(t *testing.T) {
 		t.Skip("needs busybox-static: ", err)
 	}
 	h := newHost(t)
-	h.container("box", v1.Config{Cmd: []string{"sh", "-c", "echo hello from $0, number $$; exit 3"}, StopSignal: "SIGUSR1"},
+	h.container("box", v1.Config{Cmd: []string{"sh", "-c", "echo hello from $0, number $$, in $PWD of $HOSTNAME; exit 3"}, StopSignal: "SIGUSR1"},
 		map[string]string{"bin/busybox": string(busybox), "bin/sh": "->busybox"})
-	if r := h.banger("vm", "run", "--image", "box", "--name", "box"); r.code != 3 || r.stdout != "hello from sh, number 1\n" {
+	if r := h.banger("vm", "run", "--image", "box", "--name", "box"); r.code != 3 || r.stdout != "hello from sh, number 1, in / of box\n" {
 		t.Errorf("got %d, %q (%s)", r.code, r.stdout, r.stderr)
 	}
 	if out := h.ok("vm", "exec", "box", "busybox", "cat", "/proc/1/comm"); !strings.Contains(out, "init") {
