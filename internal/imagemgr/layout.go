@@ -64,7 +64,7 @@ func openLayout(ctx context.Context, files parts, tag string) (*ociImage, error)
 func severalFit(ctx context.Context, from blobs, found []v1.Descriptor) bool {
 	said, unsaid, _ := sortManifests(found)
 	if len(said) > 0 {
-		return len(said) > 1 && variant(said[0].Platform) == variant(said[1].Platform)
+		return len(said) > 1 && rank(said[0].Platform) == rank(said[1].Platform)
 	}
 	fit := 0
 	for _, d := range unsaid[:min(len(unsaid), maxUnsaid)] {

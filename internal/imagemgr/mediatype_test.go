@@ -67,8 +67,10 @@ func TestPlatformsOfAnIndex(t *testing.T) {
 	attestation := on("amd64", "")
 	attestation.Annotations = map[string]string{referenceType: "attestation-manifest"}
 	want := platform().Architecture
-	said, unsaid, others := sortManifests([]v1.Descriptor{attestation, {}, on(want, "v1"), on(want, ""), on(want, "v99"), on("s390x", ""), {Platform: &v1.Platform{OS: "unknown"}}})
-	if len(said) < 2 || said[0].Platform.Variant != "" || len(unsaid) != 1 || len(others) != 1 {
+	lazy := on(want, "")
+	lazy.Platform.OSFeatures = []string{"nydus.remoteimage.v1"}
+	said, unsaid, others := sortManifests([]v1.Descriptor{lazy, attestation, {}, on(want, "v1"), on(want, ""), on(want, "v99"), on("s390x", ""), {Platform: &v1.Platform{OS: "unknown"}}})
+	if len(said) < 2 || said[0].Platform.Variant != "" || len(said[0].Platform.OSFeatures) > 0 || len(unsaid) != 1 || len(others) != 1 {
 		t.Errorf("said %v, unsaid %v, others %v", said, unsaid, others)
 	}
 }

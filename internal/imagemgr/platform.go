@@ -101,8 +101,17 @@ func sortManifests(manifests []v1.Descriptor) (said, unsaid []v1.Descriptor, oth
 			said = append(said, m)
 		}
 	}
-	slices.SortStableFunc(said, func(a, b v1.Descriptor) int { return variant(a.Platform) - variant(b.Platform) })
+	slices.SortStableFunc(said, func(a, b v1.Descriptor) int { return rank(a.Platform) - rank(b.Platform) })
 	return said, unsaid, others
+}
+
+// rank orders what one machine runs. What needs more than an operating system, such
+// as layers that some snapshotter fetches piece by piece, is for those who have it.
+func rank(p *v1.Platform) int {
+	if len(p.OSFeatures) > 0 {
+		return variant(p) + 100
+	}
+	return variant(p)
 }
 
 // isArch reports whether an architecture is the wanted one, in Go's words or in
