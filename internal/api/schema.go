@@ -40,7 +40,7 @@ type (
 // description: what comes in is checked by the engine.
 const (
 	namePattern       = `^[a-z0-9]+([._-][a-z0-9]+)*$` // see ref.CheckName
-	referencePattern  = `^((docker://|oci:|oci-archive:|docker-archive:|tar:|mmdebstrap:|apt:).+|[^\s/]+/\S+)$`
+	referencePattern  = `^((docker://|oci:|oci-archive:|docker-archive:|dir:|tar:|mmdebstrap:|apt:).+|[^\s/]+/\S+)$`
 	durationPattern   = `^([0-9]{1,6}(\.[0-9]{1,3})?(h|m|s|ms))+$`
 	labelPattern      = `^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$`
 	guestPathPattern  = `^[^\x00]+$`

@@ -147,7 +147,7 @@ func (s *Spec) checkImage() error {
 	switch source.Transport {
 	case ref.Apt:
 		return errors.New("apt: is for kernels")
-	case ref.Tar, ref.OCI, ref.OCIArchive, ref.DockerArchive:
+	case ref.Tar, ref.OCI, ref.OCIArchive, ref.DockerArchive, ref.Dir:
 		if source.Rest == "-" {
 			return errors.New("standard input is no image of a project's")
 		}

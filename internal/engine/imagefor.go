@@ -43,7 +43,7 @@ func whole(s ref.Source) (ref.Source, error) {
 	switch s.Transport {
 	case ref.Apt:
 		return s, errors.New("apt: is for kernels")
-	case ref.Tar, ref.OCI, ref.OCIArchive, ref.DockerArchive:
+	case ref.Tar, ref.OCI, ref.OCIArchive, ref.DockerArchive, ref.Dir:
 		if s.Rest == "-" {
 			return s, errors.New("an image on standard input has no name to come back to: banger image pull - --name NAME")
 		}

@@ -48,6 +48,9 @@ func openArchive(ctx context.Context, o PullOptions, name, dir string) (*archive
 }
 
 func openSeekable(ctx context.Context, o PullOptions, name, dir string) (*os.File, error) {
+	if name == "-" && o.Stdin == nil {
+		return nil, errNoInput
+	}
 	if name == "-" {
 		return unpackArchive(ctx, o, o.Stdin, 0, dir)
 	}

@@ -265,3 +265,54 @@ func TestPullBesideOthers(t *testing.T) {
 		})
 	}
 }
+
+// skopeo and podman copy images to directories of their own form, whole indexes too.
+func TestPullDirectory(t *testing.T) {
+	p := pile{}
+	layer := makeTar(t, file("file", "x"))
+	image := p.image(nil, layer)
+	other := p.image(nil, makeTar(t, file("file", "other")))
+	other.Platform, image.Platform = &v1.Platform{OS: "linux", Architecture: "s390x"}, &v1.Platform{OS: "linux", Architecture: platform().Architecture}
+	for what, top := range map[string]v1.Descriptor{
+		"an image": image,
+		"an index": p.addJSON(types.OCIImageIndex, v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{other, image}}),
+	} {
+		dir := t.TempDir()
+		for name, data := range p {
+			name = filepath.Base(name)
+			switch name {
+			case top.Digest.Hex:
+				name = "manifest.json"
+			case image.Digest.Hex:
+				name += ".manifest.json"
+			}
+			if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := testStore(t)
+		if i, err := pull(t.Context(), s, "dir:"+dir, "a", nil); err != nil || i.SourceDigest != image.Digest.String() {
+			t.Errorf("%s: %s, %v", what, i.SourceDigest, err)
+		} else if got := debugfs(t, s.Rootfs("a"), "cat /file"); got != "x" {
+			t.Errorf("%s: got %q", what, got)
+		}
+		if err := os.WriteFile(filepath.Join(dir, hashOf(layer).Hex), append([]byte("y"), layer[1:]...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := pull(t.Context(), testStore(t), "dir:"+dir, "a", nil); !errors.As(err, new(*digest.Error)) {
+			t.Errorf("%s with another layer: %v", what, err)
+		}
+	}
+	if _, err := pull(t.Context(), testStore(t), "dir:"+t.TempDir(), "a", nil); err == nil || !strings.Contains(err.Error(), "manifest.json: no such file") {
+		t.Errorf("an empty directory: %v", err)
+	}
+}
+
+// Where there is no standard input, such as behind the API, none is read.
+func TestPullWithoutInput(t *testing.T) {
+	for _, source := range []string{"-", "tar:-", "docker-archive:-", "oci-archive:-:v1"} {
+		if _, err := pull(t.Context(), testStore(t), source, "a", nil); !errors.Is(err, errNoInput) {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
+}

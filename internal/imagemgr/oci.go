@@ -56,11 +56,19 @@ func resolveNested(ctx context.Context, from blobs, d v1.Descriptor, deeper int)
 	case kind == imageManifest:
 		return readImage(ctx, from, raw, d.Digest)
 	}
+	index, err := parseIndex(raw)
+	if err != nil {
+		return nil, err
+	}
+	return chooseImage(ctx, from, index.Manifests, deeper)
+}
+
+func parseIndex(raw []byte) (*v1.IndexManifest, error) {
 	index, err := v1.ParseIndexManifest(bytes.NewReader(raw))
 	if err != nil {
 		return nil, fmt.Errorf("read the index: %w", err)
 	}
-	return chooseImage(ctx, from, index.Manifests, deeper)
+	return index, nil
 }
 
 // readImage reads a manifest and the configuration that it names.

@@ -42,6 +42,8 @@ func (s *Store) openImage(ctx context.Context, o PullOptions, dir string) (*ociI
 			return nil, plain(err)
 		}
 		return openLayout(ctx, dirParts(path), tag)
+	case ref.Dir:
+		return openDirectory(ctx, o.Source.Rest)
 	case ref.OCIArchive:
 		return inArchive(ctx, o, path, dir, func(files parts) (*ociImage, error) { return openLayout(ctx, files, tag) })
 	case ref.DockerArchive:

@@ -13,8 +13,13 @@ import (
 	"banger/internal/format/rootfs"
 )
 
+var errNoInput = errors.New("there is no standard input here")
+
 // openTar opens a root filesystem's tar, a file or standard input.
 func openTar(ctx context.Context, o PullOptions) (*source, error) {
+	if o.Source.Rest == "-" && o.Stdin == nil {
+		return nil, errNoInput
+	}
 	if o.Source.Rest == "-" {
 		return tarSource(ctx, io.NopCloser(o.Stdin), newMeter(o.Progress, "read", 0), o.Limits), nil
 	}

@@ -34,6 +34,7 @@ func TestParseSource(t *testing.T) {
 		"oci://ghcr.io/org/mine:v1":            {Artifact, "ghcr.io/org/mine:v1"},
 		"oci-archive:f.tar":                    {OCIArchive, "f.tar"},
 		"docker-archive:f":                     {DockerArchive, "f"},
+		"dir:/a/b":                             {Dir, "/a/b"},
 		"tar:rootfs.tar":                       {Tar, "rootfs.tar"},
 		"tar:-":                                {Tar, "-"},
 		"-":                                    {Tar, "-"},

@@ -16,13 +16,14 @@ const (
 	OCI           Transport = "oci"            // an OCI layout directory
 	OCIArchive    Transport = "oci-archive"    // an OCI layout in a tar
 	DockerArchive Transport = "docker-archive" // what docker save writes
+	Dir           Transport = "dir"            // a manifest and its blobs in a directory, as skopeo copies them
 	Tar           Transport = "tar"            // a root filesystem's tar
 	Mmdebstrap    Transport = "mmdebstrap"     // a Debian suite, by mmdebstrap
 	Apt           Transport = "apt"            // a kernel package, by apt
 	Artifact      Transport = "oci://"         // a bundle of banger's in an OCI registry
 )
 
-var transports = []Transport{OCI, OCIArchive, DockerArchive, Tar, Mmdebstrap, Apt}
+var transports = []Transport{OCI, OCIArchive, DockerArchive, Dir, Tar, Mmdebstrap, Apt}
 
 // Source is a parsed reference to where a kernel or an image comes from.
 type Source struct {
