@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"banger/internal/format/tree"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // laid has files, directories and links, in which SRC and DST are.
@@ -148,22 +151,9 @@ func TestCopyRules(t *testing.T) {
 			name, text, _ := strings.Cut(fact, "=")
 			want[name] = strings.Replace(text, "->", "-> ", 1)
 		}
-		after := holds(t, root)
-		for name, text := range before {
-			if is, changed := after[name], want[name]; is != text && changed == "" {
-				t.Errorf("%s to %s: %s is %q, and was %q", c.src, c.dst, name, is, text)
-			}
-		}
-		for name, text := range want {
-			if after[name] != text {
-				t.Errorf("%s to %s, %v: %s is %q, not %q: %v", c.src, c.dst, c.follow, name, after[name], text, after)
-			}
-		}
-		for name := range after {
-			_, was := before[name]
-			if _, wanted := want[name]; !was && !wanted {
-				t.Errorf("%s to %s, %v: there is %s", c.src, c.dst, c.follow, name)
-			}
+		maps.Copy(before, want)
+		if diff := cmp.Diff(before, holds(t, root)); diff != "" {
+			t.Errorf("%s to %s, %v: %s", c.src, c.dst, c.follow, diff)
 		}
 	}
 }

@@ -15,11 +15,14 @@ import (
 // where it comes from. What comes from elsewhere is got once, and is the image of that
 // reference from then on.
 func (e *Engine) imageFor(ctx context.Context, asked, kernel string, events Events) (string, error) {
-	source, err := ref.ParseSource(asked)
-	if err != nil || source.Transport == ref.Catalog {
-		return asked, nil // what is wrong with a name is said where it is looked for
+	if isName(asked) {
+		return asked, nil
 	}
-	if source, err = whole(source); err != nil {
+	source, err := ref.ParseSource(asked)
+	if err == nil {
+		source, err = whole(source)
+	}
+	if err != nil {
 		return "", err
 	}
 	name, err := e.nameFor(source)
@@ -36,6 +39,13 @@ func (e *Engine) imageFor(ctx context.Context, asked, kernel string, events Even
 		return name, nil // another run got it meanwhile
 	}
 	return name, err
+}
+
+// isName reports whether an image is asked for by its name. What is wrong with one is
+// said where it is looked for.
+func isName(asked string) bool {
+	source, err := ref.ParseSource(asked)
+	return err != nil || source.Transport == ref.Catalog
 }
 
 // whole is a source that is the same from everywhere on this machine.

@@ -18,7 +18,7 @@ func TestSocketsOfTheDead(t *testing.T) {
 	if _, err := e.CreateNetwork(t.Context(), network.Network{Name: "lab"}); err != nil {
 		t.Fatal(err)
 	}
-	for name, clear := range map[string]func(v vm.VM) error{
+	for name, notice := range map[string]func(v vm.VM) error{
 		"seen": func(v vm.VM) error {
 			v.State.Phase = vm.Running
 			err := e.vms.Save(v)
@@ -36,7 +36,7 @@ func TestSocketsOfTheDead(t *testing.T) {
 		if err := os.WriteFile(socket, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := clear(v); err != nil {
+		if err := notice(v); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := os.Stat(socket); !errors.Is(err, fs.ErrNotExist) {

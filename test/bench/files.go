@@ -79,15 +79,15 @@ func (b bench) unchanged(ctx context.Context, dir string) error {
 
 // copies compares copies of a directory.
 func (b bench) copies(ctx context.Context, name, from, config string) error {
-	clear := func() error { return b.do(ctx, "vm", "exec", filesVM, "--", "sh", "-c", "rm -rf /srv/to/*; sync") }
+	remove := func() error { return b.do(ctx, "vm", "exec", filesVM, "--", "sh", "-c", "rm -rf /srv/to/*; sync") }
 	pairs := min(b.pairs, copyPairs)
 	ours, theirs, err := inTurn(pairs, func() (time.Duration, error) {
 		took, err := timed(exec.CommandContext(ctx, b.banger, "-q", "vm", "cp", from, filesVM+":/srv/to/ours"))
-		return took, errors.Join(err, clear())
+		return took, errors.Join(err, remove())
 	}, func() (time.Duration, error) {
 		script := `tar -C "$1" -cf - . | ssh -F "$2" "$3" "mkdir /srv/to/theirs && tar -C /srv/to/theirs -xf -"`
 		took, err := timed(exec.CommandContext(ctx, "sh", "-c", script, "sh", from, config, filesVM+".banger"))
-		return took, errors.Join(err, clear())
+		return took, errors.Join(err, remove())
 	})
 	if err != nil {
 		return err

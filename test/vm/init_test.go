@@ -80,7 +80,7 @@ func TestInits(t *testing.T) {
 			}
 			h.wantOrderlyStop(t, init.name) // right at the start
 			h.ok("vm", "start", "box")
-			if got := h.ok("vm", "exec", "box", "cat", "/said"); got != "down\ndown\ndown\n" {
+			if got := h.ok("vm", "exec", "box", "cat", "/said"); got != strings.Repeat("down\n", 3) {
 				t.Errorf("the guest said %q", got)
 			}
 			h.ok("vm", "rm", "--force", "box")
@@ -109,9 +109,9 @@ func initsTar(t *testing.T) string {
 	}
 	const trim = `rm -rf "$1"/etc/init.d/* "$1"/etc/runlevels/*/* "$1"/usr/share/doc "$1"/usr/share/man "$1"/usr/share/locale`
 	half := strings.TrimSuffix(path, ".tar") + ".new.tar"
-	make := exec.CommandContext(t.Context(), "mmdebstrap", "--quiet", "--variant=extract", "--include="+initPrograms,
+	mmdebstrap := exec.CommandContext(t.Context(), "mmdebstrap", "--quiet", "--variant=extract", "--include="+initPrograms,
 		"--customize-hook="+trim, "bookworm", half)
-	if out, err := make.CombinedOutput(); err != nil {
+	if out, err := mmdebstrap.CombinedOutput(); err != nil {
 		t.Skipf("needs Debian's archive: %v: %s", err, out)
 	}
 	if err := os.Rename(half, path); err != nil {
