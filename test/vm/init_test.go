@@ -110,7 +110,7 @@ func initsTar(t *testing.T) string {
 	const trim = `rm -rf "$1"/etc/init.d/* "$1"/etc/runlevels/*/* "$1"/usr/share/doc "$1"/usr/share/man "$1"/usr/share/locale`
 	half := strings.TrimSuffix(path, ".tar") + ".new.tar"
 	mmdebstrap := exec.CommandContext(t.Context(), "mmdebstrap", "--quiet", "--variant=extract", "--include="+initPrograms,
-		"--customize-hook="+trim, "bookworm", half)
+		"--extract-hook="+trim, "bookworm", half)
 	if out, err := mmdebstrap.CombinedOutput(); err != nil {
 		t.Skipf("needs Debian's archive: %v: %s", err, out)
 	}
