@@ -17,6 +17,7 @@ import (
 func (a *app) vmEventsCommand() *cobra.Command {
 	var o engine.EventOptions
 	var since, until string
+	var filters []string
 	c := &cobra.Command{
 		Use:   "events [VM...]",
 		Short: "Follow what happens to VMs, or to all",
@@ -28,8 +29,12 @@ func (a *app) vmEventsCommand() *cobra.Command {
 	flags.StringVar(&since, "since", "", "begin with what happened since a time such as 2026-01-31T15:04:05Z, or how long ago, such as 10m")
 	flags.StringVar(&until, "until", "", "end at a time, or so long ago: 0s is now")
 	flags.StringArrayVar(&o.Kinds, "event", nil, "only events of this kind, such as ready; may be repeated")
+	flags.StringArrayVarP(&filters, "filter", "f", nil, "only events of event=KIND, or of vm=NAME; may be repeated")
 	c.RunE = a.run(func(ctx context.Context, args []string) (err error) {
 		o.VMs = args
+		if err := eventFilters(filters, &o); err != nil {
+			return err
+		}
 		now := time.Now()
 		if o.Since, err = parseTime("since", since, now); err != nil {
 			return err
@@ -44,6 +49,21 @@ func (a *app) vmEventsCommand() *cobra.Command {
 		return err
 	})
 	return c
+}
+
+// eventFilters reads filters as docker writes them.
+func eventFilters(filters []string, o *engine.EventOptions) error {
+	for _, filter := range filters {
+		switch kind, value, _ := strings.Cut(filter, "="); kind {
+		case "event":
+			o.Kinds = append(o.Kinds, value)
+		case "vm":
+			o.VMs = append(o.VMs, value)
+		default:
+			return fmt.Errorf("--filter %s: the kinds are event and vm", filter)
+		}
+	}
+	return nil
 }
 
 // printEvent prints a line.
