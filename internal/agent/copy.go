@@ -215,11 +215,16 @@ func packOne(root *os.Root, name, as string, tw *tarfile.Writer) error {
 // packContent copies a file of the size that its header says, though it may
 // grow or shrink meanwhile.
 func packContent(root *os.Root, name string, header *tar.Header, tw *tarfile.Writer) error {
-	f, err := root.Open(name)
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // it may have become a pipe without another end
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil {
+		return err
+	} else if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s became something else while it was read", name)
+	}
 	content, err := tarfile.Open(f, header.Size)
 	if err != nil {
 		return err

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"banger/internal/format/tarfile"
 )
 
 func TestPack(t *testing.T) {
@@ -73,5 +75,22 @@ func TestPackSparse(t *testing.T) {
 	}
 	if h, err := tar.NewReader(&out).Next(); err != nil || h.Size != 4<<40 {
 		t.Errorf("%+v, %v", h, err)
+	}
+}
+
+// A guest that has the directory mounted may put a pipe where a file was.
+func TestPackWhatBecameAPipe(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mkfifo(filepath.Join(dir, "file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	tw := tarfile.NewWriter(io.Discard)
+	if err := packContent(root, "file", &tar.Header{Name: "file", Size: 1}, tw); err == nil || !strings.Contains(err.Error(), "became something else") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -1,6 +1,10 @@
 package filesync
 
-import "os"
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
 
 // mostOpen is how many directories are open at a time.
 const mostOpen = 200
@@ -26,7 +30,7 @@ func (d *dirs) open(name string) (int, error) {
 			d.closeAll()
 		}
 		var err error
-		if f, err = d.root.Open(name); err != nil {
+		if f, err = d.root.OpenFile(name, os.O_RDONLY|unix.O_DIRECTORY, 0); err != nil {
 			return -1, err
 		}
 		d.known[name] = f
