@@ -15,7 +15,7 @@ const (
 )
 
 // stopSignal finds the signal that an image's configuration names: SIGTERM, TERM
-// or 15, and SIGRTMIN+3. It is SIGTERM where there is none, and where there is
+// or 15, SIGRTMIN+3 and SIGRTMAX-3. It is SIGTERM where there is none, and where there is
 // no such.
 func stopSignal(name string) (unix.Signal, error) {
 	if name == "" {
@@ -29,6 +29,12 @@ func stopSignal(name string) (unix.Signal, error) {
 	if text, ok := strings.CutPrefix(upper, "SIGRTMIN"); ok {
 		number, err = strconv.Atoi("0" + strings.TrimPrefix(text, "+"))
 		number += firstRealTime
+	}
+	if text, ok := strings.CutPrefix(upper, "SIGRTMAX"); ok {
+		number, err = strconv.Atoi("0" + strings.TrimPrefix(text, "-"))
+		if number = lastRealTime - number; number < firstRealTime {
+			number = 0
+		}
 	}
 	if err != nil || number < 1 || number > lastRealTime {
 		return unix.SIGTERM, fmt.Errorf("there is no signal %q", name)
