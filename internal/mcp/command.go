@@ -92,6 +92,7 @@ func (o *serveOptions) complete() error {
 		return errors.New("--max-sandboxes is 1 or more")
 	}
 	o.settings.keepAll = o.settings.keepAll || !o.remove
+	o.settings.mounted = len(o.vm.Mounts) > 0
 	for _, m := range o.vm.Mounts {
 		if err := vm.CheckSource(m); err != nil {
 			return err

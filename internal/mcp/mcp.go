@@ -19,6 +19,7 @@ type settings struct {
 	version string
 	hostDir string   // copied into each new sandbox, as work there, or ""
 	work    string   // where commands run in sandboxes that it makes; "" is root's home
+	mounted bool     // they have directories of the host, with which no guest can be saved
 	granted []string // VMs that the agent may use beside its own
 	max     int      // sandboxes at a time
 	keepAll bool     // sandboxes and snapshots stay when the session ends

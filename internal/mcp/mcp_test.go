@@ -197,6 +197,16 @@ func TestFlags(t *testing.T) {
 	}
 }
 
+// What cannot be saved is not begun, and the agent is not told to stop it for that.
+func TestMountedSandboxes(t *testing.T) {
+	s := newSession(t, settings{mounted: true}, nil)
+	s.fails("neither kept nor copied", "snapshot_create", nil)
+	s.fails("neither kept nor copied", "sandbox_fork", nil)
+	if n := s.host.opened[0].saved; n != 0 {
+		t.Errorf("%d were taken", n)
+	}
+}
+
 func TestNoSandbox(t *testing.T) {
 	s := newSession(t, settings{}, nil)
 	s.host.fail = errors.New("no image\x1b[31m")

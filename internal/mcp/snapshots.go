@@ -114,6 +114,15 @@ func addSnapshotTools(s *sdk.Server, d *desk) {
 		})
 }
 
+// savable says why a sandbox cannot be kept as it is. To stop it, which would let others
+// be saved, is its end.
+func (d *desk) savable(b box) error {
+	if d.mounted && d.own(b.name()) != nil {
+		return errors.New("a sandbox that has directories of the user's machine mounted can be neither kept nor copied: copy what matters to another directory first")
+	}
+	return nil
+}
+
 // keep takes a snapshot.
 func (d *desk) keep(ctx context.Context, b box) (name string, err error) {
 	ctx, done, err := d.turn(ctx, d.saving)
@@ -121,7 +130,7 @@ func (d *desk) keep(ctx context.Context, b box) (name string, err error) {
 		return "", err
 	}
 	defer done()
-	if err := d.kept.room(); err != nil {
+	if err := errors.Join(d.savable(b), d.kept.room()); err != nil {
 		return "", err
 	}
 	if name, err = b.snapshot(ctx); err != nil {
@@ -164,7 +173,7 @@ func (d *desk) fork(ctx context.Context, b box, say func(string)) (fork box, err
 		return nil, err
 	}
 	defer done()
-	if err := d.room(); err != nil {
+	if err := errors.Join(d.savable(b), d.room()); err != nil {
 		return nil, err // before all its memory is written
 	}
 	current := d.currentName()
