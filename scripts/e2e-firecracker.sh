@@ -45,11 +45,11 @@ payload() {
 	cp "$banger" "$firecracker" "$1"
 	cp scripts/lib/e2e-guest.sh "$1/run"
 	local program
-	for program in app census hostile mounted secret; do
+	for program in app census hostile mounted secret talk; do
 		CGO_ENABLED=0 scripts/go.sh build -trimpath -o "$1/$program" "./test/vm/testdata/$program"
 	done
 	cp -r internal/vmm/firecracker/testdata "$1"
-	cp --sparse=always build/test/debian.tar "$1"
+	cp --sparse=always build/test/debian.tar build/test/apps.tar "$1"
 	local package
 	for package in test/vm internal/vmm/firecracker internal/jail; do
 		CGO_ENABLED=0 scripts/go.sh test -c -o "$1/$(basename "$package").test" "./$package"

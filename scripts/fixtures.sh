@@ -27,3 +27,11 @@ fi
 if ! "$banger" image show debian >/dev/null 2>&1; then
 	"$banger" image pull "tar:$tar" --name debian --kernel-ref debian
 fi
+apps=$root/build/test/apps.tar
+if [[ ! -f $apps ]]; then # nothing but those and what they need, not even an init
+	# shellcheck disable=SC2016 # $1 is the hook's
+	mmdebstrap --quiet --variant=extract --include=redis-server,git,ca-certificates,dash,coreutils,grep \
+		--extract-hook='cat "$1"/usr/share/ca-certificates/mozilla/*.crt >"$1/etc/ssl/certs/ca-certificates.crt"' \
+		bookworm "${apps%.tar}.new.tar"
+	mv "${apps%.tar}.new.tar" "$apps"
+fi

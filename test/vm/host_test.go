@@ -190,10 +190,13 @@ func (h *host) show(name string) (v shown) {
 	return v
 }
 
-// supervisorPID finds the supervisor of the VM "box", as the parent of its VMM.
-func (h *host) supervisorPID() int {
+// supervisorPID finds the supervisor of the VM "box".
+func (h *host) supervisorPID() int { return h.supervisorOf("box") }
+
+// supervisorOf finds a VM's supervisor, as the parent of its VMM.
+func (h *host) supervisorOf(name string) int {
 	h.t.Helper()
-	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(h.show("box").State.VMMPID), "stat"))
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(h.show(name).State.VMMPID), "stat"))
 	h.must(err)
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	pid, err := strconv.Atoi(fields[1])

@@ -148,14 +148,17 @@ func handles(t *testing.T, pid int) int {
 }
 
 // peak is the most memory that a process has had, in KiB.
-func peak(t *testing.T, pid int) (kib int) {
+func peak(t *testing.T, pid int) (kib int) { return memory(t, pid, "VmHWM") }
+
+// memory is an amount that proc_pid_status(5) has of a process, in KiB.
+func memory(t *testing.T, pid int, of string) (kib int) {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(status)) {
-		fmt.Sscanf(line, "VmHWM: %d kB", &kib)
+		fmt.Sscanf(line, of+": %d kB", &kib)
 	}
 	return kib
 }
