@@ -78,6 +78,9 @@ func kindOf(h *tar.Header) filesync.Kind {
 // settleHere finds out what became of files that were pulled.
 func (s *syncing) settleHere(ctx context.Context, pulled, placed filesync.State) error {
 	here, err := filesync.Hash(ctx, s.dir, pulled.Names())
+	if err == nil && len(placed) > 0 {
+		err = filesync.ToDisk(s.dir)
+	}
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,12 @@ func bothSides(t *testing.T) (e *Engine, here, there side, o SyncOptions) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	top, w := t.TempDir(), &works{gone: map[string]bool{}}
+	top, err := os.MkdirTemp("/dev/shm", "banger-test-") // where nobody waits for a disk
+	if err != nil {
+		top = t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(top) })
+	w := &works{gone: map[string]bool{}}
 	here, there = side{t, filepath.Join(top, "here"), w}, side{t, filepath.Join(top, "there"), w}
 	return e, here, there, SyncOptions{Dir: here.dir, To: there.dir, User: me.Username, Push: true, Pull: true, Delete: true}
 }
@@ -169,7 +174,7 @@ func filesOf(few int) int {
 func TestSyncBesideOthers(t *testing.T) {
 	e, here, there, o := bothSides(t)
 	files := filesOf(1000)
-	private := filepath.Join(t.TempDir(), "private")
+	private := filepath.Join(filepath.Dir(here.dir), "private")
 	for i := range files {
 		here.write(fileName(i), private)
 	}
@@ -227,7 +232,7 @@ func TestMain(m *testing.M) {
 func TestSyncKilled(t *testing.T) {
 	e, here, there, o := bothSides(t)
 	files := filesOf(300)
-	private := filepath.Join(t.TempDir(), "private")
+	private := filepath.Join(filepath.Dir(here.dir), "private")
 	run := func() *exec.Cmd {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], o.Dir, o.To, o.User)
 		cmd.Env, cmd.Stderr = append(os.Environ(), syncState+"="+e.Dirs.State), os.Stderr

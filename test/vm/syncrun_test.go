@@ -43,10 +43,13 @@ func TestRunSyncBack(t *testing.T) {
 		p.want("", "vm", "sync", "box", dir)
 	})
 	t.Run("again", func(t *testing.T) {
-		h.ok("vm", "stop", "--timeout", "90s", "box")
+		// What was synced a moment before the plug is pulled is on the guest's disk.
+		h.ok("vm", "exec", "box", "--", "sh", "-c", "echo -n more >>project/same")
+		h.ok("vm", "sync", "--pull", "box", dir)
+		h.ok("vm", "kill", "box")
 		p.write("changed", "by the host")
 		p.must(os.Remove(filepath.Join(dir, "new/file")))
-		run(0, `[ "$(cat changed)" = "by the host" ]; [ ! -e new ]; echo -n once more >same`, "--name", "box", "--reuse")
+		run(0, `[ "$(cat changed)" = "by the host" ]; [ ! -e new ]; [ "$(cat same)" = samemore ]; echo -n once more >same`, "--name", "box", "--reuse")
 		if p.read("same") != "once more" {
 			t.Errorf("there is %q", p.read("same"))
 		}

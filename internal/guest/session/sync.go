@@ -6,10 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
-
-	"golang.org/x/sys/unix"
 
 	"banger/internal/agent/filesync"
 	"banger/internal/agentapi"
@@ -48,16 +45,20 @@ func (s *Session) sync(request agentapi.SyncStream, dir string, in io.Reader, ou
 	}
 	switch request.Do {
 	case agentapi.SyncHash:
-		if state, err = filesync.Hash(context.Background(), dir, state.Names()); err != nil {
+		if state, err = filesync.Hash(context.Background(), dir, state.Names()); err == nil {
+			err = filesync.ToDisk(dir)
+		}
+		if err != nil {
 			return err
 		}
 		return state.Write(out)
 	case agentapi.SyncPack:
-		return tree.PackNames(out, dir, state.Names(), state.Stamp, filesync.NoStamp)
+		err := tree.PackNames(out, dir, state.Names(), state.Stamp, filesync.NoStamp)
+		return errors.Join(err, filesync.ToDisk(dir))
 	case agentapi.SyncRemove:
 		changed, err := state.Remove(dir, request.Prune)
 		if err == nil {
-			err = toDisk(dir)
+			err = filesync.ToDisk(dir)
 		}
 		if err != nil {
 			return err
@@ -80,25 +81,11 @@ func (s *Session) place(dir string, all bool, in io.Reader, out io.Writer) error
 	if err := tree.UnpackInto(in, dir, true, o); err != nil {
 		return err
 	}
-	if err := toDisk(dir); err != nil {
+	if err := filesync.ToDisk(dir); err != nil {
 		return err
 	}
 	if err := changed.Write(out); err != nil {
 		return err
 	}
 	return placed.Write(out)
-}
-
-// toDisk has the disk hold all that was done to a directory: the host notes it, and a
-// machine that goes down a moment later would have files without what is in them.
-func toDisk(dir string) error {
-	f, err := os.Open(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return unix.Syncfs(int(f.Fd()))
 }
