@@ -128,6 +128,7 @@ func TestArgv(t *testing.T) {
 		want result
 	}{
 		{"arguments as they are", agentapi.Exec{Argv: []string{script, "a b", "$HOME", "", "*"}}, result{stdout: "<a b><$HOME><><*>"}},
+		{"arguments of any bytes", agentapi.Exec{Argv: []string{script, "caf\xe9"}, Env: []string{"A=\xff"}}, result{stdout: "<caf\xe9>"}},
 		{"relative to the directory", agentapi.Exec{Argv: []string{"./script", "x"}, Dir: dir}, result{stdout: "<x>"}},
 		{"directory", agentapi.Exec{Argv: []string{"pwd"}, Dir: dir}, result{stdout: dir + "\n"}},
 		{"variables", agentapi.Exec{Argv: []string{"sh", "-c", "echo $A-$B"}, Env: []string{"A=1", "B=2", "A=3"}}, result{stdout: "3-2\n"}},

@@ -20,10 +20,10 @@ import (
 // describes, as PID 1 of a PID namespace that it has been started in.
 const FirstArgument = "first"
 
-// first is a program that is to be PID 1.
+// first is a program that is to be PID 1. Its arguments need not be UTF-8.
 type first struct {
-	Path   string
-	Args   []string
+	Path   []byte
+	Args   [][]byte
 	UID    uint32
 	GID    uint32
 	Groups []uint32
@@ -32,7 +32,10 @@ type first struct {
 // asFirst has cmd run as PID 1 of a PID namespace of its own. Only its /proc is
 // another one: the rest of the machine is the program's as it is everybody's.
 func asFirst(cmd *exec.Cmd) error {
-	f := first{Path: cmd.Path, Args: cmd.Args}
+	f := first{Path: []byte(cmd.Path)}
+	for _, arg := range cmd.Args {
+		f.Args = append(f.Args, []byte(arg))
+	}
 	if c := cmd.SysProcAttr.Credential; c != nil {
 		f.UID, f.GID, f.Groups = c.Uid, c.Gid, c.Groups
 	}
@@ -78,7 +81,11 @@ func (f first) become() error {
 	if err := errors.Join(unix.Setgroups(groups), unix.Setgid(int(f.GID)), unix.Setuid(int(f.UID))); err != nil {
 		return fmt.Errorf("become the user: %w", err)
 	}
-	return unix.Exec(f.Path, f.Args, os.Environ())
+	args := make([]string, len(f.Args))
+	for i, arg := range f.Args {
+		args[i] = string(arg)
+	}
+	return unix.Exec(string(f.Path), args, os.Environ())
 }
 
 // heeds reports whether a process handles, or ignores by its own will, a signal

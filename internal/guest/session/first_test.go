@@ -22,6 +22,7 @@ func TestFirst(t *testing.T) {
 		want result
 	}{
 		{"number", []string{"sh", "-c", "echo $$; readlink /proc/self >/dev/null && ls -d /proc/1"}, result{stdout: "1\n/proc/1\n"}},
+		{"bytes", []string{"sh", "-c", `printf %s "$1" | od -An -tx1`, "sh", "caf\xe9"}, result{stdout: " 63 61 66 e9\n"}},
 		{"status", []string{"sh", "-c", "echo err >&2; exit 9"}, result{stderr: "err\n", status: 9}},
 		{"not found", []string{"foo"}, result{stderr: "banger: exec: \"foo\": not found\n", status: 127}},
 	} {
