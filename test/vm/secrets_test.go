@@ -28,9 +28,9 @@ import (
 const realToken = "ghp_Real0Value1Of2This3Test4Nowhere5Else"
 
 // secretServer knows the token, and says whether it is right.
-func secretServer(h *host) (server *httptest.Server) {
+func secretServer(h *host) *httptest.Server {
 	h.t.Helper()
-	server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return h.trustedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, password, _ := r.BasicAuth()
 		switch {
 		case r.URL.Path == "/body" && r.Header.Get("Authorization") == "Bearer "+realToken:
@@ -45,6 +45,12 @@ func secretServer(h *host) (server *httptest.Server) {
 			fmt.Fprintf(w, "wrong: %q %q", r.Header.Get("Authorization"), r.URL.RawQuery)
 		}
 	}))
+}
+
+// trustedServer serves by TLS, with a certificate that supervisors believe.
+func (h *host) trustedServer(handler http.Handler) (server *httptest.Server) {
+	h.t.Helper()
+	server = httptest.NewUnstartedServer(handler)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	h.must(err)
 	template := x509.Certificate{
@@ -56,7 +62,7 @@ func secretServer(h *host) (server *httptest.Server) {
 	h.must(err)
 	roots := filepath.Join(h.t.TempDir(), "roots.pem")
 	h.must(os.WriteFile(roots, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644))
-	h.env = append(h.env, "SSL_CERT_FILE="+roots) // which supervisors believe
+	h.env = append(h.env, "SSL_CERT_FILE="+roots)
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 	server.EnableHTTP2 = true
 	server.StartTLS()
