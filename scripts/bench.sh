@@ -24,7 +24,7 @@ if ! "$banger" image show bench-mount >/dev/null 2>&1; then
 	"$banger" image pull "mmdebstrap:bookworm+sshfs,git" --name bench-mount --kernel-ref debian
 fi
 "$bench" -banger "$banger" -only mount || status=1
-"$bench" -banger "$banger" -only boot,exec,files,create,warm,fork,qemu,pull,list,image || status=1
+"$bench" -banger "$banger" -only boot,exec,files,create,warm,fork,qemu,port,pull,list,image || status=1
 if ! "$banger" doctor --json | jq -e '.[] | select(.name == "kvm") | .ok' >/dev/null; then
 	HOME=$user FIGURES=1 scripts/e2e-firecracker.sh "$banger" || status=1
 else

@@ -20,12 +20,12 @@ func main() {
 	pairs := flag.Int("pairs", 5, "how often to measure each side")
 	banger := flag.String("banger", "build/bin/banger", "banger to measure")
 	kernel := flag.String("kernel", "debian", "kernel to boot")
-	only := flag.String("only", "boot,exec,files,create,warm,fork,qemu,firecracker,root,pull,list,image", "the benchmarks to run; network needs a kernel with its drivers built in, and mount the image "+mountImage)
+	only := flag.String("only", "boot,exec,files,create,warm,fork,qemu,firecracker,root,pull,list,image,port", "the benchmarks to run; network needs a kernel with its drivers built in, and mount the image "+mountImage)
 	flag.Parse()
 	b := bench{banger: *banger, kernel: *kernel, pairs: *pairs}
 	exitOn(takeAll(context.Background(), strings.Split(*only, ","), []benchmark{
 		{"boot", b.boot}, {"exec", b.exec}, {"files", b.files}, {"create", b.create}, {"warm", b.warm}, {"fork", b.fork}, {"qemu", b.vmm("qemu")}, {"firecracker", b.vmm("firecracker")}, {"root", b.root},
-		{"pull", b.pull}, {"list", b.list}, {"image", b.image}, {"mount", b.mount}, {"network", b.network},
+		{"pull", b.pull}, {"list", b.list}, {"image", b.image}, {"mount", b.mount}, {"network", b.network}, {"port", b.port},
 	}))
 }
 
