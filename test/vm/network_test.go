@@ -1,8 +1,16 @@
 package vm
 
 import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -138,9 +146,59 @@ func TestNetwork(t *testing.T) {
 	h.ok("vm", "fork", "b", "e")
 	want("a", "e", a, address("e", "lab"))
 	want("b", "e", b, address("e", "lab"))
+	h.killInNetwork("e", "a", "lab")
 	for _, name := range []string{"a", "b", "c", "e"} {
 		h.ok("vm", "rm", "--force", name)
 	}
 	h.ok("network", "rm", "lab", "closed")
 	h.wantNothingLeft()
+}
+
+// killInNetwork kills a VM's supervisor, which another VM finds out without a command
+// of banger's that would clear up. Then nothing is left of it there, and it can be
+// back at its address.
+func (h *host) killInNetwork(name, from, network string) {
+	h.t.Helper()
+	at := h.addressIn(name, network)
+	socket := filepath.Join(h.home, ".local/state/banger/networks", network, "peers", name)
+	if _, err := os.Stat(socket); err != nil {
+		h.t.Error(err)
+	}
+	supervisor := h.supervisorOf(name)
+	ended, err := pidfd(supervisor)
+	h.must(err)
+	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
+	defer cancel()
+	asks := h.command(ctx, "vm", "exec", from, "--", "sh", "-c", `echo ready; read go; getent hosts `+name+` || echo gone`)
+	in, err := asks.StdinPipe()
+	h.must(err)
+	out, err := asks.StdoutPipe()
+	h.must(err)
+	h.must(asks.Start())
+	lines := bufio.NewReader(out)
+	if line, err := lines.ReadString('\n'); line != "ready\n" {
+		h.t.Fatalf("%q, %v", line, err)
+	}
+	h.must(syscall.Kill(supervisor, syscall.SIGKILL))
+	awaitEnd(h.t, ended)
+	_, err = io.WriteString(in, "go\n")
+	h.must(err)
+	if line, _ := lines.ReadString('\n'); line != "gone\n" {
+		h.t.Errorf("a name that nobody has leads to %s", line)
+	}
+	asks.Wait()
+	if got := h.whyNot(from, at+":7000"); !strings.Contains(got, "No route to host") {
+		h.t.Errorf("%s meets %q where %s was", from, got, name)
+	}
+	if _, err := os.Stat(socket); !errors.Is(err, fs.ErrNotExist) {
+		h.t.Errorf("its socket is left: %v", err)
+	}
+	h.ok("vm", "start", name)
+	h.ok("vm", "exec", name, "--", "perl", "-e", echoServers)
+	if again := h.addressIn(name, network); again != at {
+		h.t.Errorf("it was at %s and is at %s", at, again)
+	}
+	if got := h.askPeer(from, name); !strings.Contains(got, " 300000\n") || !strings.Contains(got, "ping "+at) {
+		h.t.Errorf("when it is back, %s hears %s", from, got)
+	}
 }
