@@ -48,7 +48,7 @@ func bothSides(t *testing.T) (e *Engine, here, there side, o SyncOptions) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	top, err := os.MkdirTemp("/dev/shm", "banger-test-") // where nobody waits for a disk
+	top, err := os.MkdirTemp("/dev/shm", "banger-test-") //nolint:usetesting // where nobody waits for a disk
 	if err != nil {
 		top = t.TempDir()
 	}

@@ -75,8 +75,8 @@ func (h *host) wantTalk(from string, addresses ...string) {
 // serveTalk serves on the host's loopback, and returns where.
 func serveTalk(t *testing.T, talk string) (addresses []string) {
 	t.Helper()
-	const any = "127.0.0.1:0"
-	out, err := exec.Command(talk, "serve", any, any, any).Output()
+	const free = "127.0.0.1:0"
+	out, err := exec.Command(talk, "serve", free, free, free).Output()
 	fields := strings.Fields(string(out))
 	if err != nil || len(fields) != 4 {
 		t.Fatalf("%q, %v", out, err)
