@@ -84,7 +84,6 @@ func through(ctx context.Context, write func(context.Context, io.Writer) (string
 	}()
 	notes, err = read(ctx, reader)
 	if err != nil {
-		reader.CloseWithError(io.ErrClosedPipe)
 		select {
 		case writing := <-wrote:
 			if writing.err != nil && ctx.Err() == nil {
@@ -92,6 +91,7 @@ func through(ctx context.Context, write func(context.Context, io.Writer) (string
 			}
 		default:
 		}
+		reader.CloseWithError(io.ErrClosedPipe) // of which the writing side makes an error of its own
 		return "", err
 	}
 	writing := <-wrote
