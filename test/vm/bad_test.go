@@ -14,7 +14,7 @@ func TestMissingVMM(t *testing.T) {
 	h := newHost(t)
 	for vmm, variable := range map[string]string{"qemu": "BANGER_QEMU_BIN", "firecracker": "BANGER_FIRECRACKER_BIN"} {
 		h.env = []string{variable + "=/no/such/" + vmm}
-		h.fails("/no/such/"+vmm+" is not installed", "vm", "run", "--vmm", vmm, "--image", "debian", "--", "true")
+		h.fails("there is no program /no/such/"+vmm, "vm", "run", "--vmm", vmm, "--image", "debian", "--", "true")
 		h.env = []string{variable + "=/bin/false"}
 		h.fails(vmm, "vm", "run", "--vmm", vmm, "--image", "debian", "--", "true")
 		h.env = []string{variable + "=/etc/passwd"}

@@ -100,7 +100,7 @@ func TestProbeFails(t *testing.T) {
 		is     func(error) bool
 		want   string
 	}{
-		"missing":        {filepath.Join(dir, "absent"), func(err error) bool { return errors.As(err, new(*process.NotFoundError)) }, "is not installed"},
+		"missing":        {filepath.Join(dir, "absent"), func(err error) bool { return errors.As(err, new(*process.NotFoundError)) }, "there is no program"},
 		"not executable": {plain, func(err error) bool { return errors.Is(err, fs.ErrPermission) }, plain},
 		"too old":        {fakeFirecracker(t, "echo Firecracker v1.7.0"), func(err error) bool { return errors.As(err, new(*VersionError)) }, "is firecracker 1.7.0, and banger needs 1.8.0"},
 		"another":        {fakeFirecracker(t, "echo hello"), func(error) bool { return true }, "does not say that it is a firecracker"},
