@@ -119,7 +119,7 @@ func exchangeUDP(ctx context.Context, server string, query []byte) (reply []byte
 		return nil, err
 	}
 	for reply == nil {
-		err := receiveFromHost(conn.(*net.UDPConn), func(datagram []byte) error {
+		err := receiveFromHost(conn.(*net.UDPConn), takeDatagramBuffer, readDatagram, func(datagram []byte) error {
 			if answers(datagram, query) {
 				reply = slices.Clone(datagram)
 			}

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
-
 	"banger/internal/usernet/edge"
 )
 
@@ -40,7 +38,7 @@ func (n *Network) divert(to netip.AddrPort, name string) error {
 func (n *Network) serveEdge(s *stream, d *divertedError) {
 	s.outside.SetReadDeadline(time.Time{})
 	first := net.Conn(s.outside)
-	n.options.Edge.Serve(n.ctx, &divertedConn{Conn: gonet.NewTCPConn(s.queue, s.endpoint), stream: s, first: d.data}, edge.Upstream{
+	n.options.Edge.Serve(n.ctx, &divertedConn{Conn: s.inside, stream: s, first: d.data}, edge.Upstream{
 		Host: d.host, Port: d.to.Port(), Note: n.note,
 		Dial: func(ctx context.Context) (net.Conn, error) {
 			if first != nil {

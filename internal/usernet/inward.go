@@ -43,20 +43,12 @@ func (n *Network) ForwardTCP(ctx context.Context, outside *net.TCPConn, port uin
 		return errTooMany
 	}
 	defer grant.release()
-	var s *stream
-	var err error
-	apart(func() {
-		var endpoint tcpip.Endpoint
-		var queue *waiter.Queue
-		if endpoint, queue, err = n.connectAnywhere(ctx, port); err == nil {
-			s = newStream(endpoint, queue, outside, grant, nil)
-		}
-	})
+	endpoint, queue, err := n.connectAnywhere(ctx, port)
 	if err != nil {
 		return err
 	}
 	defer outside.Close()
-	n.join(s)
+	n.join(endpoint, queue, outside, grant, nil)
 	return nil
 }
 

@@ -51,22 +51,6 @@ func newHolder(t *testing.T) *holder {
 	return h
 }
 
-// last waits for a connection that the test has begun, and takes it.
-func (h *holder) last(t *testing.T) net.Conn {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		h.mu.Lock()
-		conns := h.conns
-		h.conns = nil
-		h.mu.Unlock()
-		if len(conns) > 0 {
-			return conns[0]
-		}
-	}
-	t.Fatal("no connection came")
-	return nil
-}
-
 func (h *holder) closeAll() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -124,8 +124,10 @@ func readGuest(endpoint tcpip.Endpoint, buf []byte) (n int, blocked bool, err er
 	return 0, false, stackError(stackErr)
 }
 
-// receiveFromHost waits for a datagram from a host's socket and hands it to use.
-func receiveFromHost(socket syscall.Conn, use func([]byte) error) error {
+// receiveFromHost waits for data from a host's socket and hands it to use: what
+// is there of a stream, no data at its end, or a datagram. take and read are
+// takeBuffer's and readStream, or takeDatagramBuffer and readDatagram.
+func receiveFromHost(socket syscall.Conn, take func() transferBuffer, read func(fd int, buf []byte) (int, error), use func([]byte) error) error {
 	raw, err := socket.SyscallConn()
 	if err != nil {
 		return err
@@ -134,8 +136,8 @@ func receiveFromHost(socket syscall.Conn, use func([]byte) error) error {
 	var size int
 	var readErr error
 	err = raw.Read(func(fd uintptr) (ready bool) {
-		buf = takeDatagramBuffer()
-		size, readErr = readOnce(int(fd), buf.data)
+		buf = take()
+		size, readErr = read(int(fd), buf.data)
 		if readErr == nil {
 			return true
 		}
@@ -160,7 +162,7 @@ const maxSegment = agentapi.MTU - header.IPv4MinimumSize - header.TCPHeaderMaxim
 // readStream reads all that is there and fits, but for a rest.
 func readStream(fd int, buf []byte) (total int, err error) {
 	for buf = buf[:min(len(buf), maxSegments)]; total < len(buf); {
-		n, err := readOnce(fd, buf[total:])
+		n, err := readDatagram(fd, buf[total:])
 		if total += n; n == 0 || err != nil {
 			if total > 0 {
 				return total, nil // the next call meets the end or the error
@@ -171,7 +173,7 @@ func readStream(fd int, buf []byte) (total int, err error) {
 	return total, nil
 }
 
-func readOnce(fd int, buf []byte) (int, error) {
+func readDatagram(fd int, buf []byte) (int, error) {
 	for {
 		n, err := unix.Read(fd, buf)
 		if !errors.Is(err, unix.EINTR) {

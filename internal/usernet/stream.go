@@ -7,25 +7,25 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
 	"gvisor.dev/gvisor/pkg/waiter"
 )
 
 // stream is a TCP connection of the guest's and the one outside that it is
 // joined to.
 //
-// There may be thousands that are idle. So one goroutine waits, for what the host's
-// side may send, and has a small stack; what comes from either side starts another
-// one. And nobody holds a buffer who waits.
+// There may be thousands that are idle. So only what the host's side may send is
+// waited for by a goroutine; what the guest sends starts one. And nobody holds a
+// buffer who waits.
 type stream struct {
 	endpoint tcpip.Endpoint
 	queue    *waiter.Queue
+	inside   net.Conn // endpoint
 	outside  *net.TCPConn
-	raw      syscall.RawConn // outside
 	grant    *grant
 
 	opening *opening // what the guest sends is held by; nil once it is not
@@ -42,40 +42,36 @@ type stream struct {
 	diverted atomic.Pointer[divertedError] // where it is to go, in place of outside
 }
 
-// newStream returns one whose first bytes from the guest are held, where first is
-// not nil.
-func newStream(endpoint tcpip.Endpoint, queue *waiter.Queue, outside *net.TCPConn, grant *grant, first *opening) *stream {
-	s := &stream{endpoint: endpoint, queue: queue, outside: outside, grant: grant, opening: first, outward: make(chan struct{})}
-	s.raw, _ = outside.SyscallConn() // which a *net.TCPConn always has
+// join carries bytes both ways until both sides have ended, or one has broken:
+// then the other is broken too.
+func (n *Network) join(endpoint tcpip.Endpoint, queue *waiter.Queue, outside *net.TCPConn, grant *grant, first *opening) {
+	s := &stream{
+		endpoint: endpoint, queue: queue, inside: gonet.NewTCPConn(queue, endpoint),
+		outside: outside, grant: grant, opening: first, outward: make(chan struct{}),
+	}
+	s.setWindow()
 	s.abort = sync.OnceFunc(func() {
 		endpoint.Abort()
 		outside.SetLinger(0)
 		outside.Close()
 	})
-	s.setWindow()
-	return s
-}
-
-// join carries bytes both ways until both sides have ended, or one has broken:
-// then the other is broken too.
-func (n *Network) join(s *stream) {
 	defer context.AfterFunc(n.ctx, s.abort)()
 	entry := waiter.NewFunctionEntry(waiter.ReadableEvents|waiter.EventHUp|waiter.EventErr, func(waiter.EventMask) { s.wake() })
-	s.queue.EventRegister(&entry)
+	queue.EventRegister(&entry)
 	s.wake() // for what came before
 	switch err := s.copyFromHost(); {
 	case s.diverted.Load() != nil:
 	case err != nil:
-		briefly(s.abort)
+		s.abort()
 	default:
-		briefly(func() { s.endpoint.Shutdown(tcpip.ShutdownWrite) })
+		s.inside.(*gonet.TCPConn).CloseWrite()
 	}
 	<-s.outward
-	s.queue.EventUnregister(&entry)
+	queue.EventUnregister(&entry)
 	if to := s.diverted.Load(); to != nil {
 		n.serveEdge(s, to)
 	}
-	n.bury(s.endpoint, s.queue)
+	n.bury(endpoint, queue)
 }
 
 // wake has what the guest sends carried, unless somebody does that already.
@@ -186,6 +182,42 @@ func (s *stream) releaseOpening() {
 	}
 }
 
+// copyFromHost copies until the host's side has nothing more to send.
+func (s *stream) copyFromHost() error {
+	last := 0
+	take := func() transferBuffer { return takeBuffer(last) }
+	for {
+		err := receiveFromHost(s.outside, take, readStream, func(data []byte) error {
+			if last = len(data); last == 0 {
+				return io.EOF
+			}
+			_, err := s.inside.Write(data)
+			s.used(last)
+			return err
+		})
+		if err == nil {
+			err = s.awaitGuest()
+		}
+		if err != nil {
+			return ignoreEOF(err)
+		}
+	}
+}
+
+// awaitGuest returns when the guest takes more, without a buffer in hand.
+func (s *stream) awaitGuest() error {
+	if s.endpoint.Readiness(waiter.WritableEvents|waiter.EventHUp|waiter.EventErr) != 0 {
+		return nil
+	}
+	entry, ready := waiter.NewChannelEntry(waiter.WritableEvents | waiter.EventHUp | waiter.EventErr)
+	s.queue.EventRegister(&entry)
+	defer s.queue.EventUnregister(&entry)
+	for s.endpoint.Readiness(waiter.WritableEvents|waiter.EventHUp|waiter.EventErr) == 0 {
+		<-ready
+	}
+	return nil
+}
+
 // used notes that n bytes went at once: a window that is used up may grow.
 func (s *stream) used(n int) {
 	s.window.Lock()
@@ -207,9 +239,13 @@ var errNoRoom = errors.New("too much waits to be read")
 // awaitHost returns when the host's side takes more. What the guest has sent
 // meanwhile is counted.
 func (s *stream) awaitHost() error {
+	raw, err := s.outside.SyscallConn()
+	if err != nil {
+		return err
+	}
 	held, refused := 0, false
-	err := s.raw.Write(func(fd uintptr) bool {
-		if isReady(fd, unix.POLLOUT) {
+	err = raw.Write(func(fd uintptr) bool {
+		if isWritable(fd) {
 			return true
 		}
 		if held == 0 {
@@ -234,9 +270,8 @@ func (s *stream) hold() (int, bool) {
 	return s.grant.hold()
 }
 
-// isReady reports whether a socket is ready for what is meant, or broken.
-func isReady(fd uintptr, event int16) bool {
-	poll := []unix.PollFd{{Fd: int32(fd), Events: event}}
+func isWritable(fd uintptr) bool {
+	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
 	n, err := unix.Poll(poll, 0)
 	return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
 }

@@ -57,19 +57,6 @@ func (n *Network) connect(request *tcp.ForwarderRequest, quote []byte) {
 		return
 	}
 	defer grant.release()
-	var s *stream
-	apart(func() { s = n.meet(request, quote, grant) })
-	if s == nil {
-		return
-	}
-	defer s.outside.Close()
-	n.tuples.accepted(tuple, s.endpoint)
-	n.join(s)
-}
-
-// meet connects to the outside and accepts the guest's connection, or returns nil.
-func (n *Network) meet(request *tcp.ForwarderRequest, quote []byte, grant *grant) *stream {
-	id := request.ID()
 	address, _ := n.outside(fromStack(id.LocalAddress))
 	outside, err := n.dial(n.ctx, netip.AddrPortFrom(address, id.LocalPort))
 	if err != nil {
@@ -79,17 +66,18 @@ func (n *Network) meet(request *tcp.ForwarderRequest, quote []byte, grant *grant
 			n.unreachable(id, tcp.ProtocolNumber, code, quote)
 		}
 		request.Complete(!ok)
-		return nil
+		return
 	}
+	defer outside.Close()
 	n.noteAllowed("tcp", destination(id))
 	queue := new(waiter.Queue)
 	endpoint := n.accept(request, queue)
 	request.Complete(false)
 	if endpoint == nil {
-		outside.Close()
-		return nil // the guest went away meanwhile
+		return // the guest went away meanwhile
 	}
-	return newStream(endpoint, queue, outside, grant, n.opening(destination(id)))
+	n.tuples.accepted(tuple, endpoint)
+	n.join(endpoint, queue, outside, grant, n.opening(destination(id)))
 }
 
 func dialTCP(ctx context.Context, address netip.AddrPort) (*net.TCPConn, error) {
@@ -134,18 +122,16 @@ func (n *Network) bury(endpoint tcpip.Endpoint, queue *waiter.Queue) {
 	entry, gone := waiter.NewChannelEntry(waiter.EventHUp | waiter.EventErr)
 	queue.EventRegister(&entry)
 	defer queue.EventUnregister(&entry)
-	briefly(endpoint.Close)
-	patience := time.NewTimer(lingering)
-	defer patience.Stop()
+	endpoint.Close()
+	patience, cancel := context.WithTimeout(n.ctx, lingering)
+	defer cancel()
 	for !isOver(endpoint) {
 		select {
 		case <-gone:
-			continue
-		case <-patience.C:
-		case <-n.ctx.Done():
+		case <-patience.Done():
+			endpoint.Abort()
+			return
 		}
-		briefly(endpoint.Abort)
-		return
 	}
 }
 

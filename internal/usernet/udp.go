@@ -118,7 +118,7 @@ func (f *flow) inward(ctx context.Context) {
 		}
 		f.outside.SetReadDeadline(expires)
 		// After the outside's "port unreachable" others may follow.
-		f.refused(receiveFromHost(f.outside, f.toGuest))
+		f.refused(receiveFromHost(f.outside, takeDatagramBuffer, readDatagram, f.toGuest))
 	}
 }
 
