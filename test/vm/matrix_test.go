@@ -25,7 +25,7 @@ much by http 2: the same
 `
 
 // What 1,000 connections may have the supervisor take, in KiB.
-const mostWithConnections = 40 << 10
+const mostWithConnections = 44 << 10
 
 // All kinds of talk by each way that leads into a guest, out of one and between two;
 // and many connections at once.
