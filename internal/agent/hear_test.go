@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -9,26 +8,14 @@ import (
 	"testing"
 
 	"banger/internal/agent/link"
-	"banger/internal/agentapi"
 )
 
 // saying says a text, and that all went well.
 func saying(text string) func(net.Conn) {
-	return func(conn net.Conn) {
-		reader := bufio.NewReader(conn)
-		if _, err := link.ReadHeader(reader); err != nil {
-			return
-		}
-		c := link.NewChannel(struct {
-			io.Reader
-			io.WriteCloser
-		}{reader, conn})
-		go func() {
-			io.WriteString(c.Writer(link.Stdout), text)
-			c.Send(agentapi.Message{Exit: new(int)})
-		}()
-		c.Serve(func(agentapi.Message) {})
-	}
+	return answering(func(c *link.Channel) {
+		io.WriteString(c.Writer(link.Stdout), text)
+		exit(c, 0)
+	})
 }
 
 // A short text of a guest's could be very many things.
