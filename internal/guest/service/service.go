@@ -114,20 +114,21 @@ func (p *Process) Configure(c Config) error {
 // reportFD is where PID 1 hears of the service.
 const reportFD = 3
 
-// prepare has what is to be there before the init made, of which PID 1 hears. What it
-// returns is to be kept open.
-func prepare(c Config) io.Closer {
+// prepare has what is to be there before the init and any program made, and PID 1 hear
+// of it. What it returns is to be kept open.
+func prepare(c Config) (io.Closer, error) {
 	unix.CloseOnExec(reportFD)
 	report := os.NewFile(reportFD, "PID 1")
 	defer report.Close()
 	if len(c.Settings.Mounts) == 0 {
-		return report
+		return report, nil
 	}
-	life, err := share.Start(c.Settings.Mounts, link.Secret([]byte(c.Settings.HostKey)), report)
+	life, err := share.Start(c.Settings.Mounts, link.Secret([]byte(c.Settings.HostKey)))
 	if err != nil {
 		io.WriteString(report, err.Error())
+		return nil, err
 	}
-	return life
+	return life, nil
 }
 
 // leastThreads is how many threads run Go at the least. With one alone, Go hands it
@@ -145,7 +146,11 @@ func Run() error {
 	if err := enterRoot(); err != nil {
 		return fmt.Errorf("enter the root: %w", err)
 	}
-	defer prepare(c).Close()
+	prepared, err := prepare(c)
+	if err != nil {
+		return err
+	}
+	defer prepared.Close()
 	os.Setenv("PATH", searchPath)
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), leastThreads))
 	// The name that ps shows would be exe, after the path it was run by.

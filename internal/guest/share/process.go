@@ -1,7 +1,9 @@
 package share
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -20,10 +22,34 @@ type work struct {
 	Secret []byte
 }
 
-// Start has directories of the host mounted by another process. It writes to report why
-// that failed, if it did, and closes it. The process lives for as long as the file that
-// is returned is open.
-func Start(mounts []agentapi.Mount, secret []byte, report *os.File) (*os.File, error) {
+// mounted is what the process says when all is; anything else is why not.
+const mounted = "mounted"
+
+// Start has directories of the host mounted by another process, and returns when they
+// are. The process lives for as long as the file that is returned is open.
+func Start(mounts []agentapi.Mount, secret []byte) (*os.File, error) {
+	said, report, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer said.Close()
+	life, err := start(work{mounts, secret}, report)
+	report.Close()
+	if err != nil {
+		return nil, err
+	}
+	word, err := io.ReadAll(said)
+	if err == nil && string(word) == mounted {
+		return life, nil
+	}
+	life.Close()
+	if err == nil {
+		err = errors.New(cmp.Or(string(word), "the process that mounts the host's directories has ended"))
+	}
+	return nil, err
+}
+
+func start(w work, report *os.File) (*os.File, error) {
 	stdin, life, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -35,7 +61,7 @@ func Start(mounts []agentapi.Mount, secret []byte, report *os.File) (*os.File, e
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
 	if err == nil {
-		err = json.NewEncoder(life).Encode(work{mounts, secret})
+		err = json.NewEncoder(life).Encode(w)
 	}
 	if err != nil {
 		life.Close()
@@ -58,10 +84,12 @@ func Main() error {
 	}
 	// A thread that comes back from the kernel is not to wait for another's turn to end.
 	runtime.GOMAXPROCS(3*len(w.Mounts) + 2)
-	report := os.NewFile(reportFD, "PID 1")
+	report := os.NewFile(reportFD, "the service")
+	word := mounted
 	if err := mountAll(w.Mounts, w.Secret); err != nil {
-		io.WriteString(report, err.Error())
+		word = err.Error()
 	}
+	io.WriteString(report, word)
 	report.Close()
 	io.Copy(io.Discard, os.Stdin)
 	return nil
