@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 	"banger/internal/agentapi"
 	"banger/internal/guest/account"
 	"banger/internal/guest/login"
+
+	"golang.org/x/sys/unix"
 )
 
 // fallbackShell is for users whose own shell is not there.
@@ -67,8 +70,8 @@ func (s *Session) commandOf(request agentapi.Exec) (cmd *exec.Cmd, err error) {
 			return nil, err
 		}
 	}
-	if !isDir(dir) {
-		return nil, fmt.Errorf("directory %q: %w", dir, errNotFound)
+	if err := checkDir(dir); err != nil {
+		return nil, fmt.Errorf("directory %q: %w", dir, err)
 	}
 	cmd = s.command(s.login, request.Argv, dir, request.Env)
 	if len(request.Argv) > 0 {
@@ -143,13 +146,26 @@ func inHome(user account.Account, dir string) string {
 	return filepath.Join(homeOf(user), dir)
 }
 
-func isDir(path string) bool {
+func isDir(path string) bool { return checkDir(path) == nil }
+
+func checkDir(path string) error {
 	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
+	switch {
+	case err == nil && info.IsDir():
+		return nil
+	case err == nil, isAbsent(err):
+		return errNotFound
+	}
+	return errors.Unwrap(err)
 }
 
 // errNotFound says it as shells do.
 var errNotFound = errors.New("not found")
+
+// isAbsent tells that there is no file from that it could not be looked for.
+func isAbsent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)
+}
 
 // lookPath finds the program name for a process with environment env in dir.
 func lookPath(name string, env []string, dir string) (string, error) {
@@ -167,6 +183,9 @@ func lookPath(name string, env []string, dir string) (string, error) {
 		}
 		info, err := os.Stat(path)
 		if err != nil {
+			if !isAbsent(err) {
+				found = errors.Unwrap(err) // without the path
+			}
 			continue
 		}
 		if info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
