@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 		"internal/ref", "internal/secret", "internal/size", "internal/snapshot", "internal/statedir", "internal/usernet/policy", "internal/vm", "internal/volume",
 	},
 	"internal/bearer": {},
-	"internal/mcp":    {"internal/bearer", "internal/secret", "internal/engine", "internal/ports", "internal/ref", "internal/smallfile", "internal/statedir", "internal/usernet/policy", "internal/vm"},
+	"internal/mcp":    {"internal/bearer", "internal/pattern", "internal/secret", "internal/engine", "internal/ports", "internal/ref", "internal/smallfile", "internal/statedir", "internal/usernet/policy", "internal/vm"},
 	"sdk": {
 		"internal/secret",
 		"internal/agent", "internal/config", "internal/engine", "internal/imagemgr", "internal/ports", "internal/process", "internal/size",
@@ -62,6 +62,7 @@ var allowed = map[string][]string{
 		"internal/smallfile",
 		"internal/network",
 		"internal/ports",
+		"internal/pattern",
 		"internal/process",
 		"internal/project",
 		"internal/ref",
@@ -95,7 +96,7 @@ var allowed = map[string][]string{
 	"internal/agent/share": {
 		"internal/jail",
 	},
-	"internal/vm":       {"internal/secret", "internal/agentapi", "internal/format/vmdisk", "internal/journal", "internal/ports", "internal/process", "internal/ref", "internal/statedir", "internal/usernet/policy", "internal/vmm"},
+	"internal/vm":       {"internal/secret", "internal/agentapi", "internal/format/vmdisk", "internal/journal", "internal/ports", "internal/pattern", "internal/process", "internal/ref", "internal/statedir", "internal/usernet/policy", "internal/vmm"},
 	"internal/snapshot": {"internal/ref", "internal/statedir", "internal/vm", "internal/vmm"},
 	"internal/volume":   {"internal/format/ext4", "internal/ref", "internal/statedir", "internal/vm"},
 	"internal/warm":     {"internal/snapshot", "internal/statedir", "internal/usernet/policy"},
@@ -103,7 +104,7 @@ var allowed = map[string][]string{
 	"internal/vmm/kvm":  {},
 	"internal/vmm/pick": {"internal/process", "internal/vmm", "internal/vmm/firecracker", "internal/vmm/qemu"},
 	"internal/vmm/firecracker": {
-		"internal/agentapi", "internal/jail", "internal/process", "internal/statedir", "internal/vmm", "internal/vmm/kvm",
+		"internal/agentapi", "internal/jail", "internal/pattern", "internal/process", "internal/statedir", "internal/vmm", "internal/vmm/kvm",
 	},
 	"internal/doctor":         {"internal/jail", "internal/process", "internal/size", "internal/vmm", "internal/vmm/kvm"},
 	"internal/jail":           {"internal/process"},
@@ -116,12 +117,12 @@ var allowed = map[string][]string{
 	"internal/usernet/policy": {},
 	"internal/initramfs":      {"internal/agentapi", "internal/format/cpio", "internal/format/modules"},
 	"internal/imagemgr": {
-		"internal/format/bundle", "internal/catalog", "internal/digest", "internal/format/ext4", "internal/fetch", "internal/imagecat", "internal/process",
+		"internal/format/bundle", "internal/catalog", "internal/digest", "internal/format/ext4", "internal/fetch", "internal/imagecat", "internal/pattern", "internal/process",
 		"internal/ref", "internal/registry", "internal/format/rootfs", "internal/statedir", "internal/format/tarfile",
 	},
 	"internal/kernel": {
 		"internal/format/bundle", "internal/catalog", "internal/format/ext4", "internal/fetch", "internal/kernelcat", "internal/format/modules",
-		"internal/process", "internal/ref", "internal/size", "internal/statedir", "internal/format/xz",
+		"internal/pattern", "internal/process", "internal/ref", "internal/size", "internal/statedir", "internal/format/xz",
 	},
 	"internal/kernel/kerneltest": {},
 	"internal/kernelcat":         {"internal/catalog"},
@@ -130,13 +131,13 @@ var allowed = map[string][]string{
 	"internal/feature":           {"internal/format/tree", "internal/registry"},
 	"internal/digest":            {},
 	"internal/artifact":          {"internal/digest", "internal/registry"},
-	"internal/catalog":           {"internal/artifact", "internal/fetch", "internal/format/bundle", "internal/ref", "internal/statedir"},
+	"internal/catalog":           {"internal/artifact", "internal/fetch", "internal/format/bundle", "internal/pattern", "internal/ref", "internal/statedir"},
 	"internal/project":           {"internal/process", "internal/smallfile"},
 	"internal/sshconfig":         {},
 	"internal/generate":          {"internal/ports"},
-	"internal/devfile":           {"internal/ports", "internal/secret", "internal/ref", "internal/size", "internal/smallfile", "internal/usernet/policy", "internal/vm"},
-	"internal/config":            {"internal/catalog", "internal/ports", "internal/size", "internal/smallfile", "internal/statedir", "internal/usernet/policy"},
-	"internal/format/modules":    {"internal/format/xz", "internal/smallfile"},
+	"internal/devfile":           {"internal/pattern", "internal/ports", "internal/secret", "internal/ref", "internal/size", "internal/smallfile", "internal/usernet/policy", "internal/vm"},
+	"internal/config":            {"internal/catalog", "internal/pattern", "internal/ports", "internal/size", "internal/smallfile", "internal/statedir", "internal/usernet/policy"},
+	"internal/format/modules":    {"internal/format/xz", "internal/pattern", "internal/smallfile"},
 
 	// The guest's side, which knows of the host's only what both agreed on.
 	"internal/guest": {
@@ -192,8 +193,9 @@ var allowed = map[string][]string{
 	"internal/statedir":                 {"internal/smallfile"},
 	"internal/smallfile":                {},
 	"internal/ref":                      {},
+	"internal/pattern":                  {},
 	"internal/secret":                   {},
-	"internal/size":                     {},
+	"internal/size":                     {"internal/pattern"},
 	"internal/process":                  {},
 	"internal/ports":                    {},
 	"internal/agentapi":                 {},

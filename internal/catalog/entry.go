@@ -2,13 +2,13 @@ package catalog
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 
 	"banger/internal/artifact"
 	"banger/internal/fetch"
+	"banger/internal/pattern"
 	"banger/internal/ref"
 )
 
@@ -33,12 +33,12 @@ func CheckIdentity(kind, name, distro, arch string) error {
 	return nil
 }
 
-var digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
+var digest = pattern.New(`^[0-9a-f]{64}$`)
 
 // Check tells whether the bundle may be fetched, and be verified; insecure says
 // that it may come over plain http.
 func (p Promise) Check(insecure bool) error {
-	if !digest.MatchString(p.SHA256) {
+	if !digest().MatchString(p.SHA256) {
 		return fmt.Errorf("%q is no SHA-256", p.SHA256)
 	}
 	if p.Size <= 0 {

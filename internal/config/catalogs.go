@@ -8,20 +8,20 @@ import (
 	"io/fs"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"slices"
 
 	"github.com/BurntSushi/toml"
 
 	"banger/internal/catalog"
+	"banger/internal/pattern"
 	"banger/internal/smallfile"
 	"banger/internal/statedir"
 )
 
 // table is the line that begins a table, and ours one that begins a catalog's.
 var (
-	table = regexp.MustCompile(`(?m)^[ \t]*\[`)
-	ours  = regexp.MustCompile(`^[ \t]*\[\[[ \t]*catalog[ \t]*\]\]`)
+	table = pattern.New(`(?m)^[ \t]*\[`)
+	ours  = pattern.New(`^[ \t]*\[\[[ \t]*catalog[ \t]*\]\]`)
 )
 
 // NoCatalogError says that no catalog of a name is configured.
@@ -66,9 +66,9 @@ func RemoveCatalog(dir, name string) error {
 
 // span returns where the text of the catalog of that index is.
 func span(text []byte, index int) (from, to int) {
-	starts := append(table.FindAllIndex(text, -1), []int{len(text)})
+	starts := append(table().FindAllIndex(text, -1), []int{len(text)})
 	for i, start := range starts[:len(starts)-1] {
-		if !ours.Match(text[start[0]:]) {
+		if !ours().Match(text[start[0]:]) {
 			continue
 		}
 		if index == 0 {

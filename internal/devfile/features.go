@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
+	"banger/internal/pattern"
 	"banger/internal/smallfile"
 )
 
@@ -127,13 +127,13 @@ func optionsOf(given json.RawMessage) (options map[string]any, err error) {
 }
 
 var (
-	notInOption   = regexp.MustCompile(`[^A-Za-z0-9_]`)
-	beforeLetters = regexp.MustCompile(`^[0-9_]+`)
+	notInOption   = pattern.New(`[^A-Za-z0-9_]`)
+	beforeLetters = pattern.New(`^[0-9_]+`)
 )
 
 // optionName is the variable of an option, as the specification makes it.
 func optionName(option string) string {
-	return strings.ToUpper(beforeLetters.ReplaceAllString(notInOption.ReplaceAllString(option, "_"), "_"))
+	return strings.ToUpper(beforeLetters().ReplaceAllString(notInOption().ReplaceAllString(option, "_"), "_"))
 }
 
 // Bare is a feature's ID without its version, by which others name it.

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/BurntSushi/toml"
 
+	"banger/internal/pattern"
 	"banger/internal/ref"
 	"banger/internal/secret"
 	"banger/internal/size"
@@ -49,10 +49,10 @@ type File struct {
 
 // manyParts are more parts of a key than the TOML reader, which takes time by their
 // square, is to be given.
-var manyParts = regexp.MustCompile(`(([A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){100}`)
+var manyParts = pattern.New(`(([A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){100}`)
 
 func parseTOML(s *Spec, text []byte) error {
-	if at := manyParts.FindIndex(text); at != nil {
+	if at := manyParts().FindIndex(text); at != nil {
 		return &Error{Line: 1 + bytes.Count(text[:at[0]], []byte("\n")), Err: errors.New("a key has more than 100 parts")}
 	}
 	var f File
@@ -72,11 +72,11 @@ func parseTOML(s *Spec, text []byte) error {
 
 // readerError is an error's text as the TOML reader writes it: some of its errors
 // have their line nowhere else.
-var readerError = regexp.MustCompile(`(?s)^toml: line (\d+)(?: \(last key "(.*?)"\))?: (.*)$`)
+var readerError = pattern.New(`(?s)^toml: line (\d+)(?: \(last key "(.*?)"\))?: (.*)$`)
 
 // placed is an error of the TOML reader's with its line apart.
 func placed(err error) error {
-	m := readerError.FindStringSubmatch(err.Error())
+	m := readerError().FindStringSubmatch(err.Error())
 	if m == nil {
 		return err
 	}
@@ -277,7 +277,7 @@ func lines(texts []string) (commands []Command) {
 }
 
 var (
-	tableLine = regexp.MustCompile(`^\s*\[+\s*([^\]]*?)\s*\]+`)
+	tableLine = pattern.New(`^\s*\[+\s*([^\]]*?)\s*\]+`)
 	unquoted  = strings.NewReplacer(`"`, "", `'`, "", " ", "", "\t", "")
 )
 
@@ -288,7 +288,7 @@ func lineOf(text []byte, key toml.Key) int {
 	for line := range bytes.Lines(text) {
 		number++
 		name, _, assigned := strings.Cut(string(line), "=")
-		if m := tableLine.FindStringSubmatch(string(line)); m != nil {
+		if m := tableLine().FindStringSubmatch(string(line)); m != nil {
 			in, name, assigned = unquoted.Replace(m[1]), "", true
 		}
 		at := strings.Trim(in+"."+unquoted.Replace(name), ".")

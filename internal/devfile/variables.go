@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+
+	"banger/internal/pattern"
 )
 
 // variable is ${NAME}, ${NAME:ARGUMENT} or ${NAME:ARGUMENT:DEFAULT}.
-var variable = regexp.MustCompile(`\$\{([A-Za-z]+)(?::([^:}]*))?(?::([^}]*))?\}`)
+var variable = pattern.New(`\$\{([A-Za-z]+)(?::([^:}]*))?(?::([^}]*))?\}`)
 
 // variables are what a devcontainer.json may name.
 type variables struct {
@@ -27,11 +28,11 @@ func newVariables(dir string, env func(string) string) *variables {
 // replaceAll replaces the variables within a JSON text, whose lines stay.
 func (v *variables) replaceAll(text []byte) ([]byte, error) {
 	grown := len(text) // so far
-	replaced := variable.ReplaceAllFunc(text, func(found []byte) []byte {
+	replaced := variable().ReplaceAllFunc(text, func(found []byte) []byte {
 		if grown > maxReplaced {
 			return nil
 		}
-		m := variable.FindSubmatch(found)
+		m := variable().FindSubmatch(found)
 		value, known := v.value(string(m[1]), string(m[2]), string(m[3]))
 		if !known {
 			if name := string(found); !slices.Contains(v.unknown, name) && string(m[1]) != "containerEnv" {

@@ -5,17 +5,17 @@ import (
 	"crypto/rand"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"strings"
 
+	"banger/internal/pattern"
 	"banger/internal/ref"
 )
 
-var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
+var notInNames = pattern.New(`[^a-z0-9]+`)
 
 // plainName makes a name of any text; "" where nothing of it can be in one.
 func plainName(text string) string {
-	return strings.Trim(notInNames.ReplaceAllString(strings.ToLower(text), "-"), "-")
+	return strings.Trim(notInNames().ReplaceAllString(strings.ToLower(text), "-"), "-")
 }
 
 // madeUpName returns a name that says what a VM is for, a path or an image, and

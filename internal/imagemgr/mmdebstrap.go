@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
 
+	"banger/internal/pattern"
 	"banger/internal/process"
 )
 
@@ -31,8 +31,8 @@ var bootPackages = []string{
 const debianMirror = "BANGER_DEBIAN_MIRROR"
 
 var (
-	suiteName   = regexp.MustCompile(`^[a-z][a-z0-9.-]*$`)
-	packageName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)
+	suiteName   = pattern.New(`^[a-z][a-z0-9.-]*$`)
+	packageName = pattern.New(`^[a-z0-9][a-z0-9+.-]+$`)
 )
 
 // openMmdebstrap has mmdebstrap make a root filesystem, SUITE[+PACKAGE,...],
@@ -141,13 +141,13 @@ func (m *messages) hear(line string) {
 // mmdebstrapArgs is the command line for a suite and further packages.
 func mmdebstrapArgs(spec string, root bool, mirror string) ([]string, error) {
 	suite, list, more := strings.Cut(spec, "+")
-	if !suiteName.MatchString(suite) {
+	if !suiteName().MatchString(suite) {
 		return nil, fmt.Errorf("%q is no name of a suite", suite)
 	}
 	packages := slices.Clone(bootPackages)
 	if more {
 		for name := range strings.SplitSeq(list, ",") {
-			if !packageName.MatchString(name) {
+			if !packageName().MatchString(name) {
 				return nil, fmt.Errorf("%q is no name of a package", name)
 			}
 			packages = append(packages, name)

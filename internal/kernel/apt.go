@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
+	"banger/internal/pattern"
 	"banger/internal/process"
 	"banger/internal/ref"
 	"banger/internal/statedir"
@@ -188,11 +188,11 @@ func (f fields) dependency(prefix string) string {
 	return ""
 }
 
-var packageName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)
+var packageName = pattern.New(`^[a-z0-9][a-z0-9+.-]+$`)
 
 // resolve follows metapackages to the one that is a kernel's.
 func (a *apt) resolve(ctx context.Context, pkg string) (string, fields, error) {
-	if !packageName.MatchString(pkg) {
+	if !packageName().MatchString(pkg) {
 		return "", nil, fmt.Errorf("%q is no name of a package", pkg)
 	}
 	for range 4 { // linux-virtual -> linux-image-virtual -> linux-image-6.8.0-1-generic

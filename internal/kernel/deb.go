@@ -10,12 +10,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"banger/internal/format/bundle"
 	"banger/internal/format/modules"
+	"banger/internal/pattern"
 	"banger/internal/process"
 	"banger/internal/statedir"
 )
@@ -47,8 +47,8 @@ func unpackDeb(ctx context.Context, deb string, stage *statedir.Stage) error {
 // What a package holds of a kernel: its image, and the content of
 // /lib/modules/<release>, where the image may be as well.
 var (
-	imageInPackage  = regexp.MustCompile(`^(?:boot/vmlinuz-[^/]+|(?:usr/)?lib/modules/[^/]+/vmlinuz)$`)
-	moduleInPackage = regexp.MustCompile(`^(?:usr/)?lib/modules/[^/]+/(.+)$`)
+	imageInPackage  = pattern.New(`^(?:boot/vmlinuz-[^/]+|(?:usr/)?lib/modules/[^/]+/vmlinuz)$`)
+	moduleInPackage = pattern.New(`^(?:usr/)?lib/modules/[^/]+/(.+)$`)
 )
 
 // takeKernel bounds a package as kernels' bundles are.
@@ -77,9 +77,9 @@ func takeKernel(ctx context.Context, archive *tar.Reader, stage *statedir.Stage)
 		default:
 			continue
 		}
-		if imageInPackage.MatchString(name) {
+		if imageInPackage().MatchString(name) {
 			err = takeImage(ctx, stage, archive)
-		} else if module := moduleInPackage.FindStringSubmatch(name); module != nil {
+		} else if module := moduleInPackage().FindStringSubmatch(name); module != nil {
 			err = takeModule(ctx, stage, module[1], archive)
 		}
 		if err != nil {
@@ -100,7 +100,7 @@ func linked(name, target string) string {
 // these's content.
 func takeLinks(ctx context.Context, stage *statedir.Stage, links map[string]string, left int64) error {
 	for _, name := range slices.Sorted(maps.Keys(links)) {
-		from, to := moduleInPackage.FindStringSubmatch(links[name]), moduleInPackage.FindStringSubmatch(name)
+		from, to := moduleInPackage().FindStringSubmatch(links[name]), moduleInPackage().FindStringSubmatch(name)
 		if from == nil || to == nil || !modules.IsModule(name) || !filepath.IsLocal(from[1]) {
 			continue
 		}

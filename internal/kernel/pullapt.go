@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 
+	"banger/internal/pattern"
 	"banger/internal/ref"
 	"banger/internal/size"
 	"banger/internal/statedir"
@@ -112,14 +112,14 @@ func (a *apt) take(ctx context.Context, stage *statedir.Stage, pkg string) error
 	return nil
 }
 
-var majorMinor = regexp.MustCompile(`^[0-9]+\.[0-9]+`)
+var majorMinor = pattern.New(`^[0-9]+\.[0-9]+`)
 
 // defaultName takes the version from the name of a package, such as
 // linux-image-6.1.0-56-cloud-amd64, or else from the package's version.
 func defaultName(distro, pkg string, control fields) (string, error) {
 	release := strings.TrimPrefix(strings.TrimPrefix(pkg, "linux-image-"), "unsigned-")
 	for _, version := range []string{release, control["Version"]} {
-		if found := majorMinor.FindString(version); found != "" {
+		if found := majorMinor().FindString(version); found != "" {
 			name := distro + "-" + found
 			return name, ref.CheckName("kernel", name)
 		}

@@ -8,12 +8,14 @@ import (
 	"regexp"
 
 	"github.com/BurntSushi/toml"
+
+	"banger/internal/pattern"
 )
 
 const tomlSection = "mcp_servers"
 
 // anyTable is a line that begins a table.
-var anyTable = regexp.MustCompile(`(?m)^[ \t]*\[`)
+var anyTable = pattern.New(`(?m)^[ \t]*\[`)
 
 // putTOML puts a server into a TOML file, or takes it out. What the user wrote
 // stays as it is, comments too: a file that is laid out in a way that this does not
@@ -84,7 +86,7 @@ func withoutEmpty(all map[string]any) map[string]any {
 func cutTable(text []byte, name string) []byte {
 	quoted := regexp.QuoteMeta(name)
 	ours := regexp.MustCompile(fmt.Sprintf(`^[ \t]*\[[ \t]*%s[ \t]*\.[ \t]*(%s|"%s"|'%s')[ \t]*[].]`, tomlSection, quoted, quoted, quoted))
-	starts := append(anyTable.FindAllIndex(text, -1), []int{len(text)})
+	starts := append(anyTable().FindAllIndex(text, -1), []int{len(text)})
 	var kept []byte
 	kept = append(kept, text[:starts[0][0]]...)
 	for i, start := range starts[:len(starts)-1] {

@@ -4,9 +4,10 @@ package size
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"banger/internal/pattern"
 )
 
 // Size is an amount in bytes.
@@ -15,11 +16,11 @@ type Size int64
 // units are binary; the first letter is enough.
 const units = "KMGT"
 
-var pattern = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)(?:([KMGT])(?:I?B)?)?$`)
+var amount = pattern.New(`^([0-9]+(?:\.[0-9]+)?)(?:([KMGT])(?:I?B)?)?$`)
 
 // Parse reads "512M", "8GiB", "1.5G" or, in mebibytes, "2048".
 func Parse(text string) (Size, error) {
-	part := pattern.FindStringSubmatch(strings.ToUpper(strings.TrimSpace(text)))
+	part := amount().FindStringSubmatch(strings.ToUpper(strings.TrimSpace(text)))
 	if part == nil {
 		return 0, fmt.Errorf("%q is no size: write 512M or 8G", text)
 	}

@@ -3,9 +3,10 @@ package vm
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
+
+	"banger/internal/pattern"
 )
 
 // Labels are a user's own notes on a VM.
@@ -17,7 +18,7 @@ const (
 	maxLabelValue = 256 // bytes
 )
 
-var labelKey = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$`)
+var labelKey = pattern.New(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$`)
 
 // Check says what of the labels cannot be.
 func (l Labels) Check() error {
@@ -26,7 +27,7 @@ func (l Labels) Check() error {
 	}
 	for key, value := range l {
 		switch {
-		case !labelKey.MatchString(key):
+		case !labelKey().MatchString(key):
 			return fmt.Errorf("label %q: its name must be of letters, digits and . _ / -, and begin with a letter or digit", key)
 		case len(value) > maxLabelValue:
 			return fmt.Errorf("label %q: its value has %d bytes, and may have %d", key, len(value), maxLabelValue)

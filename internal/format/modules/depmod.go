@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
+
+	"banger/internal/pattern"
 )
 
 // Index reads all modules below dir and writes to it the files that modprobe,
@@ -101,7 +102,7 @@ func (s *set) addAliases(files map[string][]byte) {
 	files["modules.devname"] = []byte(dev.String())
 }
 
-var deviceNumber = regexp.MustCompile(`^(char|block)-major-([0-9]+)-([0-9]+)$`)
+var deviceNumber = pattern.New(`^(char|block)-major-([0-9]+)-([0-9]+)$`)
 
 // deviceLine is a module's line in modules.devname: the device node whose
 // opening loads it, "" where there is none.
@@ -111,7 +112,7 @@ func (m described) deviceLine() string {
 		if node, ok := strings.CutPrefix(a, "devname:"); ok {
 			name = node
 		}
-		if part := deviceNumber.FindStringSubmatch(a); part != nil {
+		if part := deviceNumber().FindStringSubmatch(a); part != nil {
 			number = part[1][:1] + part[2] + ":" + part[3]
 		}
 		if name != "" && number != "" {

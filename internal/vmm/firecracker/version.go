@@ -2,8 +2,9 @@ package firecracker
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
+
+	"banger/internal/pattern"
 )
 
 // Oldest is the oldest version that banger works with: the first whose guests
@@ -17,11 +18,11 @@ func (e *VersionError) Error() string {
 	return fmt.Sprintf("%s is firecracker %s, and banger needs %s or newer", e.Path, e.Version, Oldest)
 }
 
-var versionText = regexp.MustCompile(`(?m)^Firecracker v([0-9]+\.[0-9]+\.[0-9]+\S*)`)
+var versionText = pattern.New(`(?m)^Firecracker v([0-9]+\.[0-9]+\.[0-9]+\S*)`)
 
 // version picks the number out of what Firecracker says of itself.
 func version(text string) (string, bool) {
-	match := versionText.FindStringSubmatch(text)
+	match := versionText().FindStringSubmatch(text)
 	if match == nil {
 		return "", false
 	}
@@ -39,10 +40,10 @@ func isOlder(a, b string) bool {
 	return false
 }
 
-var number = regexp.MustCompile(`[0-9]+`)
+var number = pattern.New(`[0-9]+`)
 
 func numbers(version string) (n [3]int) {
-	for i, text := range number.FindAllString(version, len(n)) {
+	for i, text := range number().FindAllString(version, len(n)) {
 		n[i], _ = strconv.Atoi(text)
 	}
 	return n
