@@ -9,10 +9,10 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -69,13 +69,15 @@ func Main(args []string, streams Streams, faces ...Face) int {
 	if err := process.CloseOnExec(); err != nil {
 		return a.report(ctx, err)
 	}
-	root := a.rootCommand()
+	root := a.rootCommand(args)
 	for _, face := range faces {
 		c := face(a.engine, a.hint)
 		a.adopt(c)
 		root.AddCommand(c)
 	}
-	walk(root, a.completeNames)
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		walk(root, a.completeNames)
+	}
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	return a.report(ctx, err)
@@ -98,36 +100,6 @@ func open() (*engine.Engine, error) {
 		o.Config = c
 	}
 	return engine.New(o), err
-}
-
-func (a *app) rootCommand() *cobra.Command {
-	root := group("banger", "Development sandboxes in microVMs",
-		a.vmCommand(), a.imageCommand(), a.kernelCommand(), a.volumeCommand(), a.networkCommand(), a.systemCommand(), a.catalogCommand(),
-		short(a.vmRunCommand()), short(a.psCommand()), short(a.vmSSHCommand()), short(a.vmExecCommand()),
-		short(a.vmLogsCommand()), short(a.vmStartCommand()), short(a.vmStopCommand()), short(a.vmRemoveCommand()),
-		short(a.vmCopyCommand()),
-		a.imagesCommand(),
-		a.sshConfigCommand(), a.codeCommand(),
-		a.initCommand(), a.upCommand(), a.shellCommand(), a.statusCommand(), a.downCommand(), a.generateCommand(),
-		a.doctorCommand(), a.versionCommand(), a.superviseCommand(), a.internalCommand(),
-	)
-	root.Version = Version
-	root.SilenceErrors, root.SilenceUsage = true, true
-	root.PersistentPreRunE = func(*cobra.Command, []string) error {
-		return errors.Join(checkFormat(a.format), checkProgress(a.progress))
-	}
-	root.SetFlagErrorFunc(flagError)
-	explainUsage(root)
-	walk(root, hideUnset)
-	root.SetIn(a.In)
-	root.SetOut(a.Out)
-	root.SetErr(a.Err)
-	flags := root.PersistentFlags()
-	flags.StringVar(&a.format, "format", formatTable, "how to print what is listed or shown: table, json or a Go template such as {{.Name}}")
-	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing of progress")
-	flags.StringVar(&a.progress, "progress", progressAuto, "how to show progress: auto, plain, json or none")
-	addJSONFlag(flags, &a.format)
-	return root
 }
 
 func (a *app) versionCommand() *cobra.Command {

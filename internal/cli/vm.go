@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) vmCommand() *cobra.Command {
-	return group("vm", "Run and manage VMs",
+	return vmGroup(
 		a.vmRunCommand(), a.vmListCommand(), a.vmShowCommand(), a.vmSSHCommand(), a.vmExecCommand(),
 		a.vmLogsCommand(), a.vmStartCommand(), a.vmStopCommand(), a.vmPauseCommand(), a.vmResumeCommand(),
 		a.vmRemoveCommand(), a.vmSSHConfigCommand(), a.vmPortCommand(), a.vmForwardCommand(), a.vmPolicyCommand(),
@@ -23,6 +23,10 @@ func (a *app) vmCommand() *cobra.Command {
 		a.vmCopyCommand(), a.vmSyncCommand(),
 		a.snapshotCommand(), a.vmForkCommand(), a.vmCommitCommand(),
 	)
+}
+
+func vmGroup(commands ...*cobra.Command) *cobra.Command {
+	return group("vm", "Run and manage VMs", commands...)
 }
 
 func memory(v vm.VM) size.Size { return size.Size(v.MemoryMiB) << 20 }
