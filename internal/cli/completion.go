@@ -6,6 +6,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"banger/internal/catalog"
+	"banger/internal/engine"
+	"banger/internal/kernel"
+	"banger/internal/snapshot"
 	"banger/internal/usernet/policy"
 	"banger/internal/vm"
 )
@@ -115,49 +119,43 @@ func (a *app) offer(c *cobra.Command, kind string, args []string, typed string) 
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// namesOf returns the names of a kind; of VMs those in a phase that is meant. Who types
-// is not told of what is wrong.
-func (a *app) namesOf(kind string, meant func(vm.Phase) bool) (names []string) {
+// namesOf returns the names of a kind; of VMs those in a phase that is meant. Errors are
+// dropped: a shell that completes has no place for them.
+func (a *app) namesOf(kind string, meant func(vm.Phase) bool) []string {
 	if a.unusable != nil {
 		return nil
 	}
 	switch kind {
 	case "vm":
 		all, _ := a.engine.ListVMs()
-		for _, v := range all {
-			if meant == nil || meant(v.State.Phase) {
-				names = append(names, v.Name)
-			}
-		}
+		all = slices.DeleteFunc(all, func(v vm.VM) bool { return meant != nil && !meant(v.State.Phase) })
+		return namesIn(all, func(v vm.VM) string { return v.Name })
 	case "snapshot":
 		all, _ := a.engine.ListSnapshots("")
-		for _, s := range all {
-			names = append(names, s.Name)
-		}
+		return namesIn(all, func(s snapshot.Snapshot) string { return s.Name })
 	case "image":
 		all, _ := a.engine.ListImages()
-		for _, i := range all {
-			names = append(names, i.Name)
-		}
+		return namesIn(all, func(i engine.ImageInfo) string { return i.Name })
 	case "kernel":
 		all, _ := a.engine.ListKernels()
-		for _, k := range all {
-			names = append(names, k.Name)
-		}
+		return namesIn(all, func(k kernel.Kernel) string { return k.Name })
 	case "volume":
 		all, _ := a.engine.ListVolumes(nil)
-		for _, v := range all {
-			names = append(names, v.Name)
-		}
+		return namesIn(all, func(v engine.Volume) string { return v.Name })
 	case "network":
 		all, _ := a.engine.ListNetworks()
-		for _, n := range all {
-			names = append(names, n.Name)
-		}
+		return namesIn(all, func(n engine.Network) string { return n.Name })
 	case "catalog":
-		for _, s := range a.engine.Catalogs() {
-			names = append(names, s.Name)
-		}
+		return namesIn(a.engine.Catalogs(), func(s catalog.Source) string { return s.Name })
+	}
+	return nil
+}
+
+// namesIn returns the names of all in a list.
+func namesIn[T any](all []T, name func(T) string) []string {
+	names := make([]string, len(all))
+	for i, one := range all {
+		names[i] = name(one)
 	}
 	return names
 }
