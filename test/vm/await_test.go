@@ -19,12 +19,14 @@ func pidfd(pid int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), "pidfd"), nil
 }
 
+// awaitEnd waits for the end of a process, which may be a guest's that shuts down at its
+// own pace.
 func awaitEnd(t *testing.T, process *os.File) {
 	t.Helper()
 	defer process.Close()
 	events := []unix.PollFd{{Fd: int32(process.Fd()), Events: unix.POLLIN}}
 	for {
-		n, err := unix.Poll(events, 30_000)
+		n, err := unix.Poll(events, int(patience.Milliseconds()))
 		if err == unix.EINTR {
 			continue
 		}

@@ -88,7 +88,8 @@ func (h *host) interruptAll(commands ...[]string) {
 			cmd.Process.Signal(syscall.SIGINT)
 			cmd.Wait()
 			took := time.Since(began)
-			if code := cmd.ProcessState.ExitCode(); code != 130 && !endsByInterrupt(args) || took > obeyed {
+			// -1 is the signal's own doing, before the command caught it.
+			if code := cmd.ProcessState.ExitCode(); code != 130 && code != -1 && !endsByInterrupt(args) || took > obeyed {
 				h.t.Errorf("banger %s: exit %d, %s after ^C: %s", strings.Join(args, " "), code, took.Round(time.Millisecond), said.String())
 			}
 		})

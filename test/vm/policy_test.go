@@ -13,7 +13,7 @@ func TestPolicy(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	h.ok("vm", "run", "--image", "debian", "--name", "box", "--allow", "allowed.test", "--", "true")
-	const connect = `use IO::Socket::INET; IO::Socket::INET->new(PeerAddr => "192.0.2.7:80", Timeout => 30) or print $@`
+	const connect = `use IO::Socket::INET; IO::Socket::INET->new(PeerAddr => "192.0.2.7:80", Timeout => 120) or print $@`
 	if got := h.ok("vm", "exec", "box", "--", "perl", "-e", connect); !strings.Contains(got, "refused") {
 		t.Errorf("the guest met %q", got)
 	}

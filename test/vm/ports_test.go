@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -51,13 +52,9 @@ func TestPorts(t *testing.T) {
 		datagrams, err := net.Dial("udp", ports[guest].String())
 		h.must(err)
 		defer datagrams.Close()
-		buf := make([]byte, 1<<16)
 		for _, size := range []int{5, 1400, 60000} {
-			sent := strings.Repeat("d", size)
-			_, err = io.WriteString(datagrams, sent)
-			h.must(err)
-			if n, err := datagrams.Read(buf); string(buf[:n]) != sent {
-				t.Errorf("of port %d there came %d bytes of %d, %v", guest, n, size, err)
+			if err := echoed(datagrams, strings.Repeat("d", size)); err != nil {
+				t.Errorf("of port %d %d bytes did not come back: %v", guest, size, err)
 			}
 		}
 	}
@@ -107,6 +104,27 @@ func (h *host) openPorts(name string) map[int]netip.AddrPort {
 		ports[p.GuestPort] = netip.AddrPortFrom(p.HostIP, p.HostPort)
 	}
 	return ports
+}
+
+// echoed sends a datagram until it comes back: nobody promises that one arrives.
+func echoed(conn net.Conn, text string) (err error) {
+	buf := make([]byte, 1<<16)
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		if _, err = io.WriteString(conn, text); err != nil {
+			return err
+		}
+		conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		var n int
+		for err == nil {
+			if n, err = conn.Read(buf); string(buf[:n]) == text {
+				return nil
+			}
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+	}
+	return err
 }
 
 func netOf(t *testing.T, at netip.AddrPort) *net.TCPConn {

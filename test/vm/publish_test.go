@@ -2,14 +2,14 @@ package vm
 
 import (
 	"fmt"
-	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 // The whole way of a kernel: a maintainer imports and publishes it, a banger
@@ -96,25 +96,9 @@ func (h *host) build(source string) (bin string) {
 // URL.
 func (h *host) serveBucket(dir string) string {
 	h.t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0") // rclone does not tell which port it found
-	h.must(err)
-	at := free.Addr().String()
-	free.Close()
-	cmd := exec.Command("rclone", "serve", "http", dir, "--addr", at)
-	h.must(cmd.Start())
-	h.t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	for range 100 {
-		if conn, err := net.Dial("tcp", at); err == nil {
-			conn.Close()
-			return "http://" + at
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	h.t.Fatal("rclone does not serve")
-	return ""
+	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	h.t.Cleanup(server.Close)
+	return server.URL
 }
 
 func (h *host) publish(name, catalog, bucket, url string) {

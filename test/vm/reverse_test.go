@@ -43,7 +43,7 @@ func TestSSHAgent(t *testing.T) {
 	if got := h.ok("vm", "exec", "-A", "-u", "nobody", "box", "--", "sh", "-c", "perl -e '"+list+"'; ls /run/banger"); !strings.HasPrefix(got, none+none+"agent-") {
 		t.Errorf("nobody hears %q", got)
 	}
-	for deadline := time.Now().Add(time.Minute); h.ok("vm", "exec", "box", "--", "find", "/run/banger", "-name", "agent-*") != ""; {
+	for deadline := time.Now().Add(patience); h.ok("vm", "exec", "box", "--", "find", "/run/banger", "-name", "agent-*") != ""; {
 		if time.Now().After(deadline) {
 			t.Fatal("the socket stays")
 		}

@@ -131,7 +131,7 @@ func testTerminal(t *testing.T, h *host) {
 	say("stty size\n", "33 99")
 	say("tty; echo $TERM\n", "vt100")
 	h.must(pty.Setsize(terminal, &pty.Winsize{Rows: 20, Cols: 70}))
-	say("sleep 0.2; stty size\n", "20 70") // the new size travels beside the keys
+	say("until stty size | grep '^20 7[0]'; do sleep 0.1; done\n", "20 70") // the new size travels beside the keys
 	// ^C is for what runs: bash would take it for the end of its input if it
 	// came while the command is being forked.
 	say(`sh -c "echo u''p; exec sleep 1000"`+"\n", "up\r\n")

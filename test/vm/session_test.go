@@ -17,8 +17,7 @@ func TestFrozenGuest(t *testing.T) {
 	h := newHost(t)
 	h.boot("box")
 	vmm := h.show("box").State.VMMPID
-	// Much more than it takes, and nothing beside an end that never comes.
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
 	running := h.command(ctx, "vm", "exec", "box", "--", "sh", "-c", "echo up; sleep 1000")
 	stdout, err := running.StdoutPipe()
