@@ -222,7 +222,7 @@ func refused(t *testing.T, s *Store, source string, stdin io.Reader, want string
 		t.Errorf("error %v", err)
 	}
 	checkEmpty(t, s)
-	for deadline := time.Now().Add(10 * time.Second); openFiles(t) > before; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); openFiles(t) > before; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d files are open, and were %d", openFiles(t), before)
 		}

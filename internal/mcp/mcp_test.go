@@ -264,7 +264,7 @@ func TestProgress(t *testing.T) {
 			if got != want {
 				t.Errorf("heard %q, want %q", got, want)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("%q was not heard of", want)
 		}
 	}

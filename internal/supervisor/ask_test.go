@@ -51,9 +51,10 @@ func linkedAgent(t *testing.T, reply func(*link.Channel)) *agent {
 func TestAsk(t *testing.T) {
 	status := 0
 	for what, tt := range map[string]struct {
-		reply func(*link.Channel)
-		said  string
-		fails bool
+		reply    func(*link.Channel)
+		patience time.Duration
+		said     string
+		fails    bool
 	}{
 		"answers": {func(c *link.Channel) {
 			go c.Serve(func(agentapi.Message) {})
@@ -62,17 +63,17 @@ func TestAsk(t *testing.T) {
 			time.Sleep(20 * time.Millisecond) // the end of what it says is not its end
 			c.Send(agentapi.Message{Exit: &status})
 			c.Send(agentapi.Message{Exit: &status})
-		}, "said", false},
-		"says nothing": {func(c *link.Channel) { c.Send(agentapi.Message{Exit: &status}) }, "", false},
-		"refuses":      {func(c *link.Channel) { c.Send(agentapi.Message{Refused: "no"}) }, "", true},
-		"hangs up":     {func(c *link.Channel) { c.Close() }, "", true},
-		"is silent":    {func(*link.Channel) {}, "", true},
+		}, time.Minute, "said", false},
+		"says nothing": {func(c *link.Channel) { c.Send(agentapi.Message{Exit: &status}) }, time.Minute, "", false},
+		"refuses":      {func(c *link.Channel) { c.Send(agentapi.Message{Refused: "no"}) }, time.Minute, "", true},
+		"hangs up":     {func(c *link.Channel) { c.Close() }, time.Minute, "", true},
+		"is silent":    {func(*link.Channel) {}, 100 * time.Millisecond, "", true},
 		"floods": {func(c *link.Channel) {
 			go c.Serve(func(agentapi.Message) {})
 			io.Copy(c.Writer(link.Stdout), strings.NewReader(strings.Repeat("x", 4*maxAnswer)))
-		}, "", true},
+		}, 100 * time.Millisecond, "", true},
 	} {
-		said, err := linkedAgent(t, tt.reply).ask(2*time.Second, agentapi.StreamStats, nil)
+		said, err := linkedAgent(t, tt.reply).ask(tt.patience, agentapi.StreamStats, nil)
 		if string(said) != tt.said || (err != nil) != tt.fails {
 			t.Errorf("one who %s: got %d bytes, %v", what, len(said), err)
 		}

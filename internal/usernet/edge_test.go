@@ -87,7 +87,7 @@ func (w *atEdge) client(address string, config *tls.Config) *http.Client {
 
 func (w *atEdge) hasNoted(t *testing.T, line string) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(w.log.String(), line); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(w.log.String(), line); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the log has %q, not %q", w.log, line)
 		}

@@ -213,7 +213,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 		}
 	})
 	// The echo servers at the other ends notice a little later.
-	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; {
+	for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > before; {
 		if time.Now().After(deadline) {
 			var after bytes.Buffer
 			pprof.Lookup("goroutine").WriteTo(&after, 1)

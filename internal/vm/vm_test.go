@@ -128,9 +128,15 @@ func create(t *testing.T, s *Store, spec VM) VM {
 // start starts the VM "a", whose supervisor shows the behaviour.
 func start(t *testing.T, ctx context.Context, s *Store, behaviour string) (*Lease, error) {
 	t.Helper()
+	return startTold(t, ctx, s, behaviour, func(string) {})
+}
+
+// startTold is start that tells what the supervisor is about.
+func startTold(t *testing.T, ctx context.Context, s *Store, behaviour string, stage func(string)) (*Lease, error) {
+	t.Helper()
 	t.Setenv(fakeSupervisor, behaviour)
 	t.Setenv("BANGER_TEST_TREE", s.tree.Dir)
-	return s.Start(ctx, "a", []string{os.Args[0]}, nil, func(string) {})
+	return s.Start(ctx, "a", []string{os.Args[0]}, nil, stage)
 }
 
 func TestCreate(t *testing.T) {
@@ -352,9 +358,10 @@ func TestStartComesSecond(t *testing.T) {
 func TestStartIsGivenUpTooLate(t *testing.T) {
 	s := testStore(t)
 	create(t, s, testSpec("a"))
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	lease, err := start(t, ctx, s, "ready all the same")
+	// The supervisor is at work then, and has its last word to say.
+	lease, err := startTold(t, ctx, s, "ready all the same", func(string) { cancel() })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -210,7 +210,7 @@ func (s *suite) checkEnd(t *testing.T, end func(g *guest, cancel func())) {
 		t.Errorf("%d descriptors are open, %d were", now, files)
 	}
 	// What has returned may not have quite ended.
-	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > goroutines; runtime.Gosched() {
+	for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > goroutines; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d goroutines run, %d did", runtime.NumGoroutine(), goroutines)
 		}
