@@ -27,6 +27,7 @@ const (
 	filterThumb = 0x08
 	filterSPARC = 0x09
 	filterARM64 = 0x0a
+	filterRISCV = 0x0b
 	filterLZMA2 = 0x21
 )
 

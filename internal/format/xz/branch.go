@@ -66,6 +66,7 @@ var branchFilters = map[uint64]undoBranches{
 	filterARM64: func(code []byte, position uint32) int {
 		return undoWords(code, position, binary.LittleEndian, undoARM64)
 	},
+	filterRISCV: undoRISCV,
 }
 
 // undoWords undoes instructions of four bytes.

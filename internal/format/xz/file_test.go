@@ -2,9 +2,11 @@ package xz
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"math/big"
+	"math/rand/v2"
 	"os/exec"
 	"slices"
 	"testing"
@@ -45,7 +47,46 @@ func branches(n int) []byte {
 	return data
 }
 
+// riscvCode returns bytes that the filter for RISC-V has much to do with: jumps,
+// pairs that make an address, and what looks like a filtered pair.
+func riscvCode(n int) []byte {
+	random := rand.New(rand.NewPCG(3, 4))
+	data := make([]byte, n)
+	for i := range data {
+		data[i] = byte(random.Uint32())
+	}
+	for i := 0; i+8 <= n; i += 2 * (1 + random.IntN(6)) {
+		switch random.IntN(4) {
+		case 0:
+			data[i], data[i+1] = 0xef, data[i+1]&^0x0d
+		case 1: // auipc, and an instruction for the same register
+			data[i], data[i+1] = 0x17|data[i]&0x80, data[i+1]&0xf0|data[i+1]&0x07
+			register := uint32(data[i]>>7) | uint32(data[i+1]&0x0f)<<1
+			second := binary.LittleEndian.Uint32(data[i+4:])&^(31<<15|3) | register<<15 | 3
+			binary.LittleEndian.PutUint32(data[i+4:], second)
+		case 2: // auipc to x2, marked or nearly so
+			data[i], data[i+1] = 0x17, 0x31^1<<random.IntN(8)&data[i+1]
+		}
+	}
+	return data
+}
+
+func TestRISCV(t *testing.T) {
+	got, err := unpackFile(golden(t, "riscv.xz"))
+	if err != nil || !bytes.Equal(got, riscvCode(codeSize)) {
+		t.Errorf("wrong content, or %v", err)
+	}
+}
+
 func TestEveryFilterAsXZ(t *testing.T) {
+	if exec.Command("xz", "--riscv", "--version").Run() == nil { // since 5.6
+		want := riscvCode(100_001)
+		for _, filter := range []string{"--riscv", "--riscv=start=4294967294"} {
+			if got, err := unpackFile(packed(t, want, filter, "--lzma2=preset=1")); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("xz %s: wrong content, or %v", filter, err)
+			}
+		}
+	}
 	want := branches(100_001)
 	for _, filters := range [][]string{
 		{"--x86"}, {"--powerpc"}, {"--arm"}, {"--armthumb"}, {"--arm64"}, {"--sparc"},

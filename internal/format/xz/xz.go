@@ -1,7 +1,7 @@
 // Package xz unpacks .xz: single streams as the Linux kernel's build writes
 // them, with no larger a dictionary than the stream asks for, as there are
 // thousands of small modules to unpack, and whole files as the xz program does,
-// of any filter but that for RISC-V.
+// of any filter.
 //
 // It checks what it unpacks, and takes its input for foreign bytes. What it
 // leaves to Ulrich Kunitz's package, which does neither of the two, is LZMA2.

@@ -28,6 +28,7 @@ func code(n int) []byte {
 
 // codeSize is what testdata's streams hold of code: they were made by
 // xz --check=crc32 --x86 --lzma2=dict=64KiB and by xz --block-size=1500 --lzma2=dict=64KiB.
+// riscv.xz holds as much of riscvCode: xz --riscv=start=65534 --lzma2=preset=0.
 const codeSize = 4000
 
 func golden(t testing.TB, name string) []byte {
