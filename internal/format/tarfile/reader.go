@@ -13,6 +13,7 @@ import (
 type Reader struct {
 	tar    *tar.Reader
 	filter *filter
+	global global
 	now    *File
 }
 
@@ -37,7 +38,7 @@ func (r *Reader) Next() (*tar.Header, error) {
 	}
 	if hdr.Typeflag == tar.TypeXGlobalHeader {
 		r.now = &File{packed: r.tar} // archive/tar has read it
-		return hdr, nil
+		return hdr, r.global.add(hdr.PAXRecords)
 	}
 	stored := hdr.Size
 	if headerOnly(hdr.Typeflag) {
@@ -47,6 +48,10 @@ func (r *Reader) Next() (*tar.Header, error) {
 	if err := r.open(hdr, stored); err != nil {
 		return nil, fault(hdr.Name, err)
 	}
+	if err := r.global.apply(hdr); err != nil {
+		return nil, fault(hdr.Name, err)
+	}
+	textToAttributes(hdr.PAXRecords)
 	decodeKeys(hdr.PAXRecords)
 	return hdr, nil
 }

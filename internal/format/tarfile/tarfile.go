@@ -1,5 +1,6 @@
 // Package tarfile reads and writes tars with what archive/tar cannot tell of:
-// the holes of files, and extended attributes whose names have "=" in them.
+// the holes of files, extended attributes whose names have "=" in them, access
+// control lists that are text, and what global headers say of all entries.
 //
 // A hole costs nothing, whatever its size: neither a byte of a tar that is
 // written nor the time to read zeros. GNU tar's sparse forms are read, the old
