@@ -234,6 +234,8 @@ func TestPullBesideOthers(t *testing.T) {
 	chart := mutate.ConfigMediaType(image("chart"), "application/vnd.cncf.helm.config.v1+json")
 	other := must(mutate.ConfigFile(image("other"), &v1.ConfigFile{OS: "linux", Architecture: "s390x", RootFS: must(image("other").ConfigFile()).RootFS}))
 	here := v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: platform().Architecture}}
+	two := []mutate.IndexAddendum{{Add: image("a")}, {Add: image("mine")}}
+	sum := must(image("mine").Digest()).String()
 	for name, tt := range map[string]struct {
 		images     []mutate.IndexAddendum
 		tag, fault string
@@ -244,7 +246,11 @@ func TestPullBesideOthers(t *testing.T) {
 		"artifacts only":        {images: []mutate.IndexAddendum{{Add: chart}, {Add: mutate.ConfigMediaType(image("x"), "application/x")}}, fault: "its index holds no image"},
 		"two":                   {images: []mutate.IndexAddendum{{Add: image("a")}, {Add: image("b")}}, fault: "it holds several images"},
 		"two that say so":       {images: []mutate.IndexAddendum{{Add: image("a"), Descriptor: here}, {Add: image("b"), Descriptor: here}}, fault: "by its place, @0 to @1"},
-		"one of two":            {images: []mutate.IndexAddendum{{Add: image("a")}, {Add: image("mine")}}, tag: ":@1"},
+		"one of two":            {images: two, tag: ":@1"},
+		"one by its digest":     {images: two, tag: "@" + sum},
+		"the same by a tag":     {images: two, tag: ":@" + sum},
+		"one in an index":       {images: []mutate.IndexAddendum{{Add: mutate.AppendManifests(empty.Index, two...)}}, tag: ":@" + sum},
+		"one that is not there": {images: two, tag: "@sha256:" + strings.Repeat("0", 64), fault: "blob sha256:0000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, s := t.TempDir(), testStore(t)

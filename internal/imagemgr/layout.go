@@ -22,12 +22,13 @@ const refName = "org.opencontainers.image.ref.name"
 // layoutBlobs are the blobs of an OCI image layout, in a directory or a tar.
 type layoutBlobs struct{ parts }
 
-// splitTag takes the tag off PATH[:TAG]: the path is the longest that there is.
+// splitTag takes the tag off PATH[:TAG], or an image's digest or place off
+// PATH[:]@IMAGE: the path is the longest that there is.
 func splitTag(text string) (path, tag string) {
-	if rest, isInput := strings.CutPrefix(text, "-"); isInput && (rest == "" || rest[0] == ':') {
+	if rest, isInput := strings.CutPrefix(text, "-"); isInput && (rest == "" || rest[0] == ':' || rest[0] == '@') {
 		return "-", strings.TrimPrefix(rest, ":")
 	}
-	for at := len(text); at > 0; at = strings.LastIndexByte(text[:at], ':') {
+	for at := len(text); at > 0; at = strings.LastIndexAny(text[:at], ":@") {
 		if _, err := os.Stat(text[:at]); err == nil {
 			return text[:at], strings.TrimPrefix(text[at:], ":")
 		}
@@ -45,6 +46,9 @@ func openLayout(ctx context.Context, files parts, tag string) (*ociImage, error)
 	index, err := v1.ParseIndexManifest(bytes.NewReader(raw))
 	if err != nil {
 		return nil, fmt.Errorf("read index.json: %w", err)
+	}
+	if sum, err := v1.NewHash(strings.TrimPrefix(tag, "@")); err == nil && tag[0] == '@' {
+		return resolveImage(ctx, layoutBlobs{files}, v1.Descriptor{Digest: sum})
 	}
 	found, err := pick(index.Manifests, tag)
 	if err != nil {

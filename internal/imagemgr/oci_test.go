@@ -393,6 +393,11 @@ func TestSplitTag(t *testing.T) {
 		"no/where":          {"no/where", ""},
 		"no/where:v1":       {"no/where:v1", ""},
 		dir + ":org/app:v1": {dir, "org/app:v1"},
+		dir + ":@2":         {dir, "@2"},
+		dir + "@sha256:ab":  {dir, "@sha256:ab"},
+		dir + ":@sha256:ab": {dir, "@sha256:ab"},
+		"-@sha256:ab":       {"-", "@sha256:ab"},
+		"-:v1":              {"-", "v1"},
 	} {
 		if path, tag := splitTag(text); path != want[0] || tag != want[1] {
 			t.Errorf("splitTag(%q) = %q, %q; want %q", text, path, tag, want)
