@@ -98,7 +98,7 @@ func (r *repository) fetchFrom(ctx context.Context, d v1.Descriptor, have int64,
 	if have > 0 {
 		header.Set("Range", fmt.Sprintf("bytes=%d-%d", have, d.Size-1))
 	}
-	resp, err := r.Get(ctx, "blobs/"+d.Digest.String(), header)
+	resp, err := r.find(ctx, d, header)
 	if err != nil {
 		return 0, err
 	}
@@ -124,6 +124,22 @@ func (r *repository) fetchFrom(ctx context.Context, d v1.Descriptor, have int64,
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err
+}
+
+// maxPlaces is how many other places are asked for a blob.
+const maxPlaces = 8
+
+// find asks the registry for a blob and, where it is not there, the places that
+// the manifest names: some layers only their makers may distribute.
+func (r *repository) find(ctx context.Context, d v1.Descriptor, header http.Header) (*http.Response, error) {
+	resp, err := r.Get(ctx, "blobs/"+d.Digest.String(), header)
+	for _, place := range d.URLs[:min(len(d.URLs), maxPlaces)] {
+		if !errors.As(err, new(*registry.MissingError)) {
+			break
+		}
+		resp, err = r.GetElsewhere(ctx, place, header)
+	}
+	return resp, err
 }
 
 // isDisk reports whether it was the disk that failed, and not the network.

@@ -54,10 +54,14 @@ func (e *PlainHTTPError) Error() string {
 
 func (e *PlainHTTPError) Unwrap() error { return e.Err }
 
-// MissingError says that a repository does not have something.
+// MissingError says that a repository does not have something, or that another
+// place does not, of which there is the whole address.
 type MissingError struct{ Registry, Repository, Path string }
 
 func (e *MissingError) Error() string {
+	if e.Registry == "" {
+		return "there is no " + e.Path
+	}
 	return fmt.Sprintf("%s has no %s in %s", e.Registry, e.Path, e.Repository)
 }
 

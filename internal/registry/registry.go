@@ -92,7 +92,17 @@ func (r *Repository) URL(path string) string {
 // Get asks the repository for something. The answer is a success; the error is
 // a *MissingError where there is no such thing.
 func (r *Repository) Get(ctx context.Context, path string, header http.Header) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL(path), nil)
+	return r.get(ctx, r.URL(path), header, &MissingError{Title(r.Name), r.Name.RepositoryStr(), path})
+}
+
+// GetElsewhere asks another place for something that the repository says is there.
+// It may lead no further than a redirect of the registry.
+func (r *Repository) GetElsewhere(ctx context.Context, place string, header http.Header) (*http.Response, error) {
+	return r.get(ctx, place, header, &MissingError{Path: place})
+}
+
+func (r *Repository) get(ctx context.Context, place string, header http.Header, missing *MissingError) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, place, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +116,7 @@ func (r *Repository) Get(ctx context.Context, path string, header http.Header) (
 	}
 	resp.Body.Close()
 	if resp.StatusCode == http.StatusNotFound {
-		return nil, &MissingError{Title(r.Name), r.Name.RepositoryStr(), path}
+		return nil, missing
 	}
 	return nil, statusFault(r.Name, resp.StatusCode)
 }
