@@ -86,7 +86,7 @@ func (c *Client) copy(ctx context.Context, dir, target string, write func(*os.Ro
 }
 
 func (c *Client) untar(ctx context.Context, stream io.Reader, target string) error {
-	request := agentapi.UntarStream{User: c.user, Untar: agentapi.Untar{Dir: target}}
+	request := agentapi.UntarStream{User: c.user, Untar: agentapi.Untar{Dir: agentapi.Raw(target)}}
 	return c.serve(ctx, agentapi.StreamUntar, request, Streams{Stdin: stream, Stdout: io.Discard})
 }
 

@@ -37,7 +37,7 @@ func (c *Client) List(ctx context.Context, path string, follow bool) (agentapi.L
 		agentapi.Listing
 		Entries few[agentapi.FileInfo] `json:"entries"`
 	}
-	err := c.hear(ctx, agentapi.StreamList, agentapi.ListStream{User: c.user, Path: path, Follow: follow}, &l)
+	err := c.hear(ctx, agentapi.StreamList, agentapi.ListStream{User: c.user, Path: agentapi.Raw(path), Follow: follow}, &l)
 	l.Listing.Entries = l.Entries
 	return l.Listing, err
 }

@@ -24,7 +24,7 @@ func (c *Client) Synced(dir string) *Synced { return &Synced{c, dir} }
 // do has the guest do something to the directory: write what goes in, and read what
 // comes out.
 func (s *Synced) do(ctx context.Context, request agentapi.SyncStream, write func(io.Writer) error, read func(io.Reader) error) error {
-	request.User, request.Dir = s.client.user, s.dir
+	request.User, request.Dir = s.client.user, agentapi.Raw(s.dir)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	in, input := io.Pipe()
@@ -67,7 +67,7 @@ func into(s *filesync.State) func(io.Reader) error {
 // Scan returns the directory's state, without the directories skip and the hashes
 // of files.
 func (s *Synced) Scan(ctx context.Context, skip []string) (state filesync.State, err error) {
-	err = s.do(ctx, agentapi.SyncStream{Do: agentapi.SyncScan, Skip: skip}, nothing, into(&state))
+	err = s.do(ctx, agentapi.SyncStream{Do: agentapi.SyncScan, Skip: agentapi.Raws(skip)}, nothing, into(&state))
 	return state, err
 }
 

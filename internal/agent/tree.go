@@ -22,14 +22,14 @@ type Target struct {
 // follow has it be what a link there leads to. It returns what the guest says was
 // left out.
 func (c *Client) Pack(ctx context.Context, path string, follow bool, w io.Writer) (notes string, err error) {
-	request := agentapi.PackStream{User: c.user, Path: path, Follow: follow}
+	request := agentapi.PackStream{User: c.user, Path: agentapi.Raw(path), Follow: follow}
 	return c.serveNoted(ctx, agentapi.StreamPack, request, Streams{Stdout: w})
 }
 
 // Unpack unpacks a tar in the form of package packed in the guest, and returns what
 // the guest says was left out.
 func (c *Client) Unpack(ctx context.Context, r io.Reader, to Target) (notes string, err error) {
-	request := agentapi.UnpackStream{User: c.user, Path: to.Path, Name: to.Name, Into: to.Into, Any: to.Any, Make: to.Make, Keep: to.Keep}
+	request := agentapi.UnpackStream{User: c.user, Path: agentapi.Raw(to.Path), Name: agentapi.Raw(to.Name), Into: to.Into, Any: to.Any, Make: to.Make, Keep: to.Keep}
 	return c.serveNoted(ctx, agentapi.StreamUnpack, request, Streams{Stdin: r, Stdout: io.Discard})
 }
 

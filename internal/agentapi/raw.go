@@ -5,28 +5,30 @@ import (
 	"unicode/utf8"
 )
 
-// raw is text for a program, which need not be UTF-8: file names are whatever
-// bytes they are, and a string of JSON has no room for those.
-type raw string
+// Raw is text for a program or a file's name, which need not be UTF-8: those are
+// whatever bytes they are, and a string of JSON has no room for them.
+type Raw string
 
 type rawBytes struct {
 	Bytes []byte `json:"bytes"`
 }
 
-func (r raw) MarshalJSON() ([]byte, error) {
+// MarshalJSON implements json.Marshaler.
+func (r Raw) MarshalJSON() ([]byte, error) {
 	if utf8.ValidString(string(r)) {
 		return json.Marshal(string(r))
 	}
 	return json.Marshal(rawBytes{[]byte(r)})
 }
 
-func (r *raw) UnmarshalJSON(text []byte) error {
+// UnmarshalJSON implements json.Unmarshaler.
+func (r *Raw) UnmarshalJSON(text []byte) error {
 	if len(text) == 0 || text[0] != '{' {
 		return json.Unmarshal(text, (*string)(r))
 	}
 	var b rawBytes
 	err := json.Unmarshal(text, &b)
-	*r = raw(b.Bytes)
+	*r = Raw(b.Bytes)
 	return err
 }
 
@@ -34,17 +36,17 @@ func (r *raw) UnmarshalJSON(text []byte) error {
 // embeds.
 type rawExecStream struct {
 	plainExecStream
-	Argv []raw `json:"argv,omitempty"`
-	Line raw   `json:"line,omitempty"`
-	Dir  raw   `json:"dir,omitempty"`
-	Env  []raw `json:"env,omitempty"`
+	Argv []Raw `json:"argv,omitempty"`
+	Line Raw   `json:"line,omitempty"`
+	Dir  Raw   `json:"dir,omitempty"`
+	Env  []Raw `json:"env,omitempty"`
 }
 
 type plainExecStream ExecStream
 
 // MarshalJSON implements json.Marshaler.
 func (e ExecStream) MarshalJSON() ([]byte, error) {
-	return json.Marshal(rawExecStream{plainExecStream(e), asStrings[raw](e.Argv), raw(e.Line), raw(e.Dir), asStrings[raw](e.Env)})
+	return json.Marshal(rawExecStream{plainExecStream(e), asStrings[Raw](e.Argv), Raw(e.Line), Raw(e.Dir), asStrings[Raw](e.Env)})
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -68,3 +70,6 @@ func asStrings[To, From ~string](list []From) []To {
 	}
 	return to
 }
+
+// Raws are names as a stream has them.
+func Raws(list []string) []Raw { return asStrings[Raw](list) }

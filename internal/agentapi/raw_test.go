@@ -27,3 +27,28 @@ func TestExecOfAnyBytes(t *testing.T) {
 		t.Errorf("got %s, %v", text, err)
 	}
 }
+
+// So does what else names a file.
+func TestPathsOfAnyBytes(t *testing.T) {
+	const odd = "/caf\xe9"
+	for _, request := range []any{
+		&PackStream{User: "me", Path: odd, Follow: true},
+		&UnpackStream{User: "me", Path: odd, Name: "\xff", Into: true},
+		&ListStream{User: "me", Path: odd},
+		&UntarStream{User: "me", Untar: Untar{Dir: odd}},
+		&SyncStream{User: "me", Dir: odd, Skip: Raws([]string{"\xfe", "plain"})},
+	} {
+		text, err := json.Marshal(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := reflect.New(reflect.TypeOf(request).Elem()).Interface()
+		if err := json.Unmarshal(text, got); err != nil || !reflect.DeepEqual(got, request) {
+			t.Errorf("%s: got %+v, %v", text, got, err)
+		}
+	}
+	text, err := json.Marshal(ListStream{User: "me", Path: "ü"})
+	if want := `{"user":"me","path":"ü"}`; err != nil || string(text) != want {
+		t.Errorf("got %s, %v", text, err)
+	}
+}

@@ -31,15 +31,15 @@ type UntarStream struct {
 // that package tree has, in the blocks of package packed.
 type PackStream struct {
 	User   string `json:"user"`
-	Path   string `json:"path"`             // below the user's home where relative; a slash at its end says that it is a directory
+	Path   Raw    `json:"path"`             // below the user's home where relative; a slash at its end says that it is a directory
 	Follow bool   `json:"follow,omitempty"` // what a link at Path leads to
 }
 
 // UnpackStream unpacks such a tar, for User.
 type UnpackStream struct {
 	User string `json:"user"`
-	Path string `json:"path"` // below the user's home where relative; with Name and Into as package tree's Target has them
-	Name string `json:"name,omitempty"`
+	Path Raw    `json:"path"` // below the user's home where relative; with Name and Into as package tree's Target has them
+	Name Raw    `json:"name,omitempty"`
 	Into bool   `json:"into,omitempty"`
 	Any  bool   `json:"any,omitempty"`  // the tar is any: it is unpacked into the directory Path
 	Make bool   `json:"make,omitempty"` // with Any: that directory is made where absent
@@ -49,7 +49,7 @@ type UnpackStream struct {
 // ListStream says what there is at a path, and in it where that is a directory.
 type ListStream struct {
 	User   string `json:"user"`
-	Path   string `json:"path"`             // below the user's home where relative
+	Path   Raw    `json:"path"`             // below the user's home where relative
 	Follow bool   `json:"follow,omitempty"` // what a link at Path leads to
 }
 
@@ -79,12 +79,12 @@ type Listing struct {
 // SyncStream works on a directory that is kept alike with one of the host's. States
 // are as package filesync writes them.
 type SyncStream struct {
-	User  string   `json:"user"`
-	Dir   string   `json:"dir"`             // below the user's home where relative
-	Do    string   `json:"do"`              // one of the Sync constants
-	Prune bool     `json:"prune,omitempty"` // with SyncRemove: also directories that are empty then
-	Skip  []string `json:"skip,omitempty"`  // with SyncScan: directories that are left out
-	All   bool     `json:"all,omitempty"`   // with SyncPlace: whatever is in the way is replaced
+	User  string `json:"user"`
+	Dir   Raw    `json:"dir"`             // below the user's home where relative
+	Do    string `json:"do"`              // one of the Sync constants
+	Prune bool   `json:"prune,omitempty"` // with SyncRemove: also directories that are empty then
+	Skip  []Raw  `json:"skip,omitempty"`  // with SyncScan: directories that are left out
+	All   bool   `json:"all,omitempty"`   // with SyncPlace: whatever is in the way is replaced
 }
 
 // What a SyncStream does.
@@ -183,7 +183,7 @@ type Exec struct {
 // Untar unpacks the tar that follows on stdin into a directory that is made
 // where absent. What it makes is the user's.
 type Untar struct {
-	Dir string `json:"dir"` // below the user's home where relative
+	Dir Raw `json:"dir"` // below the user's home where relative
 }
 
 // Exit statuses for a program that could not be run, as shells give them.

@@ -18,7 +18,7 @@ import (
 // List writes what there is at a path to stdout, as JSON.
 func (s *Session) List(request agentapi.ListStream) Program {
 	return s.program(func() {
-		listing, err := list(s.path(request.Path), request.Follow)
+		listing, err := list(s.path(string(request.Path)), request.Follow)
 		if err == nil {
 			err = json.NewEncoder(s.client.Stdout).Encode(listing)
 		}

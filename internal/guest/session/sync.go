@@ -17,7 +17,7 @@ import (
 // Sync works on a directory that is kept alike with one of the host's.
 func (s *Session) Sync(request agentapi.SyncStream) Program {
 	return s.program(func() {
-		dir := s.path(request.Dir)
+		dir := s.path(string(request.Dir))
 		in, out := packed.NewReader(s.client.Stdin), packed.NewWriter(s.client.Stdout)
 		buffered := bufio.NewWriterSize(out, buffer)
 		err := s.sync(request, dir, in, buffered)
@@ -34,7 +34,7 @@ func (s *Session) Sync(request agentapi.SyncStream) Program {
 
 func (s *Session) sync(request agentapi.SyncStream, dir string, in io.Reader, out io.Writer) error {
 	if request.Do == agentapi.SyncScan {
-		return filesync.Scan(out, dir, func(name string) bool { return slices.Contains(request.Skip, name) })
+		return filesync.Scan(out, dir, func(name string) bool { return slices.Contains(request.Skip, agentapi.Raw(name)) })
 	}
 	if request.Do == agentapi.SyncPlace {
 		return s.place(dir, request.All, in, out)

@@ -42,7 +42,7 @@ func (s *Session) Rest() Program {
 // Untar unpacks the tar on stdin, for the user.
 func (s *Session) Untar(request agentapi.Untar) Program {
 	return s.program(func() {
-		dir := inHome(s.login, request.Dir)
+		dir := inHome(s.login, string(request.Dir))
 		with := tree.UnpackOptions{Owner: s.owner(), Replace: true, Note: s.note}
 		if err := tree.UnpackInto(s.client.Stdin, dir, true, with); err != nil {
 			s.fail(1, fmt.Errorf("unpack into %s: %w", dir, err))
@@ -55,7 +55,7 @@ func (s *Session) Untar(request agentapi.Untar) Program {
 // Pack writes a tree as a packed tar to stdout.
 func (s *Session) Pack(request agentapi.PackStream) Program {
 	return s.program(func() {
-		file := s.path(request.Path)
+		file := s.path(string(request.Path))
 		out := packed.NewWriter(s.client.Stdout)
 		buffered := bufio.NewWriterSize(out, buffer)
 		err := tree.Pack(buffered, file, tree.PackOptions{Follow: request.Follow, Note: s.note})
@@ -90,12 +90,12 @@ func (s *Session) Unpack(request agentapi.UnpackStream) Program {
 func (s *Session) unpack(request agentapi.UnpackStream) error {
 	in := packed.NewReader(s.client.Stdin)
 	with := tree.UnpackOptions{Owner: s.owner(), Keep: request.Keep, Note: s.note}
-	place := s.path(request.Path)
+	place := s.path(string(request.Path))
 	var err error
 	if request.Any {
 		err = tree.UnpackInto(in, place, request.Make, with)
 	} else {
-		err = tree.Unpack(in, tree.Target{Path: place, Name: request.Name, Into: request.Into}, with)
+		err = tree.Unpack(in, tree.Target{Path: place, Name: string(request.Name), Into: request.Into}, with)
 	}
 	if err == nil {
 		_, err = io.Copy(io.Discard, in) // up to its end, without which it is not whole
