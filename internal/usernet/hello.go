@@ -13,7 +13,9 @@ import (
 // TLS: RFC 8446, sections 4 and 5.1.
 const (
 	recordHeader    = 5
+	recordChange    = 20 // of ciphers
 	recordHandshake = 22
+	recordData      = 23
 	messageHeader   = 4
 	helloMessage    = 1
 
@@ -27,36 +29,56 @@ var errNoHello = errors.New("the client's first message is not to be understood"
 // the form that SSL 2 had any more.
 func isTLS(data []byte) bool { return len(data) > 0 && data[0] == recordHandshake }
 
-// wholeHello reports whether data holds a client's whole first message, which
-// may lie in many records.
-func wholeHello(data []byte) (bool, error) {
-	if len(data) > maxHello {
-		return false, errNoHello
+// readHello returns how much of data is a client's whole first message, or 0 as long
+// as it is not whole, and the host that it names; "" is none.
+func readHello(data []byte) (size int, name string, err error) {
+	if size, err = helloSize(data); size > 0 {
+		name, err = helloName(data[:size])
 	}
+	return size, name, err
+}
+
+// helloSize is readHello's size. The message may lie in many records. Nothing may
+// follow it in its last: servers would take that for the message after it.
+func helloSize(data []byte) (int, error) {
 	var head []byte // the message's beginning
 	size := 0       // of the message, as far as it is here
-	for len(data) >= recordHeader {
-		length := int(binary.BigEndian.Uint16(data[3:]))
-		if data[0] != recordHandshake || length == 0 || length > maxHello {
-			return false, errNoHello
+	for at := 0; len(data)-at >= recordHeader; {
+		length := int(binary.BigEndian.Uint16(data[at+3:]))
+		if data[at] != recordHandshake || length == 0 || length > maxHello {
+			return 0, errNoHello
 		}
-		data = data[recordHeader:]
-		part := data[:min(length, len(data))]
+		at += recordHeader
+		part := data[at:min(at+length, len(data))]
 		head = append(head, part[:min(len(part), messageHeader-len(head))]...)
-		size, data = size+len(part), data[len(part):]
+		size, at = size+len(part), at+len(part)
 		if len(head) < messageHeader {
 			continue
 		}
-		if want := int(head[1])<<16 | int(head[2])<<8 | int(head[3]); head[0] != helloMessage || want > maxHello {
-			return false, errNoHello
-		} else if size >= messageHeader+want {
-			return true, nil
+		want := messageHeader + (int(head[1])<<16 | int(head[2])<<8 | int(head[3]))
+		switch {
+		case head[0] != helloMessage || want > maxHello || size > want || size == want && len(part) < length:
+			return 0, errNoHello
+		case size == want:
+			return at, nil
 		}
 	}
-	return false, nil
+	if len(data) > maxHello {
+		return 0, errNoHello
+	}
+	return 0, nil
 }
 
-// helloName is the host that a client's whole first message names; "" is none.
+// pastRecords is what follows the records that a client may send between its first
+// message and that again: RFC 8446, section 4.2.10 and appendix D.4.
+func pastRecords(data []byte) []byte {
+	for len(data) >= recordHeader && (data[0] == recordChange || data[0] == recordData) {
+		data = data[min(recordHeader+int(binary.BigEndian.Uint16(data[3:])), len(data)):]
+	}
+	return data
+}
+
+// helloName is the host that a client's whole first message names.
 func helloName(data []byte) (string, error) {
 	var name string
 	errRead := errors.New("read")

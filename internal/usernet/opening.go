@@ -13,12 +13,21 @@ import (
 const openingTime = 30 * time.Second
 
 // opening holds what the guest sends first in a connection until it is known
-// which host it means: several share an address, and TLS says which of them.
-// What is no TLS says nothing, and goes by the address alone.
+// which host it means: several share an address, and TLS says which of them, again
+// where the host asks for that. What is no TLS says nothing, and goes by the address
+// alone.
 type opening struct {
-	judge func(name string, err error) error // "" is TLS that names no host
-	data  []byte
-	plain *plain // looks at what is no TLS; nil is not at all
+	network *Network
+	to      netip.AddrPort
+	judges  bool   // the policy goes by names
+	plain   *plain // looks at what is no TLS; nil is not at all
+
+	data   []byte      // that is held
+	name   string      // that the first message has
+	sent   bool        // that has gone on, and what follows waits for the host's answer
+	rest   bool        // data came with it
+	answer *hostAnswer // the host's
+	over   bool        // nothing is held any more
 }
 
 // errDenied says that the policy ends a connection.
@@ -30,14 +39,18 @@ func (n *Network) opening(to netip.AddrPort) *opening {
 	if !judges && n.options.Edge == nil {
 		return nil
 	}
-	return &opening{plain: n.plain(to), judge: func(name string, err error) error {
-		if judges {
-			if err := n.judgeTLS(to, name, err); err != nil {
-				return err
-			}
+	return &opening{network: n, to: to, judges: judges, plain: n.plain(to), answer: newHostAnswer()}
+}
+
+// judge decides on a connection by its client's first message. The error is a
+// *divertedError where it goes another way.
+func (o *opening) judge(err error) error {
+	if o.judges {
+		if err := o.network.judgeTLS(o.to, o.name, err); err != nil {
+			return err
 		}
-		return n.divert(to, policy.Canonical(name))
-	}}
+	}
+	return o.network.divert(o.to, policy.Canonical(o.name))
 }
 
 // judgeTLS decides on a connection by the host that its TLS names, or by what is
@@ -61,22 +74,54 @@ func (n *Network) judgeTLS(to netip.AddrPort, name string, err error) error {
 // add takes what comes next. It returns what may go on, which is nothing as long
 // as the rest has to be waited for.
 func (o *opening) add(data []byte) (pass []byte, err error) {
+	if o.sent {
+		return o.addMore(data)
+	}
 	if o.data == nil && !isTLS(data) {
+		o.over = true
 		return data, nil
 	}
 	o.data, o.plain = append(o.data, data...), nil
-	whole, err := wholeHello(o.data)
-	var name string
-	switch {
-	case err != nil:
-	case !whole:
+	size, name, unread := readHello(o.data)
+	if size == 0 && unread == nil {
 		return nil, nil
-	default:
-		name, err = helloName(o.data)
 	}
-	err = o.judge(name, err)
-	if to, ok := errors.AsType[*divertedError](err); ok {
-		to.data = o.data
+	o.name = name
+	if err = o.judge(unread); err != nil {
+		if to, ok := errors.AsType[*divertedError](err); ok {
+			to.data = o.data
+		}
+		return nil, err
 	}
-	return o.data, err
+	if unread != nil {
+		o.over = true
+		return o.data, nil
+	}
+	o.sent, o.rest = true, size < len(o.data)
+	pass, o.data = o.data[:size], o.data[size:]
+	return pass, nil
+}
+
+// maxAgain is more than a client sends before it sends its first message again, of
+// which the host may have allowed some, in bytes.
+const maxAgain = 64 << 10
+
+// addMore is add once the host has answered. Where it asked for the first message
+// again, that has to be for the same host.
+func (o *opening) addMore(data []byte) (pass []byte, err error) {
+	o.data, o.rest = append(o.data, data...), false
+	if !o.answer.again {
+		o.over = true
+		return o.data, nil
+	}
+	size, name, err := readHello(pastRecords(o.data))
+	switch {
+	case err == nil && size == 0 && len(o.data) <= maxAgain:
+		return nil, nil
+	case err == nil && size > 0 && name == o.name:
+		o.over = true
+		return o.data, nil
+	}
+	o.network.note("denied tcp %s %q by its TLS: for %q first, and then for %q", o.to, o.network.known.of(o.to.Addr()), o.name, name)
+	return nil, errDenied
 }

@@ -28,9 +28,10 @@ type stream struct {
 	outside  *net.TCPConn
 	grant    *grant
 
-	opening *opening // what the guest sends is held by; nil once it is not
-	held    int      // bytes, that are counted for it
-	plain   *plain   // looks at what the guest sends; nil is not at all
+	opening *opening    // what the guest sends is held by; nil once it is not
+	answer  *hostAnswer // that opening waits for; nil is none
+	held    int         // bytes, that are counted for it
+	plain   *plain      // looks at what the guest sends; nil is not at all
 	late    *time.Timer
 
 	window  sync.Mutex  // guards grant's
@@ -48,6 +49,9 @@ func (n *Network) join(endpoint tcpip.Endpoint, queue *waiter.Queue, outside *ne
 	s := &stream{
 		endpoint: endpoint, queue: queue, inside: gonet.NewTCPConn(queue, endpoint),
 		outside: outside, grant: grant, opening: first, outward: make(chan struct{}),
+	}
+	if first != nil {
+		s.answer = first.answer
 	}
 	s.setWindow()
 	s.abort = sync.OnceFunc(func() {
@@ -117,11 +121,21 @@ var errBlocked = errors.New("blocked")
 // copyFromGuest copies until the guest has nothing more to send.
 func (s *stream) copyFromGuest() error {
 	for {
-		if s.endpoint.Readiness(waiter.ReadableEvents|waiter.EventHUp|waiter.EventErr) == 0 {
+		rest := s.opening != nil && s.opening.rest
+		if !rest && s.endpoint.Readiness(waiter.ReadableEvents|waiter.EventHUp|waiter.EventErr) == 0 {
 			return errBlocked
+		}
+		if err := s.awaitAnswer(); err != nil {
+			return err
 		}
 		if err := s.awaitHost(); err != nil {
 			return err
+		}
+		if rest {
+			if err := s.pass(nil); err != nil {
+				return err
+			}
+			continue
 		}
 		buf := takeBuffer(s.last)
 		n, blocked, err := readGuest(s.endpoint, buf.data)
@@ -140,50 +154,9 @@ func (s *stream) copyFromGuest() error {
 	}
 }
 
-// pass sends on what came from the guest, where that is not held.
-func (s *stream) pass(data []byte) (err error) {
-	if s.opening != nil {
-		if data, err = s.opening.add(data); err != nil {
-			return err
-		}
-		if data == nil {
-			return s.holdOpening()
-		}
-		s.plain = s.opening.plain
-		s.releaseOpening()
-	}
-	if err := s.plain.look(data); err != nil {
-		return err
-	}
-	_, err = s.outside.Write(data)
-	return err
-}
-
-// holdOpening counts what is held, and bounds for how long.
-func (s *stream) holdOpening() error {
-	if s.held > 0 {
-		return nil
-	}
-	var ok bool
-	if s.held, ok = s.hold(); !ok {
-		return errNoRoom
-	}
-	s.late = time.AfterFunc(openingTime, s.abort)
-	return nil
-}
-
-// releaseOpening is called once nothing is held, or will be.
-func (s *stream) releaseOpening() {
-	s.opening = nil
-	if s.held > 0 {
-		s.late.Stop()
-		s.grant.unhold(s.held)
-		s.held = 0
-	}
-}
-
 // copyFromHost copies until the host's side has nothing more to send.
 func (s *stream) copyFromHost() error {
+	defer s.answer.end(false)
 	last := 0
 	take := func() transferBuffer { return takeBuffer(last) }
 	for {
@@ -191,6 +164,7 @@ func (s *stream) copyFromHost() error {
 			if last = len(data); last == 0 {
 				return io.EOF
 			}
+			s.answer.add(data)
 			_, err := s.inside.Write(data)
 			s.used(last)
 			return err
