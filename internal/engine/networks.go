@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"banger/internal/agentapi"
+	"banger/internal/hostname"
 	"banger/internal/network"
 	"banger/internal/ref"
 	"banger/internal/usernet"
@@ -202,7 +203,7 @@ func (e *Engine) Check(v vm.VM, hostName string, port uint16) (policy.Verdict, e
 	if verdict, ok := e.checkPeer(v, rules, hostName, address, port); ok {
 		return verdict, nil
 	}
-	if verdict, ok := checkOwn(v, policy.Canonical(hostName), address); ok {
+	if verdict, ok := checkOwn(v, hostname.Canonical(hostName), address); ok {
 		return verdict, nil
 	}
 	why, err := e.isolated(v)

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"banger/internal/hostname"
 )
 
 // Host is one that gets a secret, in the form NAME, *.NAME, or either with :PORT.
@@ -52,7 +54,7 @@ func (h Host) MatchesName(host string) bool {
 // parseHost reads a host and puts it into its canonical form.
 func parseHost(text string) (Host, error) {
 	name, port, found := strings.Cut(text, ":")
-	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	name = hostname.Canonical(name)
 	if found {
 		n, err := strconv.ParseUint(port, 10, 16)
 		if err != nil || n == 0 {
@@ -71,28 +73,11 @@ func (h Host) check() error {
 	if _, err := netip.ParseAddr(domain); err == nil {
 		return fmt.Errorf("host %q: a secret is for a name, whose certificate shows who it is", string(h))
 	}
-	if !validDomain(domain) {
+	if !hostname.IsValid(domain) || !strings.Contains(domain, ".") { // a whole top level belongs to nobody
 		return fmt.Errorf("host %q: write NAME or *.NAME, and :PORT where it is not 443", string(h))
 	}
 	if _, port := h.Split(); port == 0 || port == 80 {
 		return fmt.Errorf("host %q: TLS is not spoken there, and a secret goes no other way", string(h))
 	}
 	return nil
-}
-
-func validDomain(name string) bool {
-	if len(name) > 253 || !strings.Contains(name, ".") {
-		return false // a whole top level belongs to nobody
-	}
-	for label := range strings.SplitSeq(name, ".") {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-			return false
-		}
-		for _, c := range []byte(label) {
-			if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' {
-				return false
-			}
-		}
-	}
-	return true
 }

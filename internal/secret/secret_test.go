@@ -35,6 +35,7 @@ func TestParse(t *testing.T) {
 		{"T@*", "", "write NAME or", "", ""},
 		{"T@*.com", "", "write NAME or", "", ""},
 		{"T@1.2.3.4", "", "for a name", "", ""},
+		{"T@1.2.3", "", "write NAME or", "", ""}, // which some take for an address
 		{"T@a.test:80", "", "goes no other way", "", ""},
 		{"T@a.test:0", "", "no port", "", ""},
 		{"T@a.test:x", "", "no port", "", ""},
@@ -64,6 +65,15 @@ func TestParse(t *testing.T) {
 		}
 		if got := strings.Join(hosts, " "); g.From != tt.from || got != tt.hosts || g.Value.Reveal() != tt.value || g.File != tt.file {
 			t.Errorf("%q: %+v", tt.text, g)
+		}
+	}
+}
+
+// Names in Unicode are those of nobody, and not those that they look like.
+func TestGiveTakesNoUnicode(t *testing.T) {
+	for _, host := range []string{"\u212a.test", "te\u017ft.example", "b\u00fccher.example"} {
+		if g, err := Give("T", "", []string{host}); err == nil {
+			t.Errorf("%q became %q", host, g.Hosts)
 		}
 	}
 }

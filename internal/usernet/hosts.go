@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"banger/internal/hostname"
 	"banger/internal/smallfile"
-	"banger/internal/usernet/policy"
 )
 
 // maxHosts is more than lists of unwanted hosts have, in bytes.
@@ -63,7 +63,7 @@ func parseHosts(text string) map[string][]netip.Addr {
 			continue
 		}
 		for _, name := range fields[1:] {
-			name = policy.Canonical(name)
+			name = hostname.Canonical(name)
 			if name == "localhost" || strings.HasSuffix(name, ".localhost") || slices.Contains(of[name], address) {
 				continue // each machine is its own
 			}
@@ -80,7 +80,7 @@ func (n *Network) answerHosts(query []byte, q question) []byte {
 		return nil
 	}
 	var records [][]byte
-	for _, address := range n.hosts.lookup(policy.Canonical(q.name)) {
+	for _, address := range n.hosts.lookup(hostname.Canonical(q.name)) {
 		switch {
 		case !address.IsLoopback():
 			records = append(records, address.AsSlice())

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"time"
 
-	"banger/internal/usernet/policy"
+	"banger/internal/hostname"
 )
 
 // openingTime is how long a client may take over its first message, once begun.
@@ -50,7 +50,7 @@ func (o *opening) judge(err error) error {
 			return err
 		}
 	}
-	return o.network.divert(o.to, policy.Canonical(o.name))
+	return o.network.divert(o.to, hostname.Canonical(o.name))
 }
 
 // judgeTLS decides on a connection by the host that its TLS names, or by what is

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"banger/internal/agentapi"
+	"banger/internal/hostname"
 	"banger/internal/usernet/policy"
 )
 
@@ -17,7 +18,7 @@ func (n *Network) resolvePeer(query []byte, q question) []byte {
 	if q.kind == typePTR {
 		return n.resolvePeerAddress(query, q)
 	}
-	label, ours := strings.CutSuffix(policy.Canonical(q.name), "."+zone)
+	label, ours := strings.CutSuffix(hostname.Canonical(q.name), "."+zone)
 	ours = ours || label == zone
 	if strings.Contains(label, ".") && !ours {
 		return nil
@@ -51,7 +52,7 @@ func (n *Network) resolvePeer(query []byte, q question) []byte {
 
 // resolvePeerAddress answers which name an address has.
 func (n *Network) resolvePeerAddress(query []byte, q question) []byte {
-	labels := strings.Split(policy.Canonical(q.name), ".")
+	labels := strings.Split(hostname.Canonical(q.name), ".")
 	if len(labels) != 6 || labels[4] != "in-addr" || labels[5] != "arpa" {
 		return nil
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"banger/internal/usernet/policy"
+	"banger/internal/hostname"
 )
 
 // resolve answers a query, or returns nil where it is no query.
@@ -37,7 +37,7 @@ func (n *Network) resolve(query []byte, ask exchange) []byte {
 		n.note("denied name %q by %s", q.name, v.Rule)
 		return answer(query, q, nameError) // which no resolver asks again for
 	}
-	if q.kind == typeHTTPS && (rules.Names() || n.options.Edge.Knows(policy.Canonical(q.name))) {
+	if q.kind == typeHTTPS && (rules.Names() || n.options.Edge.Knows(hostname.Canonical(q.name))) {
 		// Which has keys to hide the host's name from judgeTLS, and addresses.
 		return answer(query, q, noError)
 	}
@@ -47,9 +47,9 @@ func (n *Network) resolve(query []byte, ask exchange) []byte {
 	}
 	n.note("allowed name %q by %s", q.name, rules.Name(q.name).Rule)
 	if rules.Names() {
-		n.known.learn(policy.Canonical(q.name), reply, minNameLife, time.Now())
+		n.known.learn(hostname.Canonical(q.name), reply, minNameLife, time.Now())
 	}
-	if name := policy.Canonical(q.name); n.options.Edge.Knows(name) {
+	if name := hostname.Canonical(q.name); n.options.Edge.Knows(name) {
 		// Whose certificates show who they are: this is for clients that ask once.
 		n.secrets.learn(name, reply, maxNameLife, time.Now())
 	}

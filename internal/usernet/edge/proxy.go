@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"banger/internal/hostname"
 )
 
 // setProxy makes what carries the session's requests.
@@ -93,10 +95,7 @@ func (s *session) means(host string) bool {
 	if err != nil {
 		name, port = host, strconv.Itoa(int(s.to.Port))
 	}
-	name = strings.TrimSuffix(name, ".")
-	// What Unicode has that folds to ASCII's letters is longer.
-	same := len(name) == len(s.to.Host) && strings.EqualFold(name, s.to.Host)
-	return same && port == strconv.Itoa(int(s.to.Port))
+	return hostname.Canonical(name) == s.to.Host && port == strconv.Itoa(int(s.to.Port))
 }
 
 // rewrite makes the request for the host, which is the guest's own but for where

@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"banger/internal/hostname"
 )
 
 // What a guest reaches where no rule says anything.
@@ -117,7 +119,7 @@ func (p Policy) unruled(private bool) Verdict {
 // Name decides whether a name is resolved: not where no connection to it could
 // be allowed.
 func (p Policy) Name(name string) Verdict {
-	name = Canonical(name)
+	name = hostname.Canonical(name)
 	var best *Rule
 	for i := range p.rules {
 		r := &p.rules[i]
@@ -168,10 +170,12 @@ type Network struct {
 func (n Network) rule() Rule { return Rule{text: "network " + n.Name, prefix: n.Subnet} }
 
 // PeerNames are all that a VM is called by those that it shares a network with.
-func PeerNames(vm string) []string { return []string{Canonical(vm) + zone, Canonical(vm)} }
+func PeerNames(vm string) []string {
+	return []string{hostname.Canonical(vm) + zone, hostname.Canonical(vm)}
+}
 
 // PeerLabel is the VM that a name would mean.
-func PeerLabel(name string) string { return strings.TrimSuffix(Canonical(name), zone) }
+func PeerLabel(name string) string { return strings.TrimSuffix(hostname.Canonical(name), zone) }
 
 const zone = ".banger.internal"
 

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"banger/internal/hostname"
 )
 
 // Rule allows or denies a target, each with a port or any.
@@ -52,8 +54,8 @@ func ParseRule(text string, deny bool) (r Rule, err error) {
 		r.prefix = netip.PrefixFrom(a, a.BitLen())
 		return r, nil
 	}
-	r.name, r.wildcard = strings.CutPrefix(Canonical(target), "*.")
-	if !validName(r.name) {
+	r.name, r.wildcard = strings.CutPrefix(hostname.Canonical(target), "*.")
+	if !hostname.IsValid(r.name) {
 		return r, fmt.Errorf("rule %q: write a name, *.name, an address or address/bits, and :port where only one is meant", text)
 	}
 	return r, nil
@@ -77,43 +79,9 @@ func splitPort(text string) (target, port string) {
 	return target, port
 }
 
-// Canonical is how names are compared: DNS knows no case, of ASCII's letters, and a
-// dot at the end changes nothing. What Unicode has beside a letter is another.
-func Canonical(name string) string {
-	lower := []byte(strings.TrimSuffix(name, "."))
-	for i, c := range lower {
-		if 'A' <= c && c <= 'Z' {
-			lower[i] += 'a' - 'A'
-		}
-	}
-	return string(lower)
-}
-
-// validName reports whether a name can be one of a host: not, for instance, an
-// address that is written wrong.
-func validName(name string) bool {
-	if name == "" || len(name) > 253 {
-		return false
-	}
-	letters := false
-	for label := range strings.SplitSeq(name, ".") {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-			return false
-		}
-		for _, c := range []byte(label) {
-			letter := c >= 'a' && c <= 'z'
-			if !letter && (c < '0' || c > '9') && c != '-' && c != '_' {
-				return false
-			}
-			letters = letters || letter
-		}
-	}
-	return letters
-}
-
 // CheckHost reports what is wrong with a text that is to be a host's address or name.
 func CheckHost(text string) error {
-	if _, err := netip.ParseAddr(text); err != nil && !validName(Canonical(text)) {
+	if _, err := netip.ParseAddr(text); err != nil && !hostname.IsValid(hostname.Canonical(text)) {
 		return fmt.Errorf("%q is no host's address or name", text)
 	}
 	return nil
@@ -126,7 +94,7 @@ func (r Rule) matches(to netip.AddrPort, name string) bool {
 		return false
 	}
 	if r.byName() {
-		return r.matchesName(Canonical(name))
+		return r.matchesName(hostname.Canonical(name))
 	}
 	return r.prefix.Contains(to.Addr().Unmap())
 }
