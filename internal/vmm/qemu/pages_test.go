@@ -31,6 +31,8 @@ var (
 		byte(sectionStart), uint32(2), "ram", uint32(0), uint32(4), uint64(6*pageSize|flagMemSize),
 		ramName, uint64(4*pageSize), "bios", uint64(2*pageSize), uint64(flagEOS), byte(sectionFooter), uint32(2))
 	partHead  = migrationStream(byte(sectionPart), uint32(2))
+	lastHead  = migrationStream(byte(sectionEnd), uint32(2))
+	order     = migrationStream(byte(sectionCommand), uint16(11), uint16(3), []byte("any"))
 	partEnd   = migrationStream(uint64(flagEOS), byte(sectionFooter), uint32(2))
 	streamEnd = migrationStream(byte(4), uint32(9), []byte("the state of a device\x02\x03"), byte(0))
 )
@@ -66,15 +68,15 @@ func TestSplitPages(t *testing.T) {
 		migrationStream(uint64(flagPage), ramName, filled('0'), uint64(pageSize|flagPage|flagContinue), filled('1')),
 		bios,
 		migrationStream(uint64(2*pageSize|flagZero), ramName, byte(0), uint64(3*pageSize|flagZero|flagContinue), byte('f')),
-		partEnd, partHead,
-		migrationStream(uint64(flagZero), ramName, byte(0), uint64(pageSize|flagPage|flagContinue), filled('2')),
+		partEnd, order, lastHead,
+		migrationStream(uint64(flagZero|flagContinue), byte(0), uint64(pageSize|flagPage|flagContinue), filled('2')),
 		partEnd, streamEnd,
 	}, nil)
 	rest, memory, err := split(t, stream)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := bytes.Join([][]byte{streamHead, partHead, bios, partEnd, partHead, partEnd, streamEnd}, nil)
+	want := bytes.Join([][]byte{streamHead, partHead, bios, partEnd, order, lastHead, partEnd, streamEnd}, nil)
 	if !bytes.Equal(rest, want) {
 		t.Errorf("the rest has %d bytes, and should have %d", len(rest), len(want))
 	}
@@ -101,6 +103,7 @@ func TestSplitPagesOfBadStreams(t *testing.T) {
 		"unexpected EOF":       ram(uint64(flagPage), ramName, []byte("short")),
 		"is at 0x4000":         ram(uint64(4*pageSize|flagPage), ramName, filled('x')),
 		"is at":                ram(uint64(1<<63|flagZero), ramName, byte(1)),
+		"of kind 0x4":          bytes.Join([][]byte{streamHead, streamEnd}, nil),
 		"flags 0x40":           ram(uint64(0x40), ramName),
 		"a name in it has":     migrationStream(uint32(streamMagic), uint32(streamVersion), byte(sectionConfiguration), uint32(1<<31)),
 		"microvm.ram has 4096": bytes.Replace(streamHead, migrationStream(ramName, uint64(4*pageSize)), migrationStream(ramName, uint64(pageSize)), 1),
