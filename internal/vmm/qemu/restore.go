@@ -3,6 +3,7 @@ package qemu
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -45,11 +46,26 @@ func (m *machine) goOn(ctx context.Context, state *os.File) error {
 	if err := m.monitor.execute(ctx, "migrate-set-parameters", map[string]int{"announce-rounds": 1}); err != nil {
 		return err
 	}
-	if err := m.receive(ctx, state, withoutMemory); err != nil {
+	if err := m.receiveFile(ctx, state); err != nil {
 		return err
 	}
 	if _, err := m.await(ctx); err != nil {
 		return err
 	}
 	return m.Resume(ctx)
+}
+
+// receiveFile is receive for the state in a file, which comes by a pipe, as it was
+// written; see writeState.
+func (m *machine) receiveFile(ctx context.Context, state *os.File) error {
+	theirs, entrance, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer theirs.Close()
+	go func() {
+		io.Copy(entrance, state) // where that fails, QEMU finds the state cut short
+		entrance.Close()
+	}()
+	return m.receive(ctx, theirs, withoutMemory)
 }

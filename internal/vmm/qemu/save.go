@@ -143,13 +143,30 @@ func (m *machine) open(ctx context.Context) (entrance net.Conn, err error) {
 	return ours, nil
 }
 
-// writeState writes all but the memory of a guest that was received.
+// writeState writes all but the memory of a guest that was received. It passes a pipe:
+// QEMU is to give up writing to files of its user's.
 func (m *machine) writeState(ctx context.Context, path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	_, err = m.emit(ctx, f, withoutMemory)
-	return err
+	exit, theirs, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer exit.Close()
+	copied := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(f, exit)
+		copied <- err
+	}()
+	_, err = m.emit(ctx, theirs, withoutMemory)
+	theirs.Close()
+	if err != nil {
+		exit.Close() // nothing more comes
+		<-copied
+		return err
+	}
+	return <-copied
 }
