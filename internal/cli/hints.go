@@ -238,6 +238,8 @@ func projectHint(err error) string {
 	switch {
 	case errors.As(err, new(*devfile.NotFoundError)):
 		return "banger init writes one"
+	case errors.As(err, new(*devfile.SeveralError)):
+		return "--directory names that of one"
 	case errors.As(err, new(*engine.AsksError)):
 		return "--agree agrees to it"
 	case errors.As(err, new(*engine.NotTheirsError)):

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ type container struct {
 		Context    string            `json:"context"`
 		Args       map[string]string `json:"args"`
 		Target     string            `json:"target"`
+		Options    []string          `json:"options"`
 	} `json:"build"`
 	Features         map[string]json.RawMessage `json:"features"`
 	First            []string                   `json:"overrideFeatureInstallOrder"`
@@ -39,10 +41,12 @@ type container struct {
 	ContainerUser    string                     `json:"containerUser"`
 	RemoteUser       string                     `json:"remoteUser"`
 	WorkspaceFolder  string                     `json:"workspaceFolder"`
+	WorkspaceMount   *containerMount            `json:"workspaceMount"`
 	HostRequirements struct {
 		CPUs    int    `json:"cpus"`
 		Memory  string `json:"memory"`
 		Storage string `json:"storage"`
+		GPU     any    `json:"gpu"`
 	} `json:"hostRequirements"`
 	OnCreate      command `json:"onCreateCommand"`
 	UpdateContent command `json:"updateContentCommand"`
@@ -52,25 +56,17 @@ type container struct {
 	Compose       any     `json:"dockerComposeFile"`
 }
 
-// meaningless are keys that ask for nothing that a machine of its own has not got,
-// or are for editors.
-var meaningless = []string{
-	"$schema", "capAdd", "customizations", "extensions", "forwardPorts", "init", "name", "otherPortsAttributes", "overrideCommand", "overrideFeatureInstallOrder",
-	"portsAttributes", "privileged", "securityOpt", "settings", "shutdownAction", "updateRemoteUserUID", "userEnvProbe", "waitFor",
-}
-
-// read lists the keys of container.
-var readKeys = []string{
-	"image", "dockerFile", "context", "build", "features", "appPort", "mounts", "containerEnv", "remoteEnv", "containerUser", "remoteUser",
-	"workspaceFolder", "hostRequirements", "onCreateCommand", "updateContentCommand", "postCreateCommand", "postStartCommand", "postAttachCommand",
-}
-
 func parseDevcontainer(s *Spec, text []byte, env func(string) string) error {
 	plain, err := hujson.Standardize(text)
 	if err != nil {
 		return err // which names line and column
 	}
+	s.Unsupported = unsupported(plain)
+	plain = onlyRead(plain)
 	values := newVariables(s.Dir, env)
+	if values.workspace, err = workspaceOf(plain, values); err != nil {
+		return err
+	}
 	if plain, err = values.replaceAll(plain); err != nil {
 		return err
 	}
@@ -81,22 +77,25 @@ func parseDevcontainer(s *Spec, text []byte, env func(string) string) error {
 	if c.Compose != nil {
 		return errors.New("it describes several containers (dockerComposeFile), and banger runs one VM")
 	}
-	s.Unsupported, s.hostEnv = append(unsupported(plain), values.unknown...), values.taken
-	s.Workspace = Copy
+	s.Unsupported, s.hostEnv = append(s.Unsupported, values.unknown...), values.taken
+	s.Workspace, s.Workdir = Copy, values.workspace
 	return s.takeContainer(c)
 }
 
-// unsupported lists the keys that say something which banger does not do.
-func unsupported(text []byte) (keys []string) {
-	var all map[string]json.RawMessage
-	json.Unmarshal(text, &all) // has been read once
-	for key, value := range all {
-		if !slices.Contains(meaningless, key) && !slices.Contains(readKeys, key) && !bytes.Equal(value, []byte("null")) {
-			keys = append(keys, key)
-		}
+// workspaceOf is the guest's directory that has the project.
+func workspaceOf(text []byte, values *variables) (string, error) {
+	var of struct {
+		Folder json.RawMessage `json:"workspaceFolder"`
 	}
-	slices.Sort(keys)
-	return keys
+	if json.Unmarshal(text, &of) != nil {
+		return "", nil // who reads all of it says what is wrong
+	}
+	var folder string
+	replaced, err := values.replaceAll(of.Folder)
+	if err == nil && json.Unmarshal(replaced, &folder) == nil && folder != "" {
+		return folder, nil
+	}
+	return path.Join("/workspaces", filepath.Base(values.dir)), err
 }
 
 // atOffset gives an error of the JSON reader's its line.
@@ -139,7 +138,7 @@ func (s *Spec) takeContainer(c container) (err error) {
 	if s.User = c.RemoteUser; s.User == "" {
 		s.User = c.ContainerUser
 	}
-	s.Workdir = c.WorkspaceFolder
+	s.takeWorkspaceMount(c)
 	s.Setup = slices.Concat(c.OnCreate, c.UpdateContent, c.PostCreate)
 	s.Start, s.Attach = c.PostStart, c.PostAttach
 	return s.takeRequirements(c)
@@ -158,19 +157,19 @@ func (s *Spec) takeContainerImage(c container) error {
 		return s.checkContainerImage()
 	}
 	base := filepath.Dir(s.Path) // both are relative to the file
-	path, err := s.within(filepath.Join(base, file))
+	dockerfile, err := s.within(filepath.Join(base, file))
 	if err != nil {
 		return fmt.Errorf("build.dockerfile: %w", err)
 	}
 	if context, err = s.within(filepath.Join(base, context)); err != nil {
 		return fmt.Errorf("build.context: %w", err)
 	}
-	b := Build{Dockerfile: path, Context: context}
+	b := Build{Dockerfile: dockerfile, Context: context, Target: c.Build.Target}
 	for _, name := range slices.Sorted(maps.Keys(c.Build.Args)) {
 		b.Args = append(b.Args, name+"="+c.Build.Args[name])
 	}
-	if c.Build.Target != "" {
-		s.Unsupported = append(s.Unsupported, "build.target")
+	if len(c.Build.Options) > 0 {
+		s.Unsupported = append(s.Unsupported, "build.options")
 	}
 	return s.takeBuild(b)
 }
@@ -230,6 +229,9 @@ func (s *Spec) takeRequirements(c container) error {
 		return fmt.Errorf("hostRequirements.cpus: %w", err)
 	}
 	s.CPUs = h.CPUs
+	if h.GPU != nil && h.GPU != false && h.GPU != "optional" {
+		s.Unsupported = append(s.Unsupported, "hostRequirements.gpu")
+	}
 	for _, amount := range []struct {
 		text string
 		to   *size.Size

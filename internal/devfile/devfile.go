@@ -80,6 +80,7 @@ type Build struct {
 	Dockerfile string   // absolute
 	Context    string   // absolute
 	Args       []string // KEY=VALUE
+	Target     string   // the stage to build; "" is the last
 	digest     string   // of the Dockerfile, which is agreed to as it is
 }
 

@@ -20,6 +20,12 @@ import (
 func write(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
+	writeIn(t, dir, files)
+	return dir
+}
+
+func writeIn(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
 	for name, text := range files {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -29,7 +35,6 @@ func write(t *testing.T, files map[string]string) string {
 			t.Fatal(err)
 		}
 	}
-	return dir
 }
 
 func hostEnv(name string) string {
@@ -159,7 +164,7 @@ func TestDevcontainer(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"build.target", "feature docker-in-docker", "feature https://x.test/f.tgz", "initializeCommand", "port db:5432", "runArgs",
+		"feature docker-in-docker", "feature https://x.test/f.tgz", "initializeCommand", "port db:5432", "runArgs",
 		`the mount of type "tmpfs" on /tmp/x`, "variable PATH",
 	}
 	got := slices.Clone(s.Unsupported)
@@ -205,20 +210,20 @@ func TestDevcontainerRefuses(t *testing.T) {
 		"{\n\"image\": 3}":               "line 2: ",
 		`{"dockerComposeFile": "x.yml"}`: "several containers",
 		`{"image": "tar:///etc/passwd"}`: "not a registry's",
-		`{"build": {"dockerfile": "../../../../../etc/passwd"}}`:    "is not within the project",
-		`{"dockerFile": "Dockerfile", "context": "../.."}`:          "is not within the project",
-		`{"features": {"../../x": {}}}`:                             "feature",
-		`{"forwardPorts": [70000]}`:                                 "devcontainer.json",
-		`{"hostRequirements": {"cpus": -2}}`:                        "hostRequirements.cpus",
-		`{"hostRequirements": {"memory": "lots"}}`:                  "hostRequirements",
-		`{"postCreateCommand": 3}`:                                  "a command is",
-		`{"mounts": ["source=/x,target=/proc,type=bind"]}`:          "mounts: ",
-		`{"mounts": ["source=/x,target=rel,type=bind"]}`:            "mounts: ",
-		`{"mounts": ["source=../x,target=/x,type=volume"]}`:         "mounts: ",
-		`{"appPort": ["1-250", "1-250", "1-250", "1-250", "1"]}`:    "more than 1000 ports",
-		`{"x": "` + strings.Repeat("${localEnv:LONG}", 3000) + `"}`: "too large with the values",
-		strings.Repeat(" ", maxFile+1):                              "is larger than",
-		strings.Repeat("[", maxFile):                                "devcontainer.json",
+		`{"build": {"dockerfile": "` + strings.Repeat("../", 30) + `etc/passwd"}}`:  "is not within the project",
+		`{"dockerFile": "Dockerfile", "context": "../.."}`:                          "is not within the project",
+		`{"features": {"../../x": {}}}`:                                             "feature",
+		`{"forwardPorts": [70000]}`:                                                 "devcontainer.json",
+		`{"hostRequirements": {"cpus": -2}}`:                                        "hostRequirements.cpus",
+		`{"hostRequirements": {"memory": "lots"}}`:                                  "hostRequirements",
+		`{"postCreateCommand": 3}`:                                                  "a command is",
+		`{"mounts": ["source=/x,target=/proc,type=bind"]}`:                          "mounts: ",
+		`{"mounts": ["source=/x,target=rel,type=bind"]}`:                            "mounts: ",
+		`{"mounts": ["source=../x,target=/x,type=volume"]}`:                         "mounts: ",
+		`{"appPort": ["1-250", "1-250", "1-250", "1-250", "1"]}`:                    "more than 1000 ports",
+		`{"postCreateCommand": "` + strings.Repeat("${localEnv:LONG}", 3000) + `"}`: "too large with the values",
+		strings.Repeat(" ", maxFile+1):                                              "is larger than",
+		strings.Repeat("[", maxFile):                                                "devcontainer.json",
 	} {
 		dir := write(t, map[string]string{".devcontainer/devcontainer.json": text, ".devcontainer/Dockerfile": ""})
 		_, err := Find(dir, hostEnv)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"banger/internal/smallfile"
 )
@@ -19,6 +20,13 @@ func (e *NotFoundError) Error() string {
 	return fmt.Sprintf("neither %s nor a devcontainer.json is in %s or above it", FileName, e.Dir)
 }
 
+// SeveralError says that a project has several files, of which one has to be named.
+type SeveralError struct{ Paths []string }
+
+func (e *SeveralError) Error() string {
+	return fmt.Sprintf("there are several: %s", strings.Join(e.Paths, ", "))
+}
+
 // Find reads the file of the project that dir belongs to: the nearest one upwards.
 // env gives the host's variables that a devcontainer.json may name. The error is a
 // *NotFoundError where there is none, and an *Error where it is not right.
@@ -31,15 +39,44 @@ func Find(dir string, env func(string) string) (Spec, error) {
 		if path := filepath.Join(at, FileName); isFile(path) {
 			return read(path, at, parseTOML)
 		}
-		for _, name := range devcontainers {
-			if path := filepath.Join(at, name); isFile(path) {
-				return read(path, at, func(s *Spec, text []byte) error { return parseDevcontainer(s, text, env) })
-			}
+		path, project, err := devcontainerOf(at)
+		if err != nil {
+			return Spec{}, err
+		}
+		if path != "" {
+			return read(path, project, func(s *Spec, text []byte) error { return parseDevcontainer(s, text, env) })
 		}
 		if at == filepath.Dir(at) {
 			return Spec{}, &NotFoundError{start}
 		}
 	}
+}
+
+// devcontainerOf returns the devcontainer.json that dir has, or is the directory of, and
+// the project that it is of. A project may have several, each in a directory of its own.
+func devcontainerOf(dir string) (path, project string, err error) {
+	for _, name := range devcontainers {
+		if path := filepath.Join(dir, name); isFile(path) {
+			return path, dir, nil
+		}
+	}
+	if path := filepath.Join(dir, "devcontainer.json"); filepath.Base(filepath.Dir(dir)) == ".devcontainer" && isFile(path) {
+		return path, filepath.Dir(filepath.Dir(dir)), nil
+	}
+	entries, _ := os.ReadDir(filepath.Join(dir, ".devcontainer")) // it is mostly not there
+	var several []string
+	for _, e := range entries {
+		if path := filepath.Join(dir, ".devcontainer", e.Name(), "devcontainer.json"); isFile(path) {
+			several = append(several, path)
+		}
+	}
+	switch len(several) {
+	case 0:
+		return "", "", nil
+	case 1:
+		return several[0], dir, nil
+	}
+	return "", "", &SeveralError{several}
 }
 
 func isFile(path string) bool {

@@ -3,6 +3,8 @@ package devfile
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -52,6 +54,10 @@ func (s *Spec) takeContainerMount(m containerMount) error {
 		if !filepath.IsAbs(m.Source) {
 			m.Source = filepath.Join(s.Dir, m.Source)
 		}
+		if info, err := os.Stat(m.Source); err == nil && !info.IsDir() {
+			s.Unsupported = append(s.Unsupported, fmt.Sprintf("the mount of %s, which is no directory", m.Source))
+			return nil
+		}
 		made, err := vm.ParseMount(m.Source + ":" + m.Target + ro)
 		if err != nil {
 			return err
@@ -67,4 +73,14 @@ func (s *Spec) takeContainerMount(m containerMount) error {
 		s.Unsupported = append(s.Unsupported, fmt.Sprintf("the mount of type %q on %s", m.Type, m.Target))
 	}
 	return nil
+}
+
+// takeWorkspaceMount names a mount of the workspace which is not what is done anyway: that
+// the project is where programs run.
+func (s *Spec) takeWorkspaceMount(c container) {
+	m := c.WorkspaceMount
+	if m == nil || m.Type == "bind" && filepath.Clean(m.Source) == s.Dir && path.Clean(m.Target) == path.Clean(s.Workdir) {
+		return
+	}
+	s.Unsupported = append(s.Unsupported, "workspaceMount")
 }

@@ -3,6 +3,7 @@ package devfile
 import (
 	"encoding/json"
 	"errors"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,10 +16,11 @@ var variable = pattern.New(`\$\{([A-Za-z]+)(?::([^:}]*))?(?::([^}]*))?\}`)
 
 // variables are what a devcontainer.json may name.
 type variables struct {
-	dir     string
-	env     func(string) string
-	unknown []string // that were named, and stay as they are
-	taken   []string // of the host's environment
+	dir       string
+	workspace string // in the guest; "" is not known yet
+	env       func(string) string
+	unknown   []string // that were named, and stay as they are
+	taken     []string // of the host's environment
 }
 
 func newVariables(dir string, env func(string) string) *variables {
@@ -62,8 +64,10 @@ func (v *variables) value(name, argument, other string) (string, bool) {
 		return v.dir, true
 	case "localWorkspaceFolderBasename":
 		return filepath.Base(v.dir), true
+	case "containerWorkspaceFolder":
+		return v.workspace, v.workspace != ""
 	case "containerWorkspaceFolderBasename":
-		return filepath.Base(v.dir), true
+		return path.Base(v.workspace), v.workspace != ""
 	case "devcontainerId":
 		return strings.ToLower(filepath.Base(v.dir)), true
 	case "localEnv", "env":

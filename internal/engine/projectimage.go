@@ -217,7 +217,7 @@ func (e *Engine) projectBase(ctx context.Context, o UpOptions) (string, error) {
 func (e *Engine) projectDockerfile(ctx context.Context, o UpOptions) (string, error) {
 	b := o.Spec.Build
 	sum := sha256.New()
-	json.NewEncoder(sum).Encode([]any{1, b.Args})
+	json.NewEncoder(sum).Encode([]any{1, b.Args, b.Target})
 	if err := addFile(sum, b.Dockerfile); err != nil {
 		return "", err
 	}
@@ -244,7 +244,7 @@ func (e *Engine) projectDockerfile(ctx context.Context, o UpOptions) (string, er
 	}
 	o.Events.stage("building " + b.Dockerfile)
 	_, err = e.BuildDockerfile(ctx, imagebuild.Dockerfile{
-		Name: name, KernelRef: o.Spec.Kernel, File: b.Dockerfile, Context: b.Context, Args: b.Args,
+		Name: name, KernelRef: o.Spec.Kernel, File: b.Dockerfile, Context: b.Context, Args: b.Args, Target: b.Target,
 	}, o.Events)
 	return name, err
 }

@@ -22,6 +22,7 @@ type Dockerfile struct {
 	File      string   // "" is the context's own
 	Context   string   // a directory
 	Args      []string // KEY=VALUE
+	Target    string   // the stage to build; "" is the last
 	Replace   bool     // an image of that name gives way
 	TempDir   string   // an empty directory, for the image on its way
 	Progress  imagemgr.Progress
@@ -135,6 +136,9 @@ func (b *Builder) buildInto(ctx context.Context, t tool, d Dockerfile, file stri
 	args := append(append([]string{t.program}, t.build...), "--tag", tag, "--file", d.file())
 	for _, arg := range d.Args {
 		args = append(args, "--build-arg", arg)
+	}
+	if d.Target != "" {
+		args = append(args, "--target", d.Target)
 	}
 	b.Say("building " + d.file() + " with " + t.program)
 	if err := b.runTool(ctx, append(args, d.Context)); err != nil {

@@ -44,9 +44,9 @@ func newTools(t *testing.T, programs ...string) (log string) {
 
 func TestFromDockerfile(t *testing.T) {
 	for program, want := range map[string]string{
-		"docker":  "version|build --tag TAG --file ctx/Dockerfile --build-arg A=1 2 ctx|save --output FILE TAG|rmi --no-prune TAG",
-		"podman":  "version|build --tag TAG --file ctx/Dockerfile --build-arg A=1 2 ctx|save --format docker-archive --output FILE TAG|rmi TAG",
-		"buildah": "version|bud --tag TAG --file ctx/Dockerfile --build-arg A=1 2 ctx|push TAG docker-archive:FILE:TAG|rmi TAG",
+		"docker":  "version|build --tag TAG --file ctx/Dockerfile --build-arg A=1 2 --target dev ctx|save --output FILE TAG|rmi --no-prune TAG",
+		"podman":  "version|build --tag TAG --file ctx/Dockerfile --build-arg A=1 2 --target dev ctx|save --format docker-archive --output FILE TAG|rmi TAG",
+		"buildah": "version|bud --tag TAG --file ctx/Dockerfile --build-arg A=1 2 --target dev ctx|push TAG docker-archive:FILE:TAG|rmi TAG",
 	} {
 		t.Run(program, func(t *testing.T) {
 			log := newTools(t, program)
@@ -58,7 +58,7 @@ func TestFromDockerfile(t *testing.T) {
 			write(t, dir, map[string]string{"ctx/Dockerfile": "FROM scratch\n"})
 			t.Chdir(dir)
 			temp := t.TempDir()
-			_, err := b.FromDockerfile(t.Context(), Dockerfile{Name: "new", Context: "ctx", Args: []string{"A=1 2"}, TempDir: temp})
+			_, err := b.FromDockerfile(t.Context(), Dockerfile{Name: "new", Context: "ctx", Args: []string{"A=1 2"}, Target: "dev", TempDir: temp})
 			if err == nil || !strings.Contains(err.Error(), "not a tar") {
 				t.Errorf("what was saved is not looked at: %v", err)
 			}
