@@ -27,6 +27,8 @@ from typing import Any, Literal, Sequence
 from typing_extensions import Required, TypedDict
 
 from ._transport import AsyncTransport, Content, EventStream, AsyncEventStream, AsyncReply, Reply, Transport, segment
+
+Base64 = str  # what stands for bytes
 '''
 
 
@@ -46,6 +48,8 @@ class Types:
             return self.of(schema["allOf"][0], name)
         if "enum" in schema:
             return f"Literal[{', '.join(repr(v) for v in schema['enum'])}]"
+        if schema.get("contentEncoding") == "base64":
+            return "Base64"
         kinds = schema.get("type", [])
         if isinstance(kinds, list):
             found = [self.of({**schema, "type": k}, name) for k in kinds if k != "null"]

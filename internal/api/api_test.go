@@ -117,6 +117,8 @@ func TestProblems(t *testing.T) {
 		{"POST", "/v1/vms", `[]`, 400, ""},
 		{"POST", "/v1/vms/box/exec", `{"argv": []}`, 400, ""},
 		{"POST", "/v1/vms/box/exec", `{"argv": ["true"]}`, 404, ""},
+		{"POST", "/v1/vms/box/exec", `{"argv": ["true"], "stdin": "/w=", "stdin_encoding": "base64"}`, 400, "not in base64"},
+		{"POST", "/v1/vms/box/exec", `{"argv": ["true"], "stdin_encoding": "hex"}`, 400, ""},
 		{"POST", "/v1/vms/box/stop?timeout=x", "", 400, "no number"},
 		{"GET", "/v1/vms/box/attach", "", 404, ""},
 		{"GET", "/v1/vms/box/logs?source=other", "", 400, "no log"},
@@ -170,6 +172,9 @@ func TestDescription(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(text), &d); err != nil || d.OpenAPI != "3.1.0" {
 		t.Fatalf("%v: %.200s", err, text)
+	}
+	if strings.Contains(text, `"maximum": 255`) {
+		t.Error("bytes are described as a list of numbers, where JSON has base64")
 	}
 	ids := map[string]bool{}
 	for _, o := range s.operations() {

@@ -186,7 +186,7 @@ func (s *server) sync(ctx context.Context, in syncInput, events engine.Events) (
 
 // patched is a patch and what it is of.
 type patched struct {
-	Patch []byte   `json:"patch" jsonschema:"in base64"`
+	Patch []byte   `json:"patch"`
 	Of    syncDone `json:"of"`
 }
 

@@ -59,7 +59,7 @@ type components map[string]*jsonschema.Schema
 
 // schema returns a type's schema, or a reference to it.
 func (c components) schema(t reflect.Type) (object, error) {
-	if t.Kind() == reflect.Slice {
+	if _, named := namedSchemas[t]; t.Kind() == reflect.Slice && !named {
 		items, err := c.schema(t.Elem())
 		return object{"type": "array", "items": items}, err
 	}

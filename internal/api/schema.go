@@ -77,6 +77,7 @@ var namedSchemas = map[reflect.Type]*jsonschema.Schema{
 		AdditionalProperties: &jsonschema.Schema{Type: "string", Pattern: `^[ -~]{0,256}$`},
 	},
 	reflect.TypeFor[json.RawMessage](): {},
+	reflect.TypeFor[[]byte]():          {Type: "string", ContentEncoding: "base64"}, // as encoding/json has it
 }
 
 // schemaOf is a type's JSON schema.
@@ -137,6 +138,7 @@ func init() {
 	namedSchemas[reflect.TypeFor[vmmName]()] = &jsonschema.Schema{Type: "string", Enum: []any{"auto", "firecracker", "qemu"}}
 	namedSchemas[reflect.TypeFor[copies]()] = &jsonschema.Schema{Type: "integer", Minimum: number(1), Maximum: number(100)}
 	namedSchemas[reflect.TypeFor[protocolName]()] = &jsonschema.Schema{Type: "string", Enum: []any{ports.TCP, ports.UDP}}
+	namedSchemas[reflect.TypeFor[encoding]()] = &jsonschema.Schema{Type: "string", Enum: []any{string(plainText), string(inBase64)}}
 	namedSchemas[reflect.TypeFor[egressName]()] = &jsonschema.Schema{Type: "string", Enum: []any{policy.All, policy.Public, policy.None}}
 	namedSchemas[reflect.TypeFor[rules]()] = &jsonschema.Schema{
 		Type: "array", MaxItems: limit(500),

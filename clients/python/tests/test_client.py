@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import subprocess
 import sys
@@ -27,7 +28,19 @@ def test_errors(client: Banger) -> None:
     assert client.list_volumes() == []
 
 
-def test_output_is_bytes(vm: VM) -> None:
+def test_patch_is_bytes(client: Banger, vm: VM, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("before\n")
+    client.sync(vm.name, dir=str(tmp_path), to="/srv/patched", push=True)
+    vm.write_bytes("/srv/patched/file", b"after\n")
+    patch = base64.b64decode(client.sync_patch(vm.name, dir=str(tmp_path), to="/srv/patched")["patch"])
+    assert b"-before\n+after\n" in patch
+
+
+def test_streams_are_bytes(vm: VM) -> None:
+    assert vm.exec(["cat"], stdin=b"\xff\0").stdout == b"\xff\0"
+    with pytest.raises(BangerError) as odd:
+        vm.client.exec(vm.name, argv=["cat"], stdin="?", stdin_encoding="base64")
+    assert odd.value.status == 400
     done = vm.exec(["printf", r"\377"])
     assert done.stdout == b"\xff"
     done = vm.exec(["head", "-c", "100000", "/dev/zero"], max_output=10)

@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConnectionClosed
 
 from ._errors import BangerError, ExecError, NotFound, problem
-from ._files import Completed, packed, temporary, unpacked
+from ._files import Completed, as_text, packed, temporary, unpacked
 from ._operations import VM as VMInfo, AsyncOperations, NewVM
 from ._transport import AsyncEventStream, AsyncTransport, Server, segment
 
@@ -113,9 +113,10 @@ class AsyncVM:
                 await self._lease.__aexit__(None, None, None)
                 self._lease = None
 
-    async def exec(self, argv: Sequence[str], *, stdin: str = "", dir: str | None = None, env: Sequence[str] | None = None, user: str | None = None, timeout: int | None = None, max_output: int | None = None, check: bool = False) -> Completed:
+    async def exec(self, argv: Sequence[str], *, stdin: str | bytes = "", dir: str | None = None, env: Sequence[str] | None = None, user: str | None = None, timeout: int | None = None, max_output: int | None = None, check: bool = False) -> Completed:
         """Runs a program to its end. With check, a status that is not 0 is an ExecError."""
-        ran = await self.client.exec(self.name, argv=list(argv), stdin=stdin, dir=dir, env=env, user=user, timeout_seconds=timeout, max_output=max_output)
+        text, encoding = as_text(stdin)
+        ran = await self.client.exec(self.name, argv=list(argv), stdin=text, stdin_encoding=encoding, dir=dir, env=env, user=user, timeout_seconds=timeout, max_output=max_output)
         done = Completed.of(ran)
         if check and done.status != 0:
             raise ExecError(list(argv), done.status, done.stdout, done.stderr)

@@ -7,7 +7,7 @@ import os
 import tarfile
 import tempfile
 from dataclasses import dataclass
-from typing import IO, Any, Mapping
+from typing import IO, Any, Literal, Mapping
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,13 @@ class Completed:
         else:
             out, err = ran["stdout"].encode(), ran["stderr"].encode()
         return Completed(ran["status"], out, err, ran["truncated"])
+
+
+def as_text(data: str | bytes) -> tuple[str, Literal["utf-8", "base64"]]:
+    """Bytes as JSON has them, and in which encoding."""
+    if isinstance(data, bytes):
+        return base64.b64encode(data).decode(), "base64"
+    return data, "utf-8"
 
 
 def temporary() -> IO[bytes]:

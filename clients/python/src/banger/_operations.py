@@ -8,6 +8,8 @@ from typing_extensions import Required, TypedDict
 
 from ._transport import AsyncTransport, Content, EventStream, AsyncEventStream, AsyncReply, Reply, Transport, segment
 
+Base64 = str  # what stands for bytes
+
 CopyFrom = TypedDict("CopyFrom", {
     'vm': str,
     'path': Required[str],
@@ -601,7 +603,7 @@ PatchedOf = TypedDict("PatchedOf", {
 }, total=False)
 
 Patched = TypedDict("Patched", {
-    'patch': Required[list[int] | None],
+    'patch': Required[Base64],
     'of': Required[PatchedOf],
 }, total=False)
 
@@ -643,7 +645,7 @@ Ran = TypedDict("Ran", {
     'status': Required[int],
     'stdout': Required[str],
     'stderr': Required[str],
-    'encoding': Required[str],
+    'encoding': Required[Literal['utf-8', 'base64']],
     'truncated': Required[bool],
 }, total=False)
 
@@ -661,6 +663,7 @@ Run = TypedDict("Run", {
     'user': str,
     'wait_init': bool,
     'stdin': str,
+    'stdin_encoding': Literal['utf-8', 'base64'],
     'timeout_seconds': int,
     'max_output': int,
 }, total=False)
@@ -1226,9 +1229,9 @@ class Operations:
         """What happens to VMs, as server-sent events."""
         return self.transport.events('GET', f"/v1/events", query={'vm': vm, 'kind': kind, 'since': since, 'until': until})
 
-    def exec(self, vm: str, *, argv: Sequence[str], dir: str | None = None, env: Sequence[str] | None = None, user: str | None = None, wait_init: bool | None = None, stdin: str | None = None, timeout_seconds: int | None = None, max_output: int | None = None) -> Ran:
+    def exec(self, vm: str, *, argv: Sequence[str], dir: str | None = None, env: Sequence[str] | None = None, user: str | None = None, wait_init: bool | None = None, stdin: str | None = None, stdin_encoding: Literal['utf-8', 'base64'] | None = None, timeout_seconds: int | None = None, max_output: int | None = None) -> Ran:
         """Run a program in a running VM to its end."""
-        result: Ran = self.transport.ask('POST', f"/v1/vms/{segment(vm)}/exec", body={'argv': argv, 'dir': dir, 'env': env, 'user': user, 'wait_init': wait_init, 'stdin': stdin, 'timeout_seconds': timeout_seconds, 'max_output': max_output})
+        result: Ran = self.transport.ask('POST', f"/v1/vms/{segment(vm)}/exec", body={'argv': argv, 'dir': dir, 'env': env, 'user': user, 'wait_init': wait_init, 'stdin': stdin, 'stdin_encoding': stdin_encoding, 'timeout_seconds': timeout_seconds, 'max_output': max_output})
         return result
 
     def export_image(self, image: str, *, format: Literal['tar', 'ext4'] | None = None) -> Reply:
@@ -1612,9 +1615,9 @@ class AsyncOperations:
         """What happens to VMs, as server-sent events."""
         return self.transport.events('GET', f"/v1/events", query={'vm': vm, 'kind': kind, 'since': since, 'until': until})
 
-    async def exec(self, vm: str, *, argv: Sequence[str], dir: str | None = None, env: Sequence[str] | None = None, user: str | None = None, wait_init: bool | None = None, stdin: str | None = None, timeout_seconds: int | None = None, max_output: int | None = None) -> Ran:
+    async def exec(self, vm: str, *, argv: Sequence[str], dir: str | None = None, env: Sequence[str] | None = None, user: str | None = None, wait_init: bool | None = None, stdin: str | None = None, stdin_encoding: Literal['utf-8', 'base64'] | None = None, timeout_seconds: int | None = None, max_output: int | None = None) -> Ran:
         """Run a program in a running VM to its end."""
-        result: Ran = await self.transport.ask('POST', f"/v1/vms/{segment(vm)}/exec", body={'argv': argv, 'dir': dir, 'env': env, 'user': user, 'wait_init': wait_init, 'stdin': stdin, 'timeout_seconds': timeout_seconds, 'max_output': max_output})
+        result: Ran = await self.transport.ask('POST', f"/v1/vms/{segment(vm)}/exec", body={'argv': argv, 'dir': dir, 'env': env, 'user': user, 'wait_init': wait_init, 'stdin': stdin, 'stdin_encoding': stdin_encoding, 'timeout_seconds': timeout_seconds, 'max_output': max_output})
         return result
 
     def export_image(self, image: str, *, format: Literal['tar', 'ext4'] | None = None) -> AsyncReply:
