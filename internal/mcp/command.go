@@ -130,7 +130,7 @@ func (o *serveOptions) serve(ctx context.Context, e *engine.Engine, messages io.
 	if o.http != "" {
 		err = serveHTTP(ctx, s, o.http, messages)
 	} else {
-		err = s.Run(ctx, patient{&sdk.StdioTransport{}, unread(os.Stdout)})
+		err = s.Run(ctx, patient{lineTransport(os.Stdin, os.Stdout), unread(os.Stdout)})
 	}
 	if ctx.Err() != nil || errors.Is(err, io.EOF) || errors.Is(err, sdk.ErrConnectionClosed) {
 		err = nil // the client is done
