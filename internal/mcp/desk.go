@@ -27,13 +27,16 @@ type desk struct {
 	ctx     context.Context
 	end     context.CancelFunc
 
+	comes, goes func(name string) // hear which sandboxes there are
+
 	mu      sync.Mutex
 	boxes   []box // that this session made
 	current string
 }
 
 func newDesk(h host, s settings) *desk {
-	d := &desk{settings: s, host: h, opening: newTurns(), saving: newTurns()}
+	nobody := func(string) {}
+	d := &desk{settings: s, host: h, opening: newTurns(), saving: newTurns(), comes: nobody, goes: nobody}
 	d.ctx, d.end = context.WithCancel(context.Background())
 	d.jobs.ctx, d.forward.ctx = d.ctx, d.ctx
 	return d
@@ -184,8 +187,9 @@ func (d *desk) makeOne(ctx context.Context, another, instead bool, open func(con
 		return nil, err
 	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.boxes, d.current = append(d.boxes, b), b.name()
+	d.mu.Unlock()
+	d.comes(b.name())
 	return b, nil
 }
 
@@ -238,6 +242,7 @@ func (d *desk) remove(ctx context.Context, name string) error {
 // forget drops a sandbox that is no more.
 func (d *desk) forget(gone box) {
 	gone.close()
+	d.goes(gone.name())
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.boxes = slices.DeleteFunc(d.boxes, func(b box) bool { return b.name() == gone.name() })

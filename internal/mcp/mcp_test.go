@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -227,6 +228,37 @@ func TestForward(t *testing.T) {
 		s.ok("leads", "forward_port", args{"port": port})
 	}
 	s.fails("no more are allowed", "forward_port", args{"port": 100})
+}
+
+// Clients that list resources, and know no templates, see the logs there are.
+func TestListedResources(t *testing.T) {
+	changed := make(chan bool, 10)
+	s := newSession(t, settings{granted: []string{"mine"}}, &sdk.ClientOptions{
+		ResourceListChangedHandler: func(context.Context, *sdk.ResourceListChangedRequest) { changed <- true },
+	})
+	listed := func() (names []string) {
+		t.Helper()
+		for r, err := range s.client.Resources(t.Context(), nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, r.Name)
+		}
+		return names
+	}
+	if got := listed(); !slices.Equal(got, []string{"mine console", "mine network"}) {
+		t.Errorf("at first there are %q", got)
+	}
+	s.ok("", "run", args{"command": "true"})
+	<-changed
+	if got := listed(); !slices.Equal(got, []string{"box-a console", "box-a network", "mine console", "mine network"}) {
+		t.Errorf("with a sandbox there are %q", got)
+	}
+	s.ok("", "sandbox_remove", args{"sandbox": "box-a"})
+	<-changed
+	if got := listed(); len(got) != 2 {
+		t.Errorf("afterwards there are %q", got)
+	}
 }
 
 func TestResources(t *testing.T) {
