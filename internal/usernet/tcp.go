@@ -112,27 +112,49 @@ func (n *Network) accept(request *tcp.ForwarderRequest, queue *waiter.Queue) tcp
 	return endpoint
 }
 
-// lingering is how long the guest may take to acknowledge a connection's end.
+// lingering is how long the guest may say nothing of a connection that has ended.
 const lingering = 10 * time.Second
 
 // bury returns when the stack has forgotten an endpoint, whose both sides have
-// ended: until then it counts. A guest that does not acknowledge that is not
+// ended: until then it counts. The guest may take its time to read what came before
+// the end, as long as it answers the stack, which asks. One that does not is not
 // waited for.
 func (n *Network) bury(endpoint tcpip.Endpoint, queue *waiter.Queue) {
 	entry, gone := waiter.NewChannelEntry(waiter.EventHUp | waiter.EventErr)
 	queue.EventRegister(&entry)
 	defer queue.EventUnregister(&entry)
 	endpoint.Close()
-	patience, cancel := context.WithTimeout(n.ctx, lingering)
-	defer cancel()
-	for !isOver(endpoint) {
+	patience := time.NewTimer(lingering)
+	defer patience.Stop()
+	for heard := heardOf(endpoint); !isOver(endpoint); {
 		select {
 		case <-gone:
-		case <-patience.Done():
+			continue
+		case <-patience.C:
+		case <-n.ctx.Done():
+		}
+		before := heard
+		if heard = heardOf(endpoint); heard == before || n.ctx.Err() != nil {
 			endpoint.Abort()
 			return
 		}
+		patience.Reset(max(lingering, 3*untilAsked(endpoint)))
 	}
+}
+
+// heardOf is how many segments the guest has sent of a connection.
+func heardOf(endpoint tcpip.Endpoint) uint64 {
+	return endpoint.Stats().(*tcp.Stats).SegmentsReceived.Value()
+}
+
+// untilAsked is how long the stack waits for an answer before it asks again, and
+// then for twice as long.
+func untilAsked(endpoint tcpip.Endpoint) time.Duration {
+	var info tcpip.TCPInfoOption
+	if endpoint.GetSockOpt(&info) != nil {
+		return 0
+	}
+	return info.RTO
 }
 
 // isOver reports whether an endpoint waits for nothing from the guest any more.
