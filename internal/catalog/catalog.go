@@ -31,8 +31,8 @@ type Item interface {
 	Kind() Kind
 	// Identity is what no other entry of the catalog has.
 	Identity() (name, arch string)
-	// Check tells whether the entry may be in a catalog; insecure says that its
-	// bundle may come over plain http.
+	// Check reports why the entry may not be in a catalog; insecure allows its bundle
+	// to come over plain http.
 	Check(insecure bool) error
 }
 
@@ -70,19 +70,19 @@ func (c *Catalog[E]) Find(name, arch string) (E, error) {
 	return none, &NotFoundError{Kind: none.Kind(), Name: name, Nearest: ref.Nearest(name, known)}
 }
 
-// Parse reads a catalog and checks it; insecure says that its bundles may come
-// over plain http.
+// Parse reads a catalog and checks it; insecure allows its bundles to come over plain
+// http.
 func Parse[E Item](data []byte, insecure bool) (*Catalog[E], error) {
 	c, _, err := parse[E](data, insecure)
 	return c, err
 }
 
-// parse is Parse that returns the entries' texts too.
+// parse is Parse that also returns the text of each entry.
 func parse[E Item](data []byte, insecure bool) (*Catalog[E], []json.RawMessage, error) {
 	if len(data) > MaxSize {
 		return nil, nil, fmt.Errorf("read catalog: it has more than %d MiB", MaxSize>>20)
 	}
-	// Each entry apart: package json lets what comes twice be a mixture.
+	// Each entry by itself: package json merges values of a key that comes twice.
 	var raw struct {
 		Version, Serial int64
 		Entries         []json.RawMessage
@@ -109,7 +109,7 @@ func parse[E Item](data []byte, insecure bool) (*Catalog[E], []json.RawMessage, 
 	return c, raw.Entries, nil
 }
 
-// add adds the entry of that text, which has to follow those that are there.
+// add appends the entry that text holds, which has to sort behind the others.
 func (c *Catalog[E]) add(text []byte, insecure bool) error {
 	var e E
 	if err := json.Unmarshal(text, &e); err != nil {

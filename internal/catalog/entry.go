@@ -12,14 +12,14 @@ import (
 	"banger/internal/ref"
 )
 
-// arches are those that an entry may be for.
+// arches are the architectures that an entry may be for.
 var arches = []string{"x86_64"}
 
 // maxText is how many bytes a text for people may have.
 const maxText = 1000
 
-// CheckIdentity tells whether an entry, of a kind for errors, may be called and
-// be for what it says.
+// CheckIdentity reports what is wrong with an entry's name, distribution or
+// architecture. kind is what errors call the entry.
 func CheckIdentity(kind, name, distro, arch string) error {
 	if err := ref.CheckName(kind, name); err != nil {
 		return err
@@ -35,8 +35,8 @@ func CheckIdentity(kind, name, distro, arch string) error {
 
 var digest = pattern.New(`^[0-9a-f]{64}$`)
 
-// Check tells whether the bundle may be fetched, and be verified; insecure says
-// that it may come over plain http.
+// Check reports why the bundle could not be fetched or verified; insecure allows it to
+// come over plain http.
 func (p Promise) Check(insecure bool) error {
 	if !digest().MatchString(p.SHA256) {
 		return fmt.Errorf("%q is no SHA-256", p.SHA256)
@@ -56,7 +56,7 @@ func (p Promise) Check(insecure bool) error {
 	return artifact.CheckPinned(p.URL)
 }
 
-// Printable tells whether text is a line that a terminal can be sent.
+// Printable reports whether text is one line that is safe to print on a terminal.
 func Printable(text string) bool {
 	return len(text) <= maxText && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"fmt"
 
 	"banger/internal/ref"
 )
@@ -26,9 +27,13 @@ type Offer[E Item] struct {
 	Insecure bool   // plain http is fine for the bundle
 }
 
-// Open reads the catalogs at the locations and puts the built-in one behind
-// them. One that cannot be had is left out. It fails only where ctx ends.
-func Open[E Item](ctx context.Context, l *Loader, at []Location, builtIn *Catalog[E]) (*Set[E], error) {
+// Open reads the catalogs at the locations, and behind them the built-in one, whose
+// bytes are given. One of the others that cannot be read is left out, with a fault.
+func Open[E Item](ctx context.Context, l *Loader, at []Location, builtIn []byte) (*Set[E], error) {
+	last, err := Parse[E](builtIn, false)
+	if err != nil {
+		return nil, fmt.Errorf("the built-in catalog: %w", err)
+	}
 	s := &Set[E]{}
 	for _, from := range at {
 		c, err := load[E](ctx, l.Load, from)
@@ -41,7 +46,7 @@ func Open[E Item](ctx context.Context, l *Loader, at []Location, builtIn *Catalo
 		}
 		s.members = append(s.members, member[E]{from, c})
 	}
-	s.members = append(s.members, member[E]{Location{Name: BuiltIn}, builtIn})
+	s.members = append(s.members, member[E]{Location{Name: BuiltIn}, last})
 	return s, nil
 }
 

@@ -22,8 +22,7 @@ func TestSet(t *testing.T) {
 		{Name: "lab", At: path, Insecure: true},
 		{Name: "strict", At: path},
 	}
-	builtIn := &Catalog[item]{Entries: []item{entry("debian-6.1"), entry("generic-6.12")}}
-	s, err := Open(t.Context(), testLoader(t), at, builtIn)
+	s, err := Open[item](t.Context(), testLoader(t), at, encoded(t, 0, entry("debian-6.1"), entry("generic-6.12")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +54,7 @@ func TestOpenEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	at := []Location{{Name: "a", At: "http://127.0.0.1:1/c.json", Insecure: true}}
-	if _, err := Open(ctx, testLoader(t), at, &Catalog[item]{}); !errors.Is(err, context.Canceled) {
+	if _, err := Open[item](ctx, testLoader(t), at, encoded(t, 0)); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

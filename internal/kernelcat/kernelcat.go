@@ -41,8 +41,8 @@ func (e Entry) Bundle() catalog.Promise {
 	return catalog.Promise{URL: e.TarballURL, SHA256: e.TarballSHA256, Size: e.SizeBytes, CosignKey: e.CosignKey}
 }
 
-// Check tells whether e may be in a catalog; insecure says that its bundle may
-// come over plain http.
+// Check reports why e may not be in a catalog; insecure allows its bundle to come
+// over plain http.
 func (e Entry) Check(insecure bool) error {
 	if err := catalog.CheckIdentity("kernel", e.Name, e.Distro, e.Arch); err != nil {
 		return err
@@ -56,32 +56,7 @@ func (e Entry) Check(insecure bool) error {
 	return nil
 }
 
-// Catalog is a list of kernels, sorted by name, then arch.
-type Catalog = catalog.Catalog[Entry]
-
-// NotFoundError says that no catalog has a kernel of a name.
-type NotFoundError = catalog.NotFoundError
-
-// Embedded returns the catalog that this program was built with.
-func Embedded() (*Catalog, error) {
-	c, err := Parse(embedded, false)
-	if err != nil {
-		return nil, fmt.Errorf("the built-in catalog: %w", err)
-	}
-	return c, nil
-}
-
-// Parse reads a catalog and checks it; insecure says that its bundles may come
-// over plain http.
-func Parse(data []byte, insecure bool) (*Catalog, error) {
-	return catalog.Parse[Entry](data, insecure)
-}
-
 // Open reads the catalogs at the locations, and the built-in one.
 func Open(ctx context.Context, l *catalog.Loader, at []catalog.Location) (*catalog.Set[Entry], error) {
-	builtIn, err := Embedded()
-	if err != nil {
-		return nil, err
-	}
-	return catalog.Open(ctx, l, at, builtIn)
+	return catalog.Open[Entry](ctx, l, at, embedded)
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"banger/internal/catalog"
 	"banger/internal/imagecat"
 	"banger/internal/kernel"
 )
@@ -119,7 +120,7 @@ func (i *imageBench) publish(dir, url string) (int64, error) {
 	if err := json.Unmarshal(out, &packed); err != nil {
 		return 0, err
 	}
-	data, err := json.Marshal(imagecat.Catalog{Version: 1, Entries: []imagecat.Entry{{
+	data, err := json.Marshal(catalog.Catalog[imagecat.Entry]{Version: 1, Entries: []imagecat.Entry{{
 		Name: boxName, Distro: "debian", Arch: kernel.Arch, KernelRef: i.kernel,
 		TarballURL: url, TarballSHA256: packed.SHA256, SizeBytes: packed.Size,
 	}}})

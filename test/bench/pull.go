@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"banger/internal/catalog"
 	"banger/internal/format/bundle"
 	"banger/internal/kernel"
 	"banger/internal/kernelcat"
@@ -60,11 +61,11 @@ func (b bench) pullOf(ctx context.Context, dir string, k kernel.Kernel, more int
 	}
 	server := httptest.NewServer(http.FileServer(http.Dir(public)))
 	defer server.Close()
-	catalog := kernelcat.Catalog{Version: 1, Entries: []kernelcat.Entry{{
+	offered := catalog.Catalog[kernelcat.Entry]{Version: 1, Entries: []kernelcat.Entry{{
 		Name: "bench-1.0", Distro: "bench", Arch: kernel.Arch, KernelVersion: k.KernelVersion,
 		TarballURL: server.URL + "/bundle", TarballSHA256: packed.SHA256, SizeBytes: packed.Size,
 	}}}
-	data, err := json.Marshal(catalog)
+	data, err := json.Marshal(offered)
 	if err != nil {
 		return err
 	}
