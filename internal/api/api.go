@@ -48,7 +48,7 @@ func (s *server) operations() []operation {
 	var all []operation
 	for _, some := range [][]operation{
 		s.systemOperations(), s.vmOperations(), s.lifeOperations(), s.execOperations(), s.fileOperations(), s.forwardOperations(), s.streamOperations(),
-		s.statsOperations(), s.snapshotOperations(), s.storeOperations(), s.volumeOperations(),
+		s.statsOperations(), s.snapshotOperations(), s.imageOperations(), s.kernelOperations(), s.volumeOperations(), s.networkOperations(),
 	} {
 		all = append(all, some...)
 	}

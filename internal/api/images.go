@@ -10,6 +10,75 @@ import (
 	"banger/internal/imagemgr"
 )
 
+func (s *server) imageOperations() []operation {
+	return []operation{
+		op(http.MethodGet, "/images", "listImages", "All images", func(context.Context, struct{}) ([]engine.ImageInfo, error) {
+			images, err := s.engine.ListImages()
+			return append([]engine.ImageInfo{}, images...), err
+		}),
+		told(http.MethodPost, "/images", "pullImage", "Get an image; one of a catalog's with its kernel", s.pullImage),
+		told(http.MethodPost, "/builds", "buildImage", "Make an image of another one, in a throw-away VM, or of a Dockerfile", s.buildImage),
+		op(http.MethodPost, "/imports/images", "registerImage", "Make an image of an ext4 file system of this machine", s.registerImage),
+		op(http.MethodPost, "/prune/images", "pruneImages", "Remove what was fetched from registries and is kept for the next time", func(_ context.Context, in struct {
+			Unused bool `query:"unused" doc:"and the images that no VM uses"`
+		}) (prunedImages, error) {
+			p, err := s.engine.PruneImages(in.Unused)
+			return prunedImages{append([]string{}, p.Images...), p.Freed}, err
+		}),
+		op(http.MethodGet, "/images/{name}", "getImage", "An image", func(_ context.Context, in named) (engine.ImageInfo, error) {
+			return s.engine.Image(in.Name)
+		}),
+		op(http.MethodPost, "/images/{name}/rename", "renameImage", "Give an image that no VM uses another name", func(_ context.Context, in struct {
+			Name string `path:"name"`
+			Body struct {
+				Name name `json:"name"`
+			}
+		}) (engine.ImageInfo, error) {
+			if err := s.engine.RenameImage(in.Name, string(in.Body.Name)); err != nil {
+				return engine.ImageInfo{}, err
+			}
+			return s.engine.Image(string(in.Body.Name))
+		}),
+		op(http.MethodPost, "/images/{name}/verify", "verifyImage", "Check an image's file system against its manifest", func(ctx context.Context, in named) (none, error) {
+			return none{}, refused(s.engine.VerifyImage(ctx, in.Name))
+		}),
+		s.pushOperation("/images/{name}/push", "pushImage", "Put an image into an OCI registry", s.engine.PushImage),
+		told(http.MethodPost, "/images/{name}/warm", "warmImage", "Boot a throw-away VM of an image, for others to go on from in place of booting", s.warmImage),
+		stream(http.MethodGet, "/images/{name}/export", "exportImage", "An image in a format that others read", "application/octet-stream", s.exportImage),
+		op(http.MethodDelete, "/images/{name}", "removeImage", "Remove an image", func(_ context.Context, in forced) (none, error) {
+			return none{}, s.engine.RemoveImage(in.Name, in.Force)
+		}),
+	}
+}
+
+func (s *server) pullImage(ctx context.Context, in struct {
+	Body struct {
+		Reference reference `json:"reference" jsonschema:"a name of a catalog, or a registry's, oci:DIR, tar:FILE, mmdebstrap:SUITE, ..."`
+		Name      name      `json:"name,omitempty"`
+		KernelRef name      `json:"kernel_ref,omitempty"`
+		Insecure  bool      `json:"insecure,omitempty" jsonschema:"plain http is fine"`
+	}
+}, events engine.Events) (imagemgr.Image, error) {
+	b := in.Body
+	pull, err := s.engine.PullImage(ctx, engine.PullImageOptions{
+		Reference: string(b.Reference), Name: string(b.Name), KernelRef: string(b.KernelRef), Insecure: b.Insecure, Events: events,
+	})
+	return pull.Image, notGot(err)
+}
+
+func (s *server) registerImage(ctx context.Context, in struct {
+	Body struct {
+		Name      name     `json:"name"`
+		Rootfs    hostPath `json:"rootfs"`
+		KernelRef name     `json:"kernel_ref,omitempty"`
+		Replace   bool     `json:"replace,omitempty" jsonschema:"an image of that name gives way"`
+	}
+}) (imagemgr.Image, error) {
+	b := in.Body
+	i, err := s.engine.RegisterImage(ctx, imagemgr.RegisterOptions{Name: string(b.Name), Rootfs: string(b.Rootfs), KernelRef: string(b.KernelRef), Replace: b.Replace})
+	return i, refused(err)
+}
+
 // prunedImages are the images that a prune removed.
 type prunedImages struct {
 	Images []string `json:"images"`

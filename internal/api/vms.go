@@ -9,7 +9,6 @@ import (
 	"banger/internal/engine"
 	"banger/internal/ports"
 	"banger/internal/size"
-	"banger/internal/usernet/policy"
 	"banger/internal/vm"
 )
 
@@ -69,36 +68,8 @@ func (s *server) vmOperations() []operation {
 			return none{}, s.engine.RemoveVM(ctx, in.Name, in.Force)
 		}),
 		op(http.MethodPatch, "/vms/{name}", "setVM", "Change a VM's settings", s.setVM),
-		op(http.MethodPatch, "/vms/{name}/policy", "setPolicy", "Change what a VM's guest may reach, at once", func(ctx context.Context, in struct {
-			Name string `path:"name"`
-			Body struct {
-				newPolicy
-				Remove  []string `json:"remove,omitempty" jsonschema:"rules, as they were written"`
-				Replace bool     `json:"replace,omitempty" jsonschema:"forget what was there"`
-			}
-		}) (vm.VM, error) {
-			b := in.Body
-			change := policy.Change{Replace: b.Replace, Allow: b.Allow, Deny: b.Deny, Remove: b.Remove}
-			if b.Egress != "" {
-				change.Egress = (*string)(&b.Egress)
-			}
-			if err := s.engine.SetPolicy(ctx, in.Name, change); err != nil {
-				return vm.VM{}, invalid(err)
-			}
-			return s.engine.VM(in.Name)
-		}),
-		op(http.MethodGet, "/vms/{name}/policy/check", "checkPolicy", "What would become of a connection of a VM's guest, and by which rule", func(_ context.Context, in struct {
-			Name string     `path:"name"`
-			Host string     `query:"host" doc:"a name or an address"`
-			Port portNumber `query:"port" doc:"443 where it is not given"`
-		}) (verdict, error) {
-			v, err := s.engine.VM(in.Name)
-			if err != nil {
-				return verdict{}, err
-			}
-			found, err := s.engine.Check(v, in.Host, cmp.Or(uint16(in.Port), 443))
-			return verdict{found.Allowed, found.Rule}, err
-		}),
+		op(http.MethodPatch, "/vms/{name}/policy", "setPolicy", "Change what a VM's guest may reach, at once", s.setPolicy),
+		op(http.MethodGet, "/vms/{name}/policy/check", "checkPolicy", "What would become of a connection of a VM's guest, and by which rule", s.checkPolicy),
 		op(http.MethodPost, "/prune/vms", "pruneVMs", "Remove the VMs that are stopped, and their disks", func(ctx context.Context, in struct {
 			Labels labels `query:"label" doc:"only those that have the label KEY or KEY=VALUE"`
 		}) ([]string, error) {
@@ -110,12 +81,6 @@ func (s *server) vmOperations() []operation {
 			return append([]string{}, removed...), err
 		}),
 	}
-}
-
-// verdict is what becomes of a connection.
-type verdict struct {
-	Allowed bool   `json:"allowed"`
-	Rule    string `json:"rule"`
 }
 
 func (s *server) listVMs(wanted vm.Labels) ([]vm.VM, error) {
