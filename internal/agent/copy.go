@@ -96,7 +96,7 @@ func (c *Client) ReadRoot(ctx context.Context, w io.Writer) error {
 	return c.serve(ctx, agentapi.StreamTar, nil, Streams{Stdout: w})
 }
 
-// serve has the agent itself do something, and fails with what it says.
+// serve asks the agent itself to do something; what the agent complains of is the error.
 func (c *Client) serve(ctx context.Context, kind string, request any, streams Streams) error {
 	_, err := c.serveNoted(ctx, kind, request, streams)
 	return err

@@ -30,8 +30,8 @@ func (c *Client) Top(ctx context.Context) (agentapi.Top, error) {
 	return top.Top, err
 }
 
-// List returns what there is at a path in the guest, and in it where that is a
-// directory, as the guest says; follow has it be what a link there leads to.
+// List returns what the guest says is at a path, and in it where that is a directory.
+// With follow it is what a link there leads to.
 func (c *Client) List(ctx context.Context, path string, follow bool) (agentapi.Listing, error) {
 	var l struct {
 		agentapi.Listing

@@ -21,8 +21,8 @@ type Synced struct {
 // Synced returns a directory in the guest, below the user's home where relative.
 func (c *Client) Synced(dir string) *Synced { return &Synced{c, dir} }
 
-// do has the guest do something to the directory: write what goes in, and read what
-// comes out.
+// do asks the guest to do something to the directory: write sends what it needs, and read
+// takes what it answers.
 func (s *Synced) do(ctx context.Context, request agentapi.SyncStream, write func(io.Writer) error, read func(io.Reader) error) error {
 	request.User, request.Dir = s.client.user, agentapi.Raw(s.dir)
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -18,9 +18,8 @@ type Target struct {
 	Keep bool // owners stay as they are, and are not the client's user
 }
 
-// Pack writes what is at a path in the guest, in the form of package packed, to w;
-// follow has it be what a link there leads to. It returns what the guest says was
-// left out.
+// Pack writes what is at a path in the guest, in the form of package packed, to w. With
+// follow it is what a link there leads to. It returns what the guest says was left out.
 func (c *Client) Pack(ctx context.Context, path string, follow bool, w io.Writer) (notes string, err error) {
 	request := agentapi.PackStream{User: c.user, Path: agentapi.Raw(path), Follow: follow}
 	return c.serveNoted(ctx, agentapi.StreamPack, request, Streams{Stdout: w})

@@ -97,7 +97,7 @@ func (e *otherBodyError) Error() string {
 	return fmt.Sprintf("the idempotency key is that of another request, by which vm %q was made", e.name)
 }
 
-// keyed has those with the same key take turns.
+// keyed makes requests with the same key take turns.
 type keyed struct {
 	mu   sync.Mutex
 	held map[string]chan struct{}

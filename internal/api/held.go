@@ -14,7 +14,7 @@ var errBusy = errors.New("too many requests are open that have no end of their o
 // held counts such requests.
 type held struct{ n atomic.Int64 }
 
-// take has one more be counted until release.
+// take counts one more until release is called, or fails where there are too many.
 func (h *held) take() (release func(), err error) {
 	if h.n.Add(1) > maxHeld {
 		h.n.Add(-1)

@@ -114,7 +114,7 @@ type refusedError struct{ error }
 
 func (e *refusedError) Unwrap() error { return e.error }
 
-// problems has what the multiplexer itself refuses be a problem too.
+// problems turns what the multiplexer itself refuses into problems like all others.
 func problems(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := &plainRefusals{ResponseWriter: w}

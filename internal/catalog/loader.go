@@ -125,7 +125,7 @@ func readAll(r io.Reader, name string, limit int64) ([]byte, error) {
 	return data, err
 }
 
-// verify tells whether data carries the signature that is asked for.
+// verify reports whether data carries the signature that is asked for.
 func (l Location) verify(data, signature []byte) error {
 	key, err := l.key()
 	if err != nil || key == nil {

@@ -34,7 +34,7 @@ type Source struct {
 	Insecure  bool   `toml:"insecure,omitempty" json:"insecure,omitempty"` // unsigned and unencrypted is fine
 }
 
-// CheckSources tells whether a user may have configured all these.
+// CheckSources reports whether a user may have configured all these.
 func CheckSources(sources []Source) error {
 	seen := map[string]bool{BuiltIn: true}
 	for _, s := range sources {
@@ -124,7 +124,7 @@ func (l Location) remote() bool { return isURL(l.At) }
 
 func isURL(text string) bool { return strings.Contains(text, "://") }
 
-// check tells whether the location is one to read a catalog from.
+// check reports whether the location is one to read a catalog from.
 func (l Location) check() error {
 	if !l.remote() {
 		if !filepath.IsAbs(l.At) {

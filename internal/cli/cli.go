@@ -130,7 +130,7 @@ func (a *app) sweep() {
 	}
 }
 
-// adopt has another face's commands run as banger's own do.
+// adopt wraps another face's commands in what banger's own commands do around each run.
 func (a *app) adopt(c *cobra.Command) {
 	for _, below := range c.Commands() {
 		a.adopt(below)

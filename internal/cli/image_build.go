@@ -60,7 +60,7 @@ func (o *imageBuildOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.dockerfile.Args, "build-arg", nil, "ARG of the Dockerfile: KEY=VALUE")
 }
 
-// check tells whether the flags fit the kind of build.
+// check reports whether the flags fit the kind of build.
 func (o *imageBuildOptions) check(args []string) error {
 	ofImage := []string{"package", "copy", "script", "cpus", "memory", "disk"}
 	ofFile := []string{"file", "build-arg"}

@@ -82,7 +82,7 @@ func (a *app) imageExportCommand() *cobra.Command {
 	return c
 }
 
-// printsToTerminal tells whether results are for a person's eyes.
+// printsToTerminal reports whether results are for a person's eyes.
 func (a *app) printsToTerminal() bool {
 	f, ok := a.raw.Out.(interface{ Fd() uintptr })
 	return ok && term.IsTerminal(int(f.Fd()))

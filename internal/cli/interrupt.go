@@ -67,7 +67,7 @@ func (i *interrupts) hear(s os.Signal) {
 	i.cancel()
 }
 
-// wait has the process end by itself, however often it is told to.
+// wait keeps further interrupts from ending the process: it ends by itself.
 func (i *interrupts) wait() {
 	i.mu.Lock()
 	defer i.mu.Unlock()

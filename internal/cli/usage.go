@@ -55,7 +55,7 @@ func nearestCommand(c *cobra.Command, name string) string {
 	return c.CommandPath() + " --help shows those there are"
 }
 
-// hideUnset has help show no default of flags that leave a size as it is.
+// hideUnset keeps help from showing a default for flags that leave a size as it is.
 func hideUnset(c *cobra.Command) {
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		if f.DefValue == size.Size(0).String() {
@@ -82,8 +82,8 @@ func noArgs(c *cobra.Command, args []string) error {
 	return nil
 }
 
-// explainUsage has c and all commands below it say how they are used where the
-// number of arguments is wrong.
+// explainUsage makes c and all commands below it show their usage where the number of
+// arguments is wrong.
 func explainUsage(c *cobra.Command) {
 	if check := c.Args; check != nil && !c.HasSubCommands() {
 		c.Args = func(c *cobra.Command, args []string) error {

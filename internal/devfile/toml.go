@@ -134,7 +134,7 @@ func notNegative(n int) error {
 	return nil
 }
 
-// checkImage has a path in the image's reference be the project's: what is
+// checkImage makes a path in the image's reference one within the project: what is
 // elsewhere on the host is none of the file's business.
 func (s *Spec) checkImage() error {
 	if s.Image == "" {

@@ -84,7 +84,7 @@ func Examine(ctx context.Context, h Host) []Result {
 	return all
 }
 
-// CanRun tells whether results let a VM run.
+// CanRun reports whether results let a VM run.
 func CanRun(results []Result) bool {
 	ok := map[string]bool{}
 	for _, r := range results {

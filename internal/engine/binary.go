@@ -11,7 +11,7 @@ const (
 	ShareCommand     = "share" // below internal
 )
 
-// ReadOnlyFlag has a file server let nothing be changed.
+// ReadOnlyFlag makes a file server refuse all changes.
 const ReadOnlyFlag = supervisor.ReadOnlyFlag
 
 // RunBy has supervisors, jails and file servers run by a banger binary.

@@ -65,7 +65,7 @@ func (e *Engine) Generate(o GenerateOptions) (string, error) {
 	return job.Text(o.Format)
 }
 
-// generateHere has a unit start the VM that is there, or bring a project's up.
+// generateHere fills in a unit that starts a VM of this machine, or brings a project's up.
 func (e *Engine) generateHere(job *generate.Job, o GenerateOptions) error {
 	if len(e.Supervisor) == 0 {
 		return errors.New("where banger is was not said")

@@ -65,8 +65,8 @@ func (e *Engine) valuesOf(ctx context.Context, name string, given []secret.Given
 	return values, nil
 }
 
-// giveSecrets has a change tell what a VM's store keeps of the secrets that are given,
-// and where it runs, its supervisor their values.
+// giveSecrets puts what the VM's store keeps of the given secrets into a change, and where
+// the VM runs, tells its supervisor their values.
 func (e *Engine) giveSecrets(ctx context.Context, name string, c *Change) error {
 	if len(c.Give) == 0 {
 		return nil

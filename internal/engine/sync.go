@@ -29,7 +29,7 @@ type Synced struct {
 	Refused   []string          `json:"refused"`   // what a guest must not put here
 }
 
-// MarshalJSON has lists be lists where nothing is in them.
+// MarshalJSON writes empty lists as [], not null.
 func (s Synced) MarshalJSON() ([]byte, error) {
 	type plain Synced // without this method
 	return json.Marshal(plain{listed(s.Push), listed(s.Pull), listed(s.Conflicts), listed(s.Refused)})

@@ -55,7 +55,7 @@ func (s *syncing) fill(ctx context.Context, replace bool) (changed filesync.Stat
 	return changed, s.settle(ctx, filled, placed)
 }
 
-// push has the guest do what changed here.
+// push makes in the guest the changes that were made here.
 func (s *syncing) push(ctx context.Context, result *Synced) error {
 	removals, names, pushed := split(result.Push, s.there, s.here)
 	changed, placed := filesync.State{}, filesync.State{}

@@ -82,8 +82,8 @@ func (e *Engine) FollowVMs(ctx context.Context, o EventOptions, hear func(journa
 	return err
 }
 
-// watchVMs has the follower hear of what ends with each of the VMs there are, such
-// as their supervisors' locks.
+// watchVMs adds to the follower what ends when one of the present VMs goes down, such as
+// its supervisor's lock.
 func (e *Engine) watchVMs(follower *journal.Follower) error {
 	tree := e.Dirs.VMTree()
 	if err := follower.Watch(tree.Dir); err != nil {

@@ -70,7 +70,7 @@ func MayMend(err error) bool {
 	return !errors.As(err, new(permanent)) && !errors.As(err, new(*tls.CertificateVerificationError))
 }
 
-// CheckURL tells whether text is a URL that may be fetched: https, or http
+// CheckURL reports whether text is a URL that may be fetched: https, or http
 // from a loopback address or where insecure says so.
 func CheckURL(text string, insecure bool) error {
 	_, err := parseURL(text, insecure)

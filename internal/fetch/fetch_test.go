@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// server serves content, but lets misbehave answer first; that tells whether
+// server serves content, but lets misbehave answer first; that reports whether
 // it did.
 type server struct {
 	*httptest.Server

@@ -34,7 +34,7 @@ func (v version) ifRange() string {
 	return v.etag
 }
 
-// mayBe tells whether nothing speaks against w being the same version. A part
+// mayBe reports whether nothing speaks against w being the same version. A part
 // need not repeat when the whole was modified.
 func (v version) mayBe(w version) bool {
 	if v.etag != "" || w.etag != "" {

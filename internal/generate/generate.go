@@ -57,7 +57,7 @@ const (
 // Formats are what is written, by name.
 var Formats = []string{"systemd", "quadlet", "nomad", "kubernetes"}
 
-// InContainer tells whether a format runs banger in a container, maybe on another
+// InContainer reports whether a format runs banger in a container, maybe on another
 // machine.
 func InContainer(format string) bool { return format != "systemd" }
 

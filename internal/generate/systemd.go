@@ -58,7 +58,7 @@ func words(argv []string) string {
 	return strings.Join(quotes, " ")
 }
 
-// specifier has systemd read no % as its own.
+// specifier escapes each %, which systemd would expand.
 func specifier(text string) string { return strings.ReplaceAll(text, "%", "%%") }
 
 // quoted is one word of a unit file's, see "Quoting" in systemd.syntax(7). What

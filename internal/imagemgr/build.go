@@ -47,7 +47,7 @@ type TarOptions struct {
 	Replace   bool      // an image of that name gives way
 }
 
-// CheckFree tells whether name may be given to a new image. The error is
+// CheckFree reports whether name may be given to a new image. The error is
 // statedir.ErrExist where it is taken and is not to be replaced.
 func (s *Store) CheckFree(name string, replace bool) error { return s.checkFree(name, replace) }
 

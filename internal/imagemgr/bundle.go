@@ -50,7 +50,7 @@ func (s *Store) PullCatalog(ctx context.Context, o CatalogOptions) (i Image, pre
 	return i, false, nil
 }
 
-// IsOf tells whether the image was made of the entry's bundle.
+// IsOf reports whether the image was made of the entry's bundle.
 func (i Image) IsOf(e imagecat.Entry) bool { return i.SourceDigest == bundleDigest(e) }
 
 // bundleDigest is how a manifest names an entry's bundle.

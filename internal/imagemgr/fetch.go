@@ -106,7 +106,7 @@ func (r *repository) fetchFrom(ctx context.Context, d v1.Descriptor, have int64,
 	body := io.Reader(resp.Body)
 	switch {
 	case resp.StatusCode == http.StatusOK:
-		// A layer is compressed itself, and its length tells whether there is more to it.
+		// A layer is compressed itself, and its length reports whether there is more to it.
 		if resp.ContentLength != d.Size {
 			if body, err = registry.Decoded(resp); err != nil {
 				return 0, err
@@ -147,7 +147,7 @@ func isDisk(err error) bool {
 	return errors.As(err, new(*fs.PathError)) || errors.As(err, new(*statedir.NoSpaceError))
 }
 
-// passing tells whether a transfer that broke off with err is worth another
+// passing reports whether a transfer that broke off with err is worth another
 // try.
 func passing(err error) bool {
 	if isDisk(err) || !fetch.MayMend(err) {

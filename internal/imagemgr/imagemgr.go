@@ -128,7 +128,7 @@ func (s *Store) notFound(name string) error {
 	return &NotFoundError{Name: name, Nearest: ref.Nearest(name, names)}
 }
 
-// checkFree tells whether name may be given to a new image. The error is
+// checkFree reports whether name may be given to a new image. The error is
 // statedir.ErrExist where it is taken and is not to be replaced.
 func (s *Store) checkFree(name string, replace bool) error {
 	if err := ref.CheckName("image", name); err != nil {

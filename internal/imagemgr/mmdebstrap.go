@@ -35,8 +35,8 @@ var (
 	packageName = pattern.New(`^[a-z0-9][a-z0-9+.-]+$`)
 )
 
-// openMmdebstrap has mmdebstrap make a root filesystem, SUITE[+PACKAGE,...],
-// from the distribution's archive, as the user who runs banger.
+// openMmdebstrap runs mmdebstrap to make a root filesystem, SUITE[+PACKAGE,...], from the
+// distribution's archive, as the user who runs banger.
 func openMmdebstrap(ctx context.Context, o PullOptions) (*source, error) {
 	args, err := mmdebstrapArgs(o.Source.Rest, os.Geteuid() == 0, os.Getenv(debianMirror))
 	if err != nil {

@@ -32,7 +32,7 @@ func quick(t *testing.T) *Store {
 	return s
 }
 
-// isLayer tells whether a request is for a blob other than the configuration.
+// isLayer reports whether a request is for a blob other than the configuration.
 func isLayer(r *http.Request, image v1.Image) bool {
 	config := must(image.ConfigName()).Hex
 	return r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/") && !strings.HasSuffix(r.URL.Path, config)

@@ -29,7 +29,7 @@ type beneath struct {
 	parent  int32
 }
 
-// HasLandlock tells whether the kernel protects files from the program.
+// HasLandlock reports whether the kernel protects files from the program.
 func HasLandlock() bool { return landlockVersion() > 0 }
 
 func landlockVersion() int {

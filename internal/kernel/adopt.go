@@ -50,14 +50,14 @@ func (s *Store) prepare(ctx context.Context, stage *statedir.Stage, m *Manifest,
 	return ctx.Err()
 }
 
-// isVersionOf tells whether version is what begins release, as 6.1 and 6.1.0
+// isVersionOf reports whether version is what begins release, as 6.1 and 6.1.0
 // begin 6.1.0-13-amd64.
 func isVersionOf(version, release string) bool {
 	rest, ok := strings.CutPrefix(release, version)
 	return ok && (version == "" || rest == "" || rest[0] < '0' || rest[0] > '9')
 }
 
-// checkNew tells whether a kernel may be made of that name.
+// checkNew reports whether a kernel may be made of that name.
 func (s *Store) checkNew(name string) error {
 	if err := ref.CheckName("kernel", name); err != nil {
 		return err

@@ -40,7 +40,7 @@ type bzImage struct {
 	length  int64 // of the vmlinux in the payload, in bytes
 }
 
-// isBzImage tells whether a file that begins with head is a bzImage.
+// isBzImage reports whether a file that begins with head is a bzImage.
 func isBzImage(head []byte) bool {
 	return len(head) >= sizeBzHeader && string(head[offMagic:offMagic+len(bzImageMagic)]) == bzImageMagic
 }

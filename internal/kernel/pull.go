@@ -47,7 +47,7 @@ func (e *TakenError) Error() string {
 		e.Want.Name, statedir.ErrExist, e.Have.KernelVersion, e.Have.Source, e.Want.KernelVersion)
 }
 
-// Updatable tells whether PullOptions.Update is enough to take its place.
+// Updatable reports whether PullOptions.Update is enough to take its place.
 func (e *TakenError) Updatable() bool { return e.Have.BundleDigest != "" }
 
 func (e *TakenError) Unwrap() error { return statedir.ErrExist }
@@ -119,10 +119,10 @@ func (s *Store) present(o PullOptions) (Kernel, presence, error) {
 // digestOf is how a manifest names an entry's bundle.
 func digestOf(e kernelcat.Entry) string { return "sha256:" + e.TarballSHA256 }
 
-// IsOf tells whether the kernel was made of the entry's bundle.
+// IsOf reports whether the kernel was made of the entry's bundle.
 func (k Kernel) IsOf(e kernelcat.Entry) bool { return k.BundleDigest == digestOf(e) }
 
-// seemsWhole tells whether all files are there in their sizes, which is quick.
+// seemsWhole reports whether all files are there in their sizes, which is quick.
 func (k Kernel) seemsWhole() bool {
 	for _, f := range k.Files {
 		info, err := os.Stat(filepath.Join(k.Dir, filepath.FromSlash(f.Path)))

@@ -44,7 +44,7 @@ func finalOf(files []bundle.File, unpacked bool) []File {
 }
 
 // unpackVmlinux takes the kernel out of a bzImage, where the bundle holds one
-// by the name of vmlinux, and tells whether it did.
+// by the name of vmlinux, and reports whether it did.
 func unpackVmlinux(ctx context.Context, stage *statedir.Stage) (unpacked bool, err error) {
 	target, packed := stage.Path(statedir.Vmlinux), stage.Path("vmlinuz")
 	f, err := os.Open(target)

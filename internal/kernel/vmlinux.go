@@ -53,7 +53,7 @@ func extract(in io.ReaderAt, size int64, w io.Writer) error {
 	return errNoKernel
 }
 
-// checkVmlinux tells whether the file is a whole 64-bit x86 kernel, and its
+// checkVmlinux reports whether the file is a whole 64-bit x86 kernel, and its
 // release, as uname -r says it.
 func checkVmlinux(ctx context.Context, path string) (release string, err error) {
 	f, size, err := openRegular(path)

@@ -149,8 +149,8 @@ func (d *desk) own(name string) box {
 	return nil
 }
 
-// open makes a sandbox and has it be the current one. Unless another is asked for,
-// one that was made while this call waited will do.
+// open makes a sandbox, which becomes the current one. Unless another is asked for, one
+// that was made while this call waited will do.
 func (d *desk) open(ctx context.Context, another bool, say func(string)) (box, error) {
 	return d.makeOne(ctx, another, false, func(ctx context.Context) (box, error) {
 		b, err := d.host.open(ctx, say)
@@ -214,7 +214,7 @@ func (d *desk) dirIn(b box, dir string) string {
 	return d.work + "/" + dir
 }
 
-// use has a sandbox be the current one.
+// use makes a sandbox the current one.
 func (d *desk) use(name string) error {
 	if _, err := d.alive(name); err != nil {
 		return err

@@ -39,7 +39,7 @@ type patientConn struct {
 	owed int // answers
 }
 
-// Read has the end wait for the answers.
+// Read delays the end of the input until the answers have been sent.
 func (c *patientConn) Read(ctx context.Context) (jsonrpc.Message, error) {
 	m, err := c.Connection.Read(ctx)
 	if r, is := m.(*jsonrpc.Request); is && r.IsCall() {

@@ -140,7 +140,7 @@ func (d *desk) keep(ctx context.Context, b box) (name string, err error) {
 	return name, nil
 }
 
-// goBack has a sandbox that goes on from a snapshot take the place of another.
+// goBack replaces a sandbox by one that goes on from a snapshot.
 func (d *desk) goBack(ctx context.Context, snapshot string, say func(string)) (was string, now box, err error) {
 	ctx, done, err := d.turn(ctx, d.saving)
 	if err != nil {

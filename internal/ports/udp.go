@@ -68,7 +68,7 @@ func (c *clients) serve() {
 	}
 }
 
-// send has a client's datagram go to the guest, where there is room.
+// send passes a client's datagram on to the guest, where there is room.
 func (c *clients) send(from netip.AddrPort, datagram []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

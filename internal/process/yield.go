@@ -46,8 +46,8 @@ func yieldThread() error {
 	return nil
 }
 
-// Yield has the kernel take this process, and those that it starts, first where it
-// runs out of memory.
+// Yield makes this process, and those that it starts, the first that the kernel kills
+// when memory runs out.
 func Yield() error { return os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0) }
 
 // FreeMemory is how much memory programs can have without others having to give

@@ -119,8 +119,8 @@ func (l *list) addData(name, from string, wanted func(string) bool) error {
 	})
 }
 
-// setWorkTree has the copied repository's configuration say where its files
-// are: in the directory that it is in, whatever it was for on the host.
+// setWorkTree sets in the copied repository's configuration where its files are: in the
+// directory that it is in, wherever they were on the host.
 func (l *list) setWorkTree(name string, r repository) error {
 	for _, file := range []string{filepath.Join(r.common, "config"), filepath.Join(r.dir, "config.worktree")} {
 		config, err := smallfile.Read(file, maxText)

@@ -22,7 +22,7 @@ func (e *NameError) Error() string {
 	return fmt.Sprintf("%s name %q %s", e.Kind, e.Name, e.Why)
 }
 
-// CheckName tells whether name may be given to a kernel, an image or a VM
+// CheckName reports whether name may be given to a kernel, an image or a VM
 // (kind says which, for the error): 1 to 63 lower-case letters, digits, dots,
 // underscores and dashes, the first and the last a letter or a digit.
 func CheckName(kind, name string) error {

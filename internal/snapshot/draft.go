@@ -32,8 +32,8 @@ func (d *Draft) Dir() string { return d.stage.Dir }
 // Discard deletes the draft. After Publish it does nothing.
 func (d *Draft) Discard() { d.stage.Discard() }
 
-// Claim has the snapshot go with this process: Sweep removes it once nobody holds the
-// claim that is returned.
+// Claim ties the snapshot to this process: Sweep removes it once nobody holds the
+// returned claim.
 func (d *Draft) Claim() (*statedir.Lock, error) {
 	return statedir.TryLock(d.stage.Path(statedir.Claim))
 }

@@ -24,8 +24,8 @@ func CopyFile(ctx context.Context, dst, src string) error {
 	return errors.Join(CopySparse(ctx, to, from), to.Close())
 }
 
-// ReplaceFile has fill make the content of the file at path, which is the old one
-// until then.
+// ReplaceFile replaces the file at path by the one that fill writes, at once when fill
+// has succeeded.
 func ReplaceFile(path string, fill func(draft string) error) error {
 	dir, base := filepath.Split(path)
 	draft := filepath.Join(dir, newPrefix+base)

@@ -37,7 +37,7 @@ func (t Tree) Path(name string, elem ...string) string {
 	return filepath.Join(append([]string{t.Dir, name}, elem...)...)
 }
 
-// Exists tells whether name is taken.
+// Exists reports whether name is taken.
 func (t Tree) Exists(name string) bool {
 	_, err := os.Lstat(t.Path(name))
 	return err == nil

@@ -58,7 +58,7 @@ func listenAgent(network *usernet.Network, secret []byte) (*agent, error) {
 	return a, nil
 }
 
-// meet has what connected show that it is the agent, and serves it then.
+// meet serves what connected, once it has proved that it is the agent.
 func (a *agent) meet(conn net.Conn) {
 	l, err := link.Accept(conn, a.secret, proofTime)
 	a.strangers.remove(conn)

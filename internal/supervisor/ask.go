@@ -13,8 +13,8 @@ import (
 // maxAnswer is more than the agent answers to what a supervisor asks it, in bytes.
 const maxAnswer = 64 << 10
 
-// ask has the agent do what a kind of stream is for, and returns what it says: a
-// guest may say anything, and never answer.
+// ask opens a stream of a kind to the agent and returns what it answers. A guest may say
+// anything, and may never answer.
 func (a *agent) ask(within time.Duration, kind string, payload any) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()

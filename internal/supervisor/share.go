@@ -63,8 +63,8 @@ func mountSettings(mounts []vm.Mount) (settings []agentapi.Mount) {
 	return settings
 }
 
-// meet has what connected show that it is the agent, and joins it to the server that
-// it is for. Each server has one guest, once.
+// meet joins what connected to the server that it asks for, once it has proved that it is
+// the agent. Each server is joined once.
 func (a *shares) meet(conn net.Conn) {
 	defer conn.Close()
 	number, err := link.AcceptShare(conn, a.secret, proofTime)

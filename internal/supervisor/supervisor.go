@@ -184,7 +184,7 @@ func (s *supervisor) close() {
 	s.makeWarm()
 }
 
-// wanted tells whether the starter has a use for the VM although it is down.
+// wanted reports whether the starter has a use for the VM although it is down.
 func (s *supervisor) wanted() bool {
 	select {
 	case <-s.letGo:

@@ -25,7 +25,7 @@ var (
 const gatewayMAC = tcpip.LinkAddress("\x02\xba\x5e\x00\x00\x01")
 
 // outside translates an address that the guest talks to into one of the host's
-// network. ok tells whether the guest may talk to it.
+// network. ok reports whether the guest may talk to it.
 func (n *Network) outside(dst netip.Addr) (_ netip.Addr, ok bool) {
 	switch {
 	case dst == host:

@@ -8,7 +8,7 @@ import (
 	"banger/internal/agentapi"
 )
 
-// admit tells whether the stack shall see a frame from the guest. The stack
+// admit reports whether the stack shall see a frame from the guest. The stack
 // stands for every address, and would answer for those too that nobody has. On
 // the guest's side there is one address: for each other that it claims to have,
 // the stack would look for who has it, and keep what it has to say meanwhile.
@@ -67,7 +67,7 @@ func ofRestoring(packet header.IPv4, dst netip.Addr) bool {
 		packet.FragmentOffset() == 0 && segment.SourcePort() == agentapi.RestorePort
 }
 
-// answers tells whether an address of the guest's own network is in use by
+// answers reports whether an address of the guest's own network is in use by
 // this side.
 func (n *Network) answers(a netip.Addr) bool {
 	return a == gateway || a == host && n.options.HostLoopback

@@ -38,7 +38,7 @@ type question struct {
 	raw  []byte
 }
 
-// parseQuestion reads a query's question; ok tells whether there is just one.
+// parseQuestion reads a query's question; ok reports whether there is just one.
 func parseQuestion(query []byte) (q question, ok bool) {
 	if len(query) < headerSize || query[2]&flagResponse != 0 ||
 		binary.BigEndian.Uint16(query[questionCount:]) != 1 {
@@ -82,7 +82,7 @@ func answer(query []byte, q question, rcode byte) []byte {
 	return append(reply, q.raw...)
 }
 
-// answers tells whether a message is an answer to a query.
+// answers reports whether a message is an answer to a query.
 func answers(message, query []byte) bool {
 	return len(message) >= headerSize && message[2]&flagResponse != 0 && [2]byte(message) == [2]byte(query)
 }

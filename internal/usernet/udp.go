@@ -48,7 +48,7 @@ func (n *Network) forwardUDP() {
 }
 
 // flow begins to carry datagrams between a port of the guest and one outside;
-// end is called when that is over. It tells whether it has begun.
+// end is called when that is over. It reports whether it has begun.
 func (n *Network) flow(request *udp.ForwarderRequest, end func()) bool {
 	id := request.ID()
 	address, _ := n.outside(fromStack(id.LocalAddress))

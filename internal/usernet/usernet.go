@@ -157,7 +157,7 @@ func (n *Network) Close() {
 	n.stack.Destroy()
 }
 
-// spawn runs f beside the caller; Close waits for it. It tells whether the
+// spawn runs f beside the caller; Close waits for it. It reports whether the
 // network is open.
 func (n *Network) spawn(f func()) bool {
 	if !n.begin() {

@@ -146,7 +146,7 @@ func CheckSource(m Mount) error {
 	return nil
 }
 
-// sortMounts has what is mounted in another's directory come after that.
+// sortMounts puts what is mounted inside another mount behind that one.
 func sortMounts(all []Mount) []Mount {
 	return slices.SortedStableFunc(slices.Values(all), func(a, b Mount) int { return strings.Compare(a.Target, b.Target) })
 }

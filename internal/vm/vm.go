@@ -143,7 +143,7 @@ type Took struct {
 	Link     int64 `json:"link"`               // until the guest serves: its boot, where it boots
 }
 
-// Alive tells whether a supervisor is at work.
+// Alive reports whether a supervisor is at work.
 func (p Phase) Alive() bool {
 	return p == Starting || p == Running || p == Paused || p == Stopping
 }
@@ -190,7 +190,7 @@ func (s *Store) Note(e journal.Entry) {
 // Path returns the path of a file of the named VM.
 func (s *Store) Path(name, file string) string { return s.tree.Path(name, file) }
 
-// Exists tells whether a VM of that name is there.
+// Exists reports whether a VM of that name is there.
 func (s *Store) Exists(name string) bool { return s.tree.Exists(name) }
 
 // Damaged reports whether the VM's vm.json cannot be read, so that it may be

@@ -61,7 +61,7 @@ type Info struct {
 
 // Backend is one VMM.
 type Backend interface {
-	// Probe tells whether the VMM can run here. Its error is for users, says
+	// Probe reports whether the VMM can run here. Its error is for users, says
 	// what is missing and is nil only where Start can be expected to work.
 	Probe(ctx context.Context) (Info, error)
 	// Start boots a guest. Cancelling ctx kills it. The VMM dies with the
@@ -89,8 +89,8 @@ type Machine interface {
 	// so do its connections. Pausing a paused guest does nothing.
 	Pause(ctx context.Context) error
 	Resume(ctx context.Context) error
-	// Resize has the guest see how large a disk of its configuration's is, by its
-	// number there, whose file has grown to size bytes.
+	// Resize tells the guest that the file of a disk, by its number in the configuration,
+	// has grown to size bytes.
 	Resize(ctx context.Context, disk int, size int64) error
 	// Save writes the guest's memory and the state of its devices, but not its
 	// disks, to new files in dir. One that runs is paused since held, for as little

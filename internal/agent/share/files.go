@@ -12,8 +12,8 @@ import (
 // to, the kernel says each time, also for what is only appended to.
 const passed = unix.O_ACCMODE | unix.O_TRUNC | unix.O_SYNC | unix.O_DSYNC
 
-// cached has the guest's kernel go on with what it holds of a file, unless its time
-// or size is another.
+// cached lets the guest's kernel keep what it holds of a file, unless the file's time or
+// size has changed.
 const cached = fuse.FOPEN_KEEP_CACHE
 
 func changes(flags uint32) bool {

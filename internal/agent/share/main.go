@@ -21,8 +21,8 @@ const (
 )
 
 const (
-	// memoryLimit has garbage make way in time, in bytes: what is in use has bounds of
-	// its own.
+	// memoryLimit is where the garbage collector gets busy, in bytes: what is in use has
+	// bounds of its own.
 	memoryLimit = 192 << 20
 	mostFiles   = 16 << 10
 )

@@ -112,8 +112,8 @@ func (s *share) made(dirFD int, at place, by fuse.Owner, out *fuse.EntryOut) err
 	return err
 }
 
-// give has a new file be its maker's. Where that cannot be noted, it is the usual
-// owner's.
+// give makes the guest's user who made a file its owner. Where that cannot be noted, the
+// usual owner remains.
 func (s *share) give(fd int, by fuse.Owner) {
 	to := Owner{by.Uid, by.Gid}
 	if to == s.owner {

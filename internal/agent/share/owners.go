@@ -72,7 +72,8 @@ func (s *share) setOwner(fd int, st *unix.Statx_t, to Owner) error {
 	return err
 }
 
-// writable has a note changed that belongs to a file which may not be written to.
+// writable calls change, which writes a note of a file, also where the file itself may not
+// be written to.
 func (s *share) writable(fd int, st *unix.Statx_t, change func() error) error {
 	err := change()
 	if !errors.Is(err, unix.EACCES) || st.Uid != s.self.UID {

@@ -33,7 +33,7 @@ func frame(t testing.TB, data []byte, o ...zstd.EOption) []byte {
 // maxRead is more than is in any stream here that is not meant to be endless.
 const maxRead = 64 << 20
 
-// readFrames decompresses by frames, and tells whether all of it was beside others.
+// readFrames decompresses by frames, and reports whether all of it was beside others.
 func readFrames(t testing.TB, r io.Reader) (data []byte, beside bool, err error) {
 	t.Helper()
 	f, err := newFrames(r)

@@ -40,7 +40,7 @@ func cleanName(name string) (string, error) {
 	return path.Clean(name), nil
 }
 
-// checkTarget tells whether a symbolic link at name may point to target. Dots
+// checkTarget reports whether a symbolic link at name may point to target. Dots
 // are allowed at the target's beginning only: there they start from a real
 // directory, so that what the target says is where it leads, also where it
 // passes through other links.

@@ -137,7 +137,7 @@ func archiveError(err error, s *stream) error {
 	return err
 }
 
-// checkEnd reads what follows an archive's end, and tells whether that was an
+// checkEnd reads what follows an archive's end, and reports whether that was an
 // end: package tar takes a stream that stops between two entries for one too.
 func checkEnd(s *stream) error {
 	if s.ended {

@@ -82,7 +82,7 @@ func (w *writer) count() error {
 	return nil
 }
 
-// checkPlace tells whether an entry of h's type may be at name.
+// checkPlace reports whether an entry of h's type may be at name.
 func (w *writer) checkPlace(h *tar.Header, name string) error {
 	top, _, below := strings.Cut(name, "/")
 	isFile := h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeGNUSparse || h.Typeflag == tar.TypeLink

@@ -82,7 +82,7 @@ func (s *superblock) blocks() uint64 {
 	return uint64(s.Blocks)
 }
 
-// plausible tells whether the magic number is not there by chance.
+// plausible reports whether the magic number is not there by chance.
 func (s *superblock) plausible() bool {
 	const maxLogBlockSize = 6 // 64 KiB
 	switch {

@@ -60,7 +60,7 @@ func (w *Writer) writeDirectory(number uint32, n *inode, entries []entry) (err e
 	return err
 }
 
-// fitsBlock tells whether one block holds all.
+// fitsBlock reports whether one block holds all.
 func (d *directory) fitsBlock() bool {
 	total := 2 * entrySize([]byte(".."))
 	for _, e := range d.entries {
@@ -112,7 +112,7 @@ func newDirBlock() dirBlock { return dirBlock{data: make([]byte, blockSize)} }
 // entrySize is the space that a name takes.
 func entrySize(name []byte) int { return (dirEntryHeader + len(name) + 3) &^ 3 }
 
-// add appends an entry and tells whether there was room for it.
+// add appends an entry and reports whether there was room for it.
 func (b *dirBlock) add(name []byte, number uint32, kind byte) bool {
 	size := entrySize(name)
 	if b.used+size > blockSize {

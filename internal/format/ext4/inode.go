@@ -59,7 +59,7 @@ func (n *inode) setAttributes(h *tar.Header) error {
 	return nil
 }
 
-// isID tells whether n can be a user or a group; the highest number means none.
+// isID reports whether n can be a user or a group; the highest number means none.
 func isID(n int) bool { return n >= 0 && n < math.MaxUint32 }
 
 // The seconds that an inode is given. It could hold another 136 years, but

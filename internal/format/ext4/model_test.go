@@ -43,7 +43,7 @@ func (n *node) find(name string, add bool) *node {
 	return n
 }
 
-// apply does what an entry says and tells whether that can be done.
+// apply does what an entry says and reports whether that can be done.
 func (n *node) apply(i item) bool {
 	name := filepath.Clean(i.Name)
 	if name == "." {
@@ -190,7 +190,7 @@ func TestRandomStreams(t *testing.T) {
 	}
 }
 
-// accepted tells whether the last of some entries can be added.
+// accepted reports whether the last of some entries can be added.
 func accepted(items []item) (ok bool) {
 	model := newModel()
 	for _, i := range items {

@@ -32,7 +32,7 @@ func (s *space) each(count uint32, visit func(run)) {
 	}
 }
 
-// hasSuper tells whether a group begins with a superblock: the first, and the
+// hasSuper reports whether a group begins with a superblock: the first, and the
 // powers of 3, 5 and 7 (sparse_super).
 func hasSuper(group uint32) bool {
 	if group <= 1 {

@@ -209,7 +209,7 @@ func newXattrArea(data []byte, first, base int) *xattrArea {
 	return &xattrArea{data: data, base: base, at: first, end: len(data)}
 }
 
-// add stores an attribute and tells whether there was room.
+// add stores an attribute and reports whether there was room.
 func (a *xattrArea) add(x xattr) bool {
 	const terminator = 4 // zero bytes after the last entry
 	size := xattrEntrySize + (len(x.name)+3)&^3

@@ -24,8 +24,8 @@ func NewReader(r io.Reader) *Reader {
 	return &Reader{tar: tar.NewReader(f), filter: f}
 }
 
-// LimitRanges has the reader take no file with more ranges of data than a Writer
-// writes: a map of all that the form has room for takes much memory.
+// LimitRanges makes the reader refuse files with more ranges of data than a Writer
+// writes: a map of as many as the format allows takes much memory.
 func (r *Reader) LimitRanges() { r.filter.maxMap = writtenMap }
 
 // Next goes on to the next entry, as that of a tar.Reader. A sparse file has the

@@ -129,7 +129,7 @@ type NoRoomError struct{ Need, Free int64 }
 
 func (e *NoRoomError) Error() string { return "it is larger than what is free on the disk" }
 
-// Is has it be what a full disk is.
+// Is matches ENOSPC: there is no more room, as on a full disk.
 func (e *NoRoomError) Is(target error) bool { return errors.Is(unix.ENOSPC, target) }
 
 // asks is how much is written before a file system is asked again.

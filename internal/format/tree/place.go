@@ -46,8 +46,8 @@ func (u *unpacker) device(dir int, base string, h *tar.Header) error {
 	return u.publish(dir, base, h, func(name string) error { return unix.Mknodat(dir, name, kind|0o600, int(number)) })
 }
 
-// publish has create make a file under the name base, or where that is taken under
-// another one, which then takes its place.
+// publish calls create to make a file named base or, where that name is taken, one of
+// another name, which is then renamed to base.
 func (u *unpacker) publish(dir int, base string, h *tar.Header, create func(name string) error) error {
 	err := create(base)
 	if errors.Is(err, unix.EEXIST) {
@@ -64,7 +64,7 @@ func (u *unpacker) publish(dir int, base string, h *tar.Header, create func(name
 	return u.attributesByName(dir, base, h)
 }
 
-// takePlace has create make a file under a name of its own, and renames it to base.
+// takePlace calls create to make a file of a temporary name, and renames it to base.
 func (u *unpacker) takePlace(dir int, base string, create func(temporary string) error) error {
 	if err := u.makeWay(dir, base); err != nil {
 		return err

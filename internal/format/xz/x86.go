@@ -80,7 +80,7 @@ func (x *x86Reader) undo(b []byte) int {
 	return i
 }
 
-// replaced tells whether the filter took b for an instruction and replaced its
+// replaced reports whether the filter took b for an instruction and replaced its
 // operand.
 func (x *x86Reader) replaced(b []byte) bool {
 	if !extendsSign(b[x86Operand]) {

@@ -16,8 +16,8 @@ const apparmorSwitch = "/sys/module/apparmor/parameters/enabled"
 // apparmorParsers load AppArmor's profiles.
 var apparmorParsers = []string{"sbin/apparmor_parser", "usr/sbin/apparmor_parser", "usr/bin/apparmor_parser"}
 
-// hideAppArmor has programs read that AppArmor is off where the image has nothing
-// to load a profile with: Docker would want to, and start no container.
+// hideAppArmor tells programs that AppArmor is off, where the image has nothing to load
+// a profile with: Docker would try to, and start no container.
 func hideAppArmor(root string) error {
 	if _, err := os.Stat(apparmorSwitch); errors.Is(err, fs.ErrNotExist) || hasOne(root, apparmorParsers) {
 		return nil

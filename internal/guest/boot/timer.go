@@ -27,7 +27,7 @@ func checkTimer(interrupts string) error {
 	return nil
 }
 
-// silent tells whether counts, with a description behind them, are all 0.
+// silent reports whether counts, with a description behind them, are all 0.
 func silent(counts []string) bool {
 	for _, field := range counts {
 		if field[0] < '0' || field[0] > '9' {

@@ -67,8 +67,8 @@ func GrowLater(device, dir string, size int64) error {
 	return Grow(device, dir)
 }
 
-// Grow has the kernel make the file system that is mounted at dir as large as
-// its device.
+// Grow makes the kernel enlarge the file system that is mounted at dir to the size of its
+// device.
 func Grow(device, dir string) error {
 	d, err := dm.Stat(device)
 	if err != nil {

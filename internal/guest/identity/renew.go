@@ -98,7 +98,7 @@ func renewServerKeys(root string) error {
 	return nil
 }
 
-// reloadServer has a running server read its keys again.
+// reloadServer makes a running sshd read its keys again.
 func reloadServer(root string) {
 	data, err := os.ReadFile(filepath.Join(root, "run/sshd.pid"))
 	if err != nil {

@@ -14,7 +14,7 @@ var (
 	}
 )
 
-// IsOwn tells whether a file is of the VM and not of its image, although it
+// IsOwn reports whether a file is of the VM and not of its image, although it
 // lies in the image's tree: one that Apply wrote, or edited when the image's
 // content was old and nobody has since.
 func IsOwn(name, old, now string, s agentapi.Settings) bool {
@@ -24,5 +24,5 @@ func IsOwn(name, old, now string, s agentapi.Settings) bool {
 	return replaced[name]
 }
 
-// Concerns tells whether IsOwn needs to be asked about the file name.
+// Concerns reports whether IsOwn needs to be asked about the file name.
 func Concerns(name string) bool { return replaced[name] || edited[name] != nil }

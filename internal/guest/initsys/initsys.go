@@ -130,7 +130,7 @@ func nameOf(root, target string) string {
 	}
 }
 
-// isBusybox tells whether target is a hard link to busybox.
+// isBusybox reports whether target is a hard link to busybox.
 func isBusybox(root, target string) bool {
 	init, err := os.Stat(target)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// busyboxHasWork tells whether busybox's init would run anything useful here,
+// busyboxHasWork reports whether busybox's init would run anything useful here,
 // by its table or, without one, by its script.
 func busyboxHasWork(root string) bool {
 	isProgram := func(path string) bool { return isProgram(root, path) }
@@ -38,7 +38,7 @@ func tableHasWork(table string, isProgram func(path string) bool) bool {
 	return slices.ContainsFunc(slices.Concat(programs["wait"], programs["once"], programs["respawn"]), isProgram)
 }
 
-// isProgram tells whether path, looked for as a shell would, can be executed.
+// isProgram reports whether path, looked for as a shell would, can be executed.
 func isProgram(root, path string) bool {
 	dirs := []string{"/"}
 	if !strings.Contains(path, "/") {

@@ -78,8 +78,8 @@ type property struct {
 	Value dbus.Variant
 }
 
-// create has logind make a session that this process leads. It takes its time
-// where systemd still boots.
+// create asks logind for a session that this process leads. That may take long while
+// systemd still boots.
 func create(bus *dbus.Conn, uid uint32) (s said, fifo *os.File, err error) {
 	manager := bus.Object("org.freedesktop.login1", "/org/freedesktop/login1")
 	var (

@@ -91,7 +91,7 @@ func (l *Logins) Join(ctx context.Context, uid uint32, wait Wait) *Session {
 	}
 }
 
-// Retry has the next program try again where a user's session could not be made in
+// Retry lets the next program try again for a user's session that could not be made in
 // time.
 func (l *Logins) Retry(uid uint32) {
 	l.mu.Lock()

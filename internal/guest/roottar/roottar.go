@@ -87,7 +87,7 @@ func (p *packer) dir(name string) error {
 	return nil
 }
 
-// isMountPoint tells whether name was made for something to be mounted on: the
+// isMountPoint reports whether name was made for something to be mounted on: the
 // image does not have it.
 func (p *packer) isMountPoint(name string) bool {
 	var live, tree unix.Stat_t
@@ -114,7 +114,7 @@ func (p *packer) entry(name string) error {
 	return p.fault(name, err)
 }
 
-// isVMsOwn tells whether the file name is what the agent made of it. What
+// isVMsOwn reports whether the file name is what the agent made of it. What
 // cannot be read counts as empty.
 func (p *packer) isVMsOwn(name string) bool {
 	isBundle := trust.IsBundle(name)

@@ -114,8 +114,8 @@ func (p *Process) Configure(c Config) error {
 // reportFD is where PID 1 hears of the service.
 const reportFD = 3
 
-// prepare has what is to be there before the init and any program made, and PID 1 hear
-// of it. What it returns is to be kept open.
+// prepare makes what has to be there before the init and any program, and tells PID 1
+// when it is. What it returns has to be kept open.
 func prepare(c Config) (io.Closer, error) {
 	unix.CloseOnExec(reportFD)
 	report := os.NewFile(reportFD, "PID 1")

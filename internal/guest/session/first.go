@@ -29,8 +29,8 @@ type first struct {
 	Groups []uint32
 }
 
-// asFirst has cmd run as PID 1 of a PID namespace of its own. Only its /proc is
-// another one: the rest of the machine is the program's as it is everybody's.
+// asFirst makes cmd PID 1 of a PID namespace of its own. Only its /proc differs: the rest
+// of the machine is the same to the program as to all others.
 func asFirst(cmd *exec.Cmd) error {
 	f := first{Path: []byte(cmd.Path)}
 	for _, arg := range cmd.Args {

@@ -14,7 +14,7 @@ type Window struct {
 	Modes         []byte // as SSH encodes them, RFC 4254, section 8
 }
 
-// SetWindow has the program to come run on a terminal.
+// SetWindow gives the program that is to come a terminal of that size.
 func (s *Session) SetWindow(w Window) { s.window = &w }
 
 // Resize changes the terminal's size, if there is to be one, and reports whether

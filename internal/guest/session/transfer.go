@@ -23,8 +23,8 @@ func (s *Session) Tar() Program {
 	})
 }
 
-// Rest has the guest boot to its end and free memory, and writes what its init
-// says of it to stdout.
+// Rest waits until the guest has booted, frees its memory, and writes to stdout what the
+// init says of the boot.
 func (s *Session) Rest() Program {
 	return s.program(func() {
 		state, err := s.all.config.Rest(s.ctx)

@@ -41,7 +41,7 @@ func carry(device, host int, number uint32) {
 // connections is where the kernel shows its FUSE connections.
 const connections = "/sys/fs/fuse/connections"
 
-// abort has the kernel give a connection up: whoever waits for an answer gets an
+// abort makes the kernel give up a FUSE connection: whoever waits for an answer gets an
 // error, and so does whoever uses the file system later.
 func abort(number uint32) {
 	file := filepath.Join(connections, strconv.Itoa(int(number)), "abort")

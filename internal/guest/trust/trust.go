@@ -170,7 +170,7 @@ func linkHash(dir, hash string) error {
 	return err
 }
 
-// applyProfile has other logins know the placeholders, unless they have others.
+// applyProfile sets the placeholders for other logins, where they set no others.
 func applyProfile(root string, env []string) error {
 	path := filepath.Join(root, profile)
 	if !isDir(filepath.Dir(path)) {

@@ -105,9 +105,9 @@ func New(o Options) *Edge {
 	return e
 }
 
-// Change has the edge give these secrets from the next request on, in place of those
-// before. Those that the guest has no placeholder of, or trusts nobody for the hosts
-// of, wait for another edge: whole reports whether there are none.
+// Change replaces the secrets that the edge gives, from the next request on. Some have to
+// wait for another edge: the guest has no placeholder for them, or trusts no authority for
+// their hosts. whole reports whether there are none of those.
 func (e *Edge) Change(secrets []secret.Secret, values secret.Values) (whole bool) {
 	var now []secret.Secret
 	for _, s := range secrets {

@@ -26,7 +26,7 @@ type Options struct {
 	QEMU        qemu.Options
 }
 
-// Check tells whether text is a choice.
+// Check reports whether text is a choice.
 func Check(text string) error {
 	switch text {
 	case "", Auto, firecracker.Name, qemu.Name:
@@ -75,7 +75,7 @@ func (a *auto) Probe(ctx context.Context) (vmm.Info, error) {
 	return info, nil
 }
 
-// mended tells whether what is wrong with Firecracker is to be mended by its
+// mended reports whether what is wrong with Firecracker is to be mended by its
 // user, who has installed it on a host where it could run.
 func mended(err error) bool {
 	return !errors.As(err, new(*process.NotFoundError)) && !errors.As(err, new(*firecracker.KVMError))

@@ -29,7 +29,7 @@ func (m *machine) prepare(ctx context.Context, k kind) error {
 // stream is the name under which QEMU gets the descriptor of a migration.
 const stream = "stream"
 
-// receive has a machine that waits for a guest take it from f; see await.
+// receive makes a machine that waits for a guest load it from f; see await.
 func (m *machine) receive(ctx context.Context, f *os.File, k kind) error {
 	if err := m.prepare(ctx, k); err != nil {
 		return err

@@ -128,7 +128,7 @@ func (unplugged) ServeStream(_ context.Context, conn net.Conn) error {
 	return err
 }
 
-// open has a machine that waits for a guest take it from the other end of what is
+// open makes a machine that waits for a guest load it from the other end of what is
 // returned; see await.
 func (m *machine) open(ctx context.Context) (entrance net.Conn, err error) {
 	ours, theirs, err := socketPair("migration")

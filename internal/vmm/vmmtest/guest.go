@@ -63,7 +63,7 @@ func (s *suite) start(ctx context.Context, t *testing.T, cfg vmm.Config) *guest 
 	})
 }
 
-// launch has do start a guest, which ends with the test.
+// launch starts a guest by do; the guest ends with the test.
 func (s *suite) launch(t *testing.T, cfg vmm.Config, do func(vmm.Config, vmm.Network) (vmm.Machine, error)) *guest {
 	t.Helper()
 	g := &guest{t: t, cable: newCable(), console: newConsole(t), waited: make(chan struct{})}
@@ -148,7 +148,7 @@ func (c *console) String() string {
 	return c.text.String()
 }
 
-// has tells whether the guest program said a line.
+// has reports whether the guest program said a line.
 func (c *console) has(line string) bool {
 	for text := range strings.Lines(c.String()) {
 		if strings.HasSuffix(strings.TrimSpace(text), "guest: "+line) {

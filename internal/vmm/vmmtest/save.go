@@ -99,7 +99,7 @@ func (g *guest) expect(text string) {
 	}
 }
 
-// restore has a saved guest go on.
+// restore starts a guest from what was saved of it.
 func (s *suite) restore(t *testing.T, cfg vmm.Config, dir string) *guest {
 	t.Helper()
 	return s.launch(t, cfg, func(cfg vmm.Config, network vmm.Network) (vmm.Machine, error) {
