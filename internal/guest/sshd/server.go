@@ -55,9 +55,10 @@ func New(c Config) (*Server, error) {
 		PublicKeyCallback: allow(client),
 	}
 	config.AddHostKey(hostKey)
-	// What is cheap for emulated processors too; the client chooses.
-	config.KeyExchanges = []string{ssh.KeyExchangeCurve25519, ssh.KeyExchangeMLKEM768X25519}
-	config.Ciphers = []string{ssh.CipherAES128GCM, ssh.CipherChaCha20Poly1305, ssh.CipherAES256GCM}
+	// All that is safe: clients choose, and paramiko, libssh2 and others know little
+	// of what OpenSSH prefers.
+	safe := ssh.SupportedAlgorithms()
+	config.KeyExchanges, config.Ciphers, config.MACs = safe.KeyExchanges, safe.Ciphers, safe.MACs
 	return &Server{config: config, sessions: c.Sessions, runDir: c.RunDir}, nil
 }
 

@@ -121,6 +121,26 @@ func TestOnlyTheKeyLogsIn(t *testing.T) {
 	f.dial(t)
 }
 
+// Not every client is OpenSSH of today.
+func TestOlderClientsLogIn(t *testing.T) {
+	f := serve(t)
+	for name, algorithms := range map[string]ssh.Config{
+		"paramiko 2": {KeyExchanges: []string{"curve25519-sha256@libssh.org"}, Ciphers: []string{"aes128-ctr"}, MACs: []string{"hmac-sha2-256"}},
+		"libssh2":    {KeyExchanges: []string{"ecdh-sha2-nistp256"}, Ciphers: []string{"aes256-ctr"}, MACs: []string{"hmac-sha2-512"}},
+		"FIPS":       {KeyExchanges: []string{"ecdh-sha2-nistp384"}, Ciphers: []string{"aes256-gcm@openssh.com"}},
+		"no curves":  {KeyExchanges: []string{"diffie-hellman-group14-sha256"}, Ciphers: []string{"aes192-ctr"}, MACs: []string{"hmac-sha2-256-etm@openssh.com"}},
+	} {
+		config := f.config()
+		config.Config = algorithms
+		client, err := ssh.Dial("tcp", f.addr, config)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		client.Close()
+	}
+}
+
 func TestUnknownUser(t *testing.T) {
 	f := serve(t)
 	f.user = "no-such-user"
