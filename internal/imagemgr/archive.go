@@ -132,7 +132,7 @@ func (a *archiveParts) index(ctx context.Context) error {
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			return errors.New("it is truncated, or not a tar")
 		case err != nil:
-			return errors.New("it is not a tar")
+			return fmt.Errorf("it is not a tar%s", otherwise(a.file))
 		case ctx.Err() != nil:
 			return ctx.Err()
 		}

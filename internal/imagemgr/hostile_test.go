@@ -126,7 +126,6 @@ func hostileTars(t *testing.T) map[string]struct {
 		"30,000 levels":     {text(file(deep, "")), "has 59999 bytes"},
 		"1,000 levels":      {text(file(deep[:1999], "")), "1000 levels deep"},
 		"out by ..":         {text(file("a/../../etc/passwd", "")), `has ".." in it`},
-		"absolute":          {text(file("/etc/passwd", "")), "is absolute"},
 		"link out":          {text(item{kind: tar.TypeLink, name: "l", target: "../../etc/shadow"}), `has ".." in it`},
 		"link to nothing":   {text(item{kind: tar.TypeLink, name: "l", target: "x"}), "links to"},
 		"link to directory": {text(item{kind: tar.TypeDir, name: "d"}, item{kind: tar.TypeLink, name: "l", target: "d"}), "which is a directory"},

@@ -24,6 +24,8 @@ type inspector struct {
 	native   bool   // a program for this machine was seen
 	foreign  error  // the first one for another
 	head     *bufio.Reader
+
+	described, nested bool // as an image of Incus is
 }
 
 // watch passes entries on. It stops at a program in a directory called bin or
@@ -74,6 +76,12 @@ func (i *inspector) interest(hdr *tar.Header) func(name string) error {
 		return i.lookAtRelease
 	case hdr.Name == "oci-layout" || hdr.Name == "manifest.json":
 		return i.lookAtManifest
+	case hdr.Name == "box.img" || hdr.Name == "box.ovf":
+		return func(string) error {
+			return errors.New("this is a Vagrant box, which holds a virtual disk and no root filesystem")
+		}
+	case hdr.Name == "metadata.yaml" || hdr.Name == "rootfs/etc/os-release" || hdr.Name == "rootfs/usr/lib/os-release":
+		return i.lookAtIncus
 	case hdr.Mode&0o111 != 0 && !i.native:
 		return i.lookAtProgram
 	}
@@ -122,11 +130,26 @@ func (i *inspector) lookAtRelease(name string) error {
 // filesystem.
 func (i *inspector) lookAtManifest(string) error {
 	head, _ := i.head.Peek(i.head.Size())
+	head = bytes.Join(bytes.Fields(head), nil)
 	switch {
 	case bytes.HasPrefix(head, []byte(`{"imageLayoutVersion"`)):
 		return errors.New("this is an OCI image, not a root filesystem: pull it as oci-archive:FILE")
-	case bytes.HasPrefix(head, []byte(`[{"Config":`)):
+	case bytes.HasPrefix(head, []byte(`[{"`)) && (bytes.Contains(head, []byte(`"Config":`)) || bytes.Contains(head, []byte(`"Layers":`))):
 		return errors.New("this is what docker save writes, not a root filesystem: pull it as docker-archive:FILE")
+	}
+	return nil
+}
+
+// lookAtIncus finds out that a tar has its root filesystem in a directory, beside
+// what describes it.
+func (i *inspector) lookAtIncus(name string) error {
+	if name == "metadata.yaml" {
+		i.described = true
+	} else {
+		i.nested = true
+	}
+	if i.described && i.nested {
+		return errors.New("this is an image of Incus or LXD, whose root filesystem is below rootfs in it: pull a tar of that directory")
 	}
 	return nil
 }

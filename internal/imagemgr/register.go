@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"banger/internal/format/ext4"
+	"banger/internal/format/rootfs"
 	"banger/internal/statedir"
 )
 
@@ -96,6 +97,8 @@ func openFileSystem(path string) (*os.File, error) {
 func checkFileSystem(f *os.File, size int64) error {
 	fs, err := ext4.Check(f)
 	switch {
+	case errors.Is(err, ext4.ErrNotExt4):
+		return fmt.Errorf("it %w%s", err, otherwise(f))
 	case err != nil:
 		return fmt.Errorf("it %w", plain(err))
 	case fs.Size > size:
@@ -112,4 +115,17 @@ func checkFileSystem(f *os.File, size int64) error {
 		return fmt.Errorf("its file system %w", plain(err)) // and could not be exported
 	}
 	return nil
+}
+
+// otherwise tells what a file is that is not what it should be, where that is known.
+func otherwise(f *os.File) string {
+	head := make([]byte, rootfs.KindSize)
+	n, _ := f.ReadAt(head, 0)
+	if kind := rootfs.Kind(head[:n]); kind != "" {
+		return ", but " + kind
+	}
+	if packed := rootfs.Compression(head[:n]); packed != "" {
+		return ", but " + packed + " data: decompress it first"
+	}
+	return ""
 }

@@ -93,6 +93,8 @@ func TestRegisterRefuses(t *testing.T) {
 		{"nothing", filepath.Join(dir, "no"), "no such file or directory"},
 		{"a directory", dir, "it is not a file"},
 		{"an empty file", write("empty", nil), "it is no ext4 file system"},
+		{"a disk image", write("disk", []byte("QFI\xfb and more")), "it is no ext4 file system, but a qcow2 disk image"},
+		{"a compressed one", write("gz", []byte("\x1f\x8b\x08")), "it is no ext4 file system, but gzip data: decompress it first"},
 		{"a tar", write("tar", makeTar(t, smallRootfs...)), "it is no ext4 file system"},
 		{"half of one", write("half", good[:4<<20]), "it is truncated: the file system has 8388608 bytes, the file 4194304"},
 		{"one in use", write("dirty", dirty), "e2fsck -f"},

@@ -12,15 +12,15 @@ import (
 
 // archive reads one tar.
 type archive struct {
-	src      io.Reader
-	relative bool // absolute names are refused, not taken as the root's
-	budget   *budget
-	entries  int    // how many were seen
-	last     string // the newest of them
-	marked   bool   // the end mark was there
+	src     io.Reader
+	budget  *budget
+	entries int    // how many were seen
+	last    string // the newest of them
+	marked  bool   // the end mark was there
 
-	at     int64 // bytes read
-	behind int64 // the least that at was behind the newest entry's content
+	start  []byte // what it begins with, while that can tell what it is
+	at     int64  // bytes read
+	behind int64  // the least that at was behind the newest entry's content
 	tail   tail
 }
 
@@ -52,7 +52,7 @@ func (a *archive) each(visit func(*tar.Header, io.Reader) error) error {
 			return err
 		}
 		content := &entry{archive: a, file: tr.File()}
-		err = clean(hdr, a.relative)
+		err = clean(hdr)
 		if err == nil {
 			err = visit(hdr, content)
 		}
@@ -67,6 +67,11 @@ func (a *archive) each(visit func(*tar.Header, io.Reader) error) error {
 			return err
 		}
 	}
+	if a.entries == 0 {
+		if err := a.checkKind(); err != nil {
+			return err
+		}
+	}
 	a.marked = a.at-a.behind >= blockSize // of zeros
 	if _, err := io.Copy(io.Discard, a); err != nil {
 		return a.explain(err)
@@ -78,10 +83,23 @@ func (a *archive) Read(p []byte) (int, error) {
 	n, err := a.src.Read(p)
 	a.at += int64(n)
 	a.tail.add(p[:n])
+	a.start = append(a.start, p[:min(n, KindSize-len(a.start))]...)
 	if err := a.budget.spendBytes(int64(n)); err != nil {
 		return 0, err
 	}
 	return n, err
+}
+
+// checkKind refuses what has no entry where that is for it is no tar.
+func (a *archive) checkKind() error {
+	io.CopyN(io.Discard, a, KindSize) // an error comes again
+	if kind := Kind(a.start); kind != "" {
+		return notTar(kind)
+	}
+	if again := Compression(a.start); again != "" {
+		return fmt.Errorf("compressed twice: it is %s data once more", again)
+	}
+	return nil
 }
 
 // loneZeros reports whether one block of zeros came where two are due, and then
@@ -106,6 +124,11 @@ func (t *tail) lone() bool { return [blockSize]byte(t[:blockSize]) == [blockSize
 
 // explain makes a message of what archive/tar found or was told.
 func (a *archive) explain(err error) error {
+	if a.entries == 0 && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, tar.ErrHeader)) {
+		if kind := a.checkKind(); kind != nil {
+			return kind
+		}
+	}
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF) && a.entries == 0:
 		return errors.New("truncated, or not a tar")
@@ -151,12 +174,12 @@ func (e *entry) drain(from *tarfile.Reader) error {
 func isXattr(key string) bool { return strings.HasPrefix(key, "SCHILY.xattr.") }
 
 // clean brings a header into the form that a Stream promises.
-func clean(hdr *tar.Header, relative bool) error {
+func clean(hdr *tar.Header) error {
 	raw := hdr.Name
 	if raw == "" && hdr.Typeflag == tar.TypeDir {
 		hdr.Name = "." // as GNU tar has it
 	}
-	name, fault := cleanName(hdr.Name, relative)
+	name, fault := cleanName(hdr.Name)
 	if fault != "" {
 		return fmt.Errorf("entry %s: the name %s", quote(raw), fault)
 	}
@@ -182,7 +205,7 @@ func clean(hdr *tar.Header, relative bool) error {
 		return fmt.Errorf("entry %s: Solaris' own extended headers are not understood", quote(raw))
 	case tar.TypeLink:
 		target := hdr.Linkname
-		if hdr.Linkname, fault = cleanName(target, relative); fault != "" {
+		if hdr.Linkname, fault = cleanName(target); fault != "" {
 			return fmt.Errorf("entry %s: the hard link's target %s %s", quote(raw), quote(target), fault)
 		}
 	default:

@@ -24,16 +24,12 @@ var ErrEmpty = errors.New("empty input")
 // what decompression costs in memory.
 const maxWindow = 128 << 20
 
-// magic is how a format's first bytes look; open is nil for what is no tar,
-// compressed or not.
+// magic is how a format's first bytes look.
 type magic struct {
 	prefix []byte
 	what   string
 	open   func(*bufio.Reader) (io.ReadCloser, error)
 }
-
-// understood ends the refusal of what could be a compressed tar.
-const understood = ": gzip, zstd, xz, lzma and bzip2 are understood"
 
 var magics = []magic{
 	{[]byte("\x1f\x8b"), "gzip", openGzip},
@@ -41,20 +37,6 @@ var magics = []magic{
 	{[]byte(xz.Magic), "xz", openXz},
 	{[]byte("BZh"), "bzip2", openBzip2},
 	{[]byte("\x5d\x00\x00"), "lzma", openLzma},
-	{[]byte("\x04\x22\x4d\x18"), "lz4 data" + understood, nil},
-	{[]byte("\x02\x21\x4c\x18"), "lz4 data" + understood, nil},
-	{[]byte("LZIP"), "lzip data" + understood, nil},
-	{[]byte("\x89LZO\x00"), "lzop data" + understood, nil},
-	{[]byte("\x1f\x9d"), "data of compress" + understood, nil},
-	{[]byte("7z\xbc\xaf\x27\x1c"), "a 7z archive, not a tar", nil},
-	{[]byte("PK\x03\x04"), "a zip archive, not a tar", nil},
-	{[]byte("070701"), "a cpio archive, not a tar", nil},
-	{[]byte("070702"), "a cpio archive, not a tar", nil},
-	{[]byte("070707"), "a cpio archive, not a tar", nil},
-	{[]byte("\xed\xab\xee\xdb"), "an RPM package, not a tar", nil},
-	{[]byte("QFI\xfb"), "a qcow2 disk image, not a tar", nil},
-	{[]byte("hsqs"), "a squashfs image, not a tar", nil},
-	{[]byte("!<arch>\n"), "a Debian package or an ar archive, not a tar", nil},
 }
 
 // matches reports whether data that begins with head is of the format. Of zstd
@@ -88,7 +70,7 @@ const HeadSize = lzma.HeaderLen
 // with head, or returns "".
 func Compression(head []byte) string {
 	for _, m := range magics {
-		if m.open != nil && m.matches(head) {
+		if m.matches(head) {
 			return m.what
 		}
 	}
@@ -100,22 +82,19 @@ func Compression(head []byte) string {
 // result leaves r open.
 func Decompress(r io.Reader) (io.ReadCloser, error) {
 	buffered := bufio.NewReaderSize(r, 1<<18)
-	head, err := buffered.Peek(2048)
+	head, err := buffered.Peek(blockSize)
 	if len(head) == 0 {
 		if errors.Is(err, io.EOF) {
 			err = ErrEmpty
 		}
 		return nil, err
 	}
-	if len(head) > 512 && bytes.Equal(head[257:262], []byte("ustar")) {
+	if len(head) == blockSize && bytes.Equal(head[257:262], []byte("ustar")) {
 		return io.NopCloser(buffered), nil
 	}
 	for _, m := range magics {
 		if !m.matches(head) {
 			continue
-		}
-		if m.open == nil {
-			return nil, errors.New(m.what)
 		}
 		opened, err := m.open(buffered)
 		if err != nil {
@@ -123,23 +102,11 @@ func Decompress(r io.Reader) (io.ReadCloser, error) {
 		}
 		return &named{opened, m.what}, nil
 	}
-	if err := refuse(head); err != nil {
-		return nil, err
+	head, _ = buffered.Peek(KindSize)
+	if kind := Kind(head); kind != "" {
+		return nil, notTar(kind)
 	}
 	return io.NopCloser(buffered), nil
-}
-
-// refuse names what is no tar and has no magic at its very beginning.
-func refuse(head []byte) error {
-	text := bytes.ToLower(bytes.TrimLeft(head, "\ufeff \t\r\n"))
-	if bytes.HasPrefix(text, []byte("<!doctype")) || bytes.HasPrefix(text, []byte("<html")) {
-		return errors.New("an HTML page, not a tar")
-	}
-	const superblock, field = 1024, 56 // ext4's magic number
-	if len(head) >= superblock+field+2 && head[superblock+field] == 0x53 && head[superblock+field+1] == 0xef {
-		return errors.New("an ext4 file system, not a tar")
-	}
-	return nil
 }
 
 func openZstd(r *bufio.Reader) (io.ReadCloser, error) {

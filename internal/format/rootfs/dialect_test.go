@@ -37,6 +37,7 @@ func TestCompressionAsPeopleHaveIt(t *testing.T) {
 		data []byte
 	}{
 		{"gzip with zeros behind", join(compressed(t, data, "gzip"), zeros)},
+		{"gzip with a signature behind", join(compressed(t, data, "gzip"), []byte("-----BEGIN SIGNATURE-----"))},
 		{"gzip members", join(compressed(t, data[:half], "gzip"), compressed(t, data[half:], "gzip"))},
 		{"padded gzip members", join(compressed(t, data[:half], "gzip"), zeros[:333], compressed(t, nil, "gzip"), zeros, compressed(t, data[half:], "gzip"), zeros[:1])},
 		{"zstd behind a skippable frame", join(skippable, compressed(t, data, "zstd"))},
@@ -87,6 +88,7 @@ func TestDialects(t *testing.T) {
 			checksum(data)
 			return data
 		}(), first, zeros}, []string{"5 .", "0 a = x"}},
+		{"absolute names", [][]byte{retyped(t, tar.TypeReg, aFile("/a", "x")), retyped(t, tar.TypeLink, aLink(tar.TypeLink, "/b", "/a")), zeros}, []string{"0 a = x", "1 b -> a"}},
 		{"a contiguous file", [][]byte{retyped(t, tar.TypeCont, aFile("c", "z")), zeros}, []string{"0 c = z"}},
 	} {
 		got, err := listing(func(yield func(*tar.Header, io.Reader) error) error {

@@ -10,7 +10,8 @@ import (
 )
 
 // gzipReader reads the members of gzip data, one after another, and zeros
-// around them, which tapes, and tools that write in blocks, leave there.
+// around them, which tapes, and tools that write in blocks, leave there. It ends
+// where something else follows, as gzip does: signatures for instance.
 type gzipReader struct {
 	in     *bufio.Reader
 	member *gzip.Reader // nil at the end
@@ -48,6 +49,10 @@ func (g *gzipReader) next() error {
 		return err
 	}
 	err := g.member.Reset(g.in)
+	if errors.Is(err, gzip.ErrHeader) {
+		g.member = nil
+		return nil
+	}
 	g.member.Multistream(false)
 	return err
 }

@@ -21,14 +21,11 @@ const (
 const maxHops = 40
 
 // cleanName makes an entry's name, or the target of a hard link, relative and
-// clean, or says what is wrong with it. An absolute one is wrong where it has
-// to be relative.
-func cleanName(name string, relative bool) (cleaned, fault string) {
-	switch {
-	case name == "":
+// clean, or says what is wrong with it. An absolute one is below the root, as for
+// GNU tar.
+func cleanName(name string) (cleaned, fault string) {
+	if name == "" {
 		return "", "is empty"
-	case relative && name[0] == '/':
-		return "", "is absolute"
 	}
 	cleaned = path.Clean(strings.TrimLeft(name, "/"))
 	if fault = tooLong(cleaned); fault != "" {

@@ -10,8 +10,7 @@ import (
 // FromTar is the Stream of a tar as mmdebstrap or docker export write it:
 // POSIX with PAX records or GNU, plain or compressed as Decompress understands.
 //
-// It refuses absolute names and those with "..", of entries and of hard links'
-// targets, and an archive without its end mark, which has been cut off; one
+// It refuses names with "..", of entries and of hard links' targets, and an archive without its end mark, which has been cut off; one
 // block of zeros is a mark. A good
 // one it reads to the very end, so that a hashing r sees every byte. Where the
 // Stream ends with an error, r may still be in use for a moment. The error is a
@@ -21,7 +20,7 @@ func FromTar(ctx context.Context, r io.Reader, limits Limits) Stream {
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
 		open := func() (io.ReadCloser, error) { return Decompress(r) }
-		a, links := &archive{src: readAhead(ctx, open), relative: true, budget: &budget{limits: limits}}, symlinks{}
+		a, links := &archive{src: readAhead(ctx, open), budget: &budget{limits: limits}}, symlinks{}
 		err := a.each(func(hdr *tar.Header, content io.Reader) error {
 			if err := links.place(hdr); err != nil {
 				return err
