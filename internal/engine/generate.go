@@ -11,7 +11,6 @@ import (
 
 	"banger/internal/devfile"
 	"banger/internal/generate"
-	"banger/internal/usernet/policy"
 	"banger/internal/vm"
 	"banger/internal/volume"
 )
@@ -220,7 +219,7 @@ func runCommand(v vm.VM) []string {
 	if v.NoNetwork {
 		flag("network", "none")
 	}
-	if v.Policy.Egress != "" && v.Policy.Egress != policy.All {
+	if v.Policy.Egress != "" {
 		flag("egress", v.Policy.Egress)
 	}
 	flag("allow", v.Policy.Allow...)
