@@ -96,7 +96,12 @@ func (e *Engine) createProjectVM(ctx context.Context, o UpOptions) error {
 func (e *Engine) projectVMOptions(s devfile.Spec) VMOptions {
 	o := e.VMDefaults()
 	o.Name, o.Kernel, o.HostLoopback = projectVM(s), s.Kernel, s.HostLoopback
-	o.Ports, o.Mounts, o.Volumes = slices.Concat(o.Ports, s.Ports), s.Mounts, s.Volumes
+	o.Mounts, o.Volumes = s.Mounts, s.Volumes
+	for _, p := range s.Ports {
+		if !slices.Contains(o.Ports, p) {
+			o.Ports = append(o.Ports, p)
+		}
+	}
 	o.Secrets = s.Secrets
 	if s.CPUs > 0 {
 		o.CPUs = s.CPUs

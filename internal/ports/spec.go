@@ -112,7 +112,7 @@ func split(text string) (ip netip.Addr, host, guest string, err error) {
 	if ip, err = netip.ParseAddr(fields[0]); err != nil {
 		return ip, "", "", fmt.Errorf("%q is no address of the host", fields[0])
 	}
-	return ip, host, guest, nil
+	return ip.Unmap(), host, guest, nil
 }
 
 // parseRange reads a port, or a range of them.
@@ -130,6 +130,23 @@ func parseRange(text string) (first, count int, err error) {
 		return 0, 0, fmt.Errorf("%q is no range of at most %d ports", text, maxRange)
 	}
 	return int(a), int(b-a) + 1, nil
+}
+
+// Check reports where two specs want one port of the host.
+func Check(specs []Spec) error {
+	type end struct {
+		at       netip.AddrPort
+		protocol string
+	}
+	taken := map[end]bool{}
+	for _, s := range specs {
+		e := end{s.Host(), s.Protocol}
+		if s.HostPort != 0 && taken[e] {
+			return fmt.Errorf("port %s/%s of the host is given twice", e.at, e.protocol)
+		}
+		taken[e] = true
+	}
+	return nil
 }
 
 // network is the name that net has for the protocol at an address.

@@ -23,7 +23,7 @@ func TestParse(t *testing.T) {
 		"9000-9001:80-81":            "127.0.0.1:9000:80/tcp 127.0.0.1:9001:81/tcp",
 		"0:80-81":                    "127.0.0.1:0:80/tcp 127.0.0.1:0:81/tcp",
 		"65535":                      "127.0.0.1:65535:65535/tcp",
-		"[::ffff:127.0.0.1]:1:2/udp": "[::ffff:127.0.0.1]:1:2/udp",
+		"[::ffff:127.0.0.1]:1:2/udp": "127.0.0.1:1:2/udp",
 	} {
 		specs, err := Parse(text)
 		var got []string
@@ -40,6 +40,25 @@ func TestParse(t *testing.T) {
 	} {
 		if specs, err := Parse(text); err == nil {
 			t.Errorf("Parse(%q) = %v", text, specs)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	for texts, good := range map[string]bool{
+		"": true, "80": true, "80 81": true, "80 80/udp": true, "80 127.0.0.2:80": true, "0:80 0:80": true, "80 [::1]:80": true,
+		"80 80": false, "80:1 80:2": false, "80-82 81": false, "127.0.0.1:80:80 [::ffff:127.0.0.1]:80:80": false,
+	} {
+		var specs []Spec
+		for text := range strings.FieldsSeq(texts) {
+			more, err := Parse(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			specs = append(specs, more...)
+		}
+		if err := Check(specs); good != (err == nil) {
+			t.Errorf("%q: %v", texts, err)
 		}
 	}
 }

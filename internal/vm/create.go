@@ -12,6 +12,7 @@ import (
 
 	"banger/internal/format/vmdisk"
 	"banger/internal/journal"
+	"banger/internal/ports"
 	"banger/internal/ref"
 	"banger/internal/secret"
 	"banger/internal/statedir"
@@ -146,7 +147,7 @@ func check(v VM) error {
 	case v.TTL < 0 || v.IdleTimeout < 0:
 		return errors.New("a vm's time cannot be negative")
 	}
-	return errors.Join(checkVolumes(v.Volumes), checkPlaces(v.Networks), checkMounts(v.Mounts), v.Labels.Check())
+	return errors.Join(ports.Check(v.Ports), checkVolumes(v.Volumes), checkPlaces(v.Networks), checkMounts(v.Mounts), v.Labels.Check())
 }
 
 func makeDisk(path, rootfs string, plain int64) error {

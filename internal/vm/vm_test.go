@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"banger/internal/format/ext4/ext4test"
+	"banger/internal/ports"
 	"banger/internal/ref"
 	"banger/internal/statedir"
 )
@@ -188,6 +189,7 @@ func TestCreateRefuses(t *testing.T) {
 		"no CPU":           func(v *VM) { v.CPUs = 0 },
 		"negative CPUs":    func(v *VM) { v.CPUs = -1 },
 		"too many CPUs":    func(v *VM) { v.CPUs = MaxCPUs + 1 },
+		"a port twice":     func(v *VM) { v.Ports = []ports.Spec{{HostPort: 80, GuestPort: 1}, {HostPort: 80, GuestPort: 2}} },
 		"connections < 0":  func(v *VM) { v.MaxConnections = -1 },
 		"too many of them": func(v *VM) { v.MaxConnections = MaxConnections + 1 },
 		"no memory":        func(v *VM) { v.MemoryMiB = 0 },
