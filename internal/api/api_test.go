@@ -122,6 +122,8 @@ func TestProblems(t *testing.T) {
 		{"POST", "/v1/vms/box/stop?timeout=x", "", 400, "no number"},
 		{"GET", "/v1/vms/box/attach", "", 404, ""},
 		{"GET", "/v1/vms/box/logs?source=other", "", 400, "no log"},
+		{"GET", "/v1/vms/box/logs?tail=all", "", 400, "no number"},
+		{"GET", "/v1/vms/box/logs?tail=", "", 400, "tail is empty"},
 		{"GET", "/v1/events?since=yesterday", "", 400, ""},
 		{"POST", "/v1/images", `{"reference": "tar:/nothere"}`, 409, "which kernel"},
 		{"DELETE", "/v1/kernels/nothere", "", 404, ""},

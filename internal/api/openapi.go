@@ -127,7 +127,7 @@ func (o operation) parameters() (all []object) {
 				continue
 			}
 			all = append(all, object{
-				"name": name, "in": in, "required": in == "path", "description": field.Tag.Get("doc"), "schema": parameterSchema(in, field.Type),
+				"name": name, "in": in, "required": in == "path", "description": field.Tag.Get("doc"), "schema": parameterSchema(in, valueType(field.Type)),
 			})
 		}
 	}

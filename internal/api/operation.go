@@ -177,7 +177,7 @@ func (o operation) read(w http.ResponseWriter, r *http.Request) (any, error) {
 			if len(query[name]) > 1 {
 				return nil, inputErrorf("%s is given more than once", name)
 			}
-			if _, formed := namedSchemas[field.Type]; formed && given && text == "" {
+			if _, formed := namedSchemas[valueType(field.Type)]; formed && given && text == "" {
 				return nil, inputErrorf("%s is empty", name)
 			}
 		case field.Name == "Body":
@@ -200,9 +200,20 @@ func (o operation) read(w http.ResponseWriter, r *http.Request) (any, error) {
 	return in.Interface(), nil
 }
 
+// valueType is what a parameter holds that may be left out.
+func valueType(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Pointer {
+		return t.Elem()
+	}
+	return t
+}
+
 // set gives a field the value that a text is.
 func set(field reflect.Value, text string) error {
 	switch field.Kind() {
+	case reflect.Pointer:
+		field.Set(reflect.New(field.Type().Elem()))
+		return set(field.Elem(), text)
 	case reflect.Bool:
 		if text != "true" && text != "false" {
 			return fmt.Errorf("%q is neither true nor false", text)

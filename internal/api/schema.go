@@ -131,6 +131,7 @@ func init() {
 	namedSchemas[reflect.TypeFor[exportFormat]()] = &jsonschema.Schema{Type: "string", Enum: []any{imagemgr.FormatTar, imagemgr.FormatExt4}}
 	namedSchemas[reflect.TypeFor[moment]()] = &jsonschema.Schema{Type: "string", Format: "date-time"}
 	namedSchemas[reflect.TypeFor[boot]()] = &jsonschema.Schema{Type: "integer", Minimum: number(-maxBoots), Maximum: number(0)}
+	namedSchemas[reflect.TypeFor[lineCount]()] = &jsonschema.Schema{Type: "integer", Minimum: number(0), Maximum: number(maxLines)}
 	namedSchemas[reflect.TypeFor[logSource]()] = &jsonschema.Schema{
 		Type: "string", Enum: []any{string(engine.ConsoleLog), string(engine.SupervisorLog), string(engine.NetworkLog)},
 	}

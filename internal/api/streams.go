@@ -74,15 +74,21 @@ type boot int
 
 const maxBoots = 100
 
+// lineCount is how many of a log's lines are meant.
+type lineCount int
+
+const maxLines = 1_000_000_000
+
 // logSource is an engine.LogSource.
 type logSource string
 
 type logsInput struct {
-	Name   string    `path:"name"`
-	Source logSource `query:"source" doc:"console, supervisor or network; the VM's own program's, or else the console's, where it is not given"`
-	Follow bool      `query:"follow" doc:"go on until the VM is down"`
-	Boot   boot      `query:"boot" doc:"0 is the latest, -1 the one before"`
-	Since  moment    `query:"since" doc:"a time as in RFC 3339, to leave out what was written before"`
+	Name   string     `path:"name"`
+	Source logSource  `query:"source" doc:"console, supervisor or network; the VM's own program's, or else the console's, where it is not given"`
+	Follow bool       `query:"follow" doc:"go on until the VM is down"`
+	Boot   boot       `query:"boot" doc:"0 is the latest, -1 the one before"`
+	Since  moment     `query:"since" doc:"a time as in RFC 3339, to leave out what was written before"`
+	Tail   *lineCount `query:"tail" doc:"begin with so many of the last lines; with all where it is not given"`
 }
 
 func (s *server) logs(w http.ResponseWriter, r *http.Request, in logsInput) error {
@@ -110,8 +116,13 @@ func (s *server) logs(w http.ResponseWriter, r *http.Request, in logsInput) erro
 	if (source == engine.SupervisorLog || source == engine.NetworkLog) && (in.Boot != 0 || in.Since != "") {
 		return refused(fmt.Errorf("the %s's log is one for all boots, without times", source))
 	}
+	if in.Tail != nil && (*in.Tail < 0 || *in.Tail > maxLines) {
+		return inputErrorf("tail is a number of lines, up to %d", maxLines)
+	}
 	out := begin(w, "text/plain; charset=utf-8")
-	return s.engine.VMLog(r.Context(), in.Name, engine.LogOptions{Source: source, Follow: in.Follow, Boot: int(in.Boot), Since: since}, out)
+	return s.engine.VMLog(r.Context(), in.Name, engine.LogOptions{
+		Source: source, Follow: in.Follow, Boot: int(in.Boot), Since: since, Tail: (*int)(in.Tail),
+	}, out)
 }
 
 // flusher sends at once what is written to it.

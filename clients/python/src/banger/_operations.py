@@ -1336,9 +1336,9 @@ class Operations:
         result: list[Volume] = self.transport.ask('GET', f"/v1/volumes", query={'label': label})
         return result
 
-    def logs(self, vm: str, *, source: Literal['console', 'supervisor', 'network'] | None = None, follow: bool | None = None, boot: int | None = None, since: str | None = None) -> Reply:
+    def logs(self, vm: str, *, source: Literal['console', 'supervisor', 'network'] | None = None, follow: bool | None = None, boot: int | None = None, since: str | None = None, tail: int | None = None) -> Reply:
         """A VM's log."""
-        return self.transport.stream('GET', f"/v1/vms/{segment(vm)}/logs", query={'source': source, 'follow': follow, 'boot': boot, 'since': since})
+        return self.transport.stream('GET', f"/v1/vms/{segment(vm)}/logs", query={'source': source, 'follow': follow, 'boot': boot, 'since': since, 'tail': tail})
 
     def pause_vm(self, vm: str) -> VM:
         """Hold a VM still."""
@@ -1722,9 +1722,9 @@ class AsyncOperations:
         result: list[Volume] = await self.transport.ask('GET', f"/v1/volumes", query={'label': label})
         return result
 
-    def logs(self, vm: str, *, source: Literal['console', 'supervisor', 'network'] | None = None, follow: bool | None = None, boot: int | None = None, since: str | None = None) -> AsyncReply:
+    def logs(self, vm: str, *, source: Literal['console', 'supervisor', 'network'] | None = None, follow: bool | None = None, boot: int | None = None, since: str | None = None, tail: int | None = None) -> AsyncReply:
         """A VM's log."""
-        return self.transport.stream('GET', f"/v1/vms/{segment(vm)}/logs", query={'source': source, 'follow': follow, 'boot': boot, 'since': since})
+        return self.transport.stream('GET', f"/v1/vms/{segment(vm)}/logs", query={'source': source, 'follow': follow, 'boot': boot, 'since': since, 'tail': tail})
 
     async def pause_vm(self, vm: str) -> VM:
         """Hold a VM still."""
