@@ -53,6 +53,10 @@ func TestHints(t *testing.T) {
 		{&process.NotFoundError{Program: "qemu-system-x86_64"}, "on Debian and Ubuntu: sudo apt install qemu-system-x86"},
 		{&process.NotFoundError{Program: "/opt/qemu"}, "its path comes from BANGER_QEMU_BIN, BANGER_FIRECRACKER_BIN or config.toml"},
 		{&vm.StartError{Message: "x", Hint: "do that"}, "do that"},
+		{
+			fmt.Errorf("start: %w", &vm.LinkedError{Mount: vm.Mount{Source: "/a", Target: "/b", ReadOnly: true}}),
+			"banger vm set --mount /a:/b:ro NAME mounts what it leads to today, in place of all its mounts",
+		},
 		{fmt.Errorf("write: %w", syscall.EDQUOT), "your quota of the disk is used up; nothing was left behind"},
 		{fmt.Errorf("vm %w", statedir.ErrExist), "choose another name, or remove that one first"},
 		{errors.New("plain"), ""},

@@ -80,8 +80,11 @@ func conflictHint(err error) string {
 		phase      *vm.PhaseError
 		unanswered *vm.UnansweredError
 		unsynced   *engine.UnsyncedError
+		linked     *vm.LinkedError
 	)
 	switch {
+	case errors.As(err, &linked):
+		return "banger vm set --mount " + linked.Mount.String() + " NAME mounts what it leads to today, in place of all its mounts"
 	case errors.As(err, &unsynced):
 		return unsyncedHint(unsynced)
 	case errors.As(err, &inUse) && inUse.Kind == "image" && inUse.Snapshots():

@@ -115,6 +115,13 @@ func (m Mount) Resolved() (Mount, error) {
 	return m, CheckSource(m)
 }
 
+// LinkedError says that a link leads to a mount's source now, which may lead anywhere.
+type LinkedError struct{ Mount Mount }
+
+func (e *LinkedError) Error() string {
+	return fmt.Sprintf("mount on %s: open %s: there is a link now, which may lead anywhere", e.Mount.Target, e.Mount.Source)
+}
+
 // Open opens the source as a place, as it was agreed to: no link leads to it.
 func (m Mount) Open() (*os.File, error) {
 	for {
@@ -125,7 +132,7 @@ func (m Mount) Open() (*os.File, error) {
 		case errors.Is(err, unix.EINTR), errors.Is(err, unix.EAGAIN): // something was renamed meanwhile
 			continue
 		case errors.Is(err, unix.ELOOP):
-			err = errors.New("there is a link now, which may lead anywhere")
+			return nil, &LinkedError{m}
 		}
 		if err != nil {
 			return nil, fmt.Errorf("mount on %s: open %s: %w", m.Target, m.Source, err)
