@@ -44,6 +44,7 @@ type packer struct {
 	notes notes
 	small []byte // room for a file's content
 	xattr []byte // room for extended attributes
+	shown bool   // all of it is what the kernel shows of itself
 
 	// Of PackNames: what a file is to be still, if that is known, and what is expected
 	// in its place. Directories are then without what is in them.
@@ -89,6 +90,7 @@ func (p *packer) top(file string, follow bool) error {
 		return &os.PathError{Op: "open", Path: file, Err: err}
 	}
 	defer unix.Close(at)
+	p.shown = IsKernels(at)
 	var st unix.Stat_t
 	if err := unix.Fstat(at, &st); err != nil {
 		return &os.PathError{Op: "stat", Path: file, Err: err}
@@ -111,7 +113,7 @@ func (p *packer) child(dir int, base, name string, dev uint64) error {
 	case errors.Is(err, unix.ENOENT):
 		return nil // removed since it was listed
 	case err != nil:
-		return fault(name, err)
+		return p.unread(name, err)
 	case st.Mode&unix.S_IFMT == unix.S_IFLNK:
 		return p.link(dir, base, name, &st)
 	case st.Mode&unix.S_IFMT == unix.S_IFDIR && st.Dev != dev && p.was == nil && isKernels(dir, base):
@@ -131,7 +133,7 @@ func (p *packer) entry(dir int, base, name string, st *unix.Stat_t, how int) err
 	case unix.S_IFREG, unix.S_IFDIR:
 		fd, err := unix.Openat(dir, base, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC|how, 0)
 		if err != nil {
-			return fault(name, err)
+			return p.unread(name, err)
 		}
 		if err := unix.Fstat(fd, st); err != nil {
 			unix.Close(fd)
@@ -173,7 +175,7 @@ func (p *packer) dir(fd int, name string, st *unix.Stat_t) error {
 	}
 	names, err := d.Readdirnames(-1)
 	if err != nil {
-		return err
+		return p.unread(name, err)
 	}
 	slices.Sort(names)
 	for _, base := range names {
@@ -194,7 +196,7 @@ func (p *packer) link(dir int, base, name string, st *unix.Stat_t) error {
 			return nil // removed, or another file by now
 		}
 		if err != nil {
-			return fault(name, err)
+			return p.unread(name, err)
 		}
 		h.Linkname = string(target[:n])
 	}

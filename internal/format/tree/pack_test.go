@@ -168,10 +168,35 @@ func TestPackTop(t *testing.T) {
 			t.Errorf("%s, %v: %s, want %s", c.path, c.follow, got, c.want)
 		}
 	}
-	var cpus bytes.Buffer // whose size is said to be 0
-	must(t, Pack(&cpus, "/proc/cpuinfo", PackOptions{}))
-	if cpus.Len() < 2048 {
-		t.Errorf("/proc/cpuinfo has %d bytes", cpus.Len())
+}
+
+// What the kernel shows says a size that it does not have, and some of it nobody may
+// read.
+func TestPackWhatTheKernelShows(t *testing.T) {
+	to := t.TempDir()
+	pack := func(from string) (name string, err error) {
+		var data bytes.Buffer
+		if err := Pack(&data, from, PackOptions{}); err != nil {
+			return "", err
+		}
+		name = filepath.Join(to, filepath.Base(from))
+		return name, Unpack(&data, Target{Path: name}, UnpackOptions{Guarded: true})
+	}
+	for from, below := range map[string]string{
+		"/proc/version": "", "/sys/class/net/lo/address": "", "/sys/class/net/lo/": "address", "/proc/sys/net/ipv4": "ip_forward",
+	} {
+		name, err := pack(from)
+		must(t, err)
+		want, err := os.ReadFile(filepath.Join(from, below))
+		must(t, err)
+		if got, err := os.ReadFile(filepath.Join(name, below)); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s %s: %q, %v", from, below, got, err)
+		}
+	}
+	for from, want := range map[string]string{"/proc/self/mem": "input/output error", "/proc/self/pagemap": "does not say how much"} {
+		if _, err := pack(from); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", from, err)
+		}
 	}
 }
 

@@ -21,6 +21,8 @@ const smallFile = 128 << 10
 // maxUnsized is how much is read of a file that does not say how much it has.
 const maxUnsized = 16 << 20
 
+var errUnsized = fmt.Errorf("it has more than %d MiB, and does not say how much", maxUnsized>>20)
+
 // file packs a regular file.
 func (p *packer) file(fd int, name string, st *unix.Stat_t) error {
 	if err := p.steady(name, st); err != nil {
@@ -30,17 +32,14 @@ func (p *packer) file(fd int, name string, st *unix.Stat_t) error {
 	if p.isLink(h, st) {
 		return p.out.Add(h, nil)
 	}
+	if p.shown || st.Size == 0 && name == "." { // perhaps one that another file system shows
+		return p.unsized(fd, h)
+	}
 	if err := p.xattrs(fd, h); err != nil {
 		return err
 	}
 	h.Size = st.Size
 	switch {
-	case st.Size == 0 && name == ".": // perhaps one of /proc
-		content, err := readUpTo(fd, nil, maxUnsized)
-		if err != nil {
-			return err
-		}
-		return p.bytes(h, content)
 	case st.Size <= smallFile && st.Blocks*512 >= st.Size:
 		if p.small == nil {
 			p.small = make([]byte, 0, smallFile)
@@ -55,6 +54,28 @@ func (p *packer) file(fd int, name string, st *unix.Stat_t) error {
 		return p.bytes(h, content)
 	}
 	return p.large(fd, h)
+}
+
+// unsized packs a file that does not say how much it has.
+func (p *packer) unsized(fd int, h *tar.Header) error {
+	content, err := readUpTo(fd, nil, maxUnsized+os.Getpagesize()) // some have whole records only
+	if err == nil && len(content) > maxUnsized {
+		err = errUnsized
+	}
+	if err != nil {
+		return p.unread(h.Name, err)
+	}
+	return p.bytes(h, content)
+}
+
+// unread is what it means that something cannot be read. Below a directory of what the
+// kernel shows there is always such: it is left out.
+func (p *packer) unread(name string, err error) error {
+	if !p.shown || name == "." {
+		return fault(name, err)
+	}
+	p.notes.add("%s is left out: %v", name, withoutPath(err))
+	return nil
 }
 
 func (p *packer) bytes(h *tar.Header, content []byte) error {
