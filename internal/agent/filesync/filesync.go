@@ -81,19 +81,25 @@ func Hidden(name string) bool {
 	return false
 }
 
-// isGit reports whether a file system may take a name for .git: some know no case,
-// some see no formatting characters, and some nothing behind a colon, and no spaces
-// and dots at the end.
+// isGit reports whether a file system may take a name for .git.
 func isGit(name string) bool {
+	name = plain(name)
+	return name == ".git" || name == "git~1"
+}
+
+// plain is what a file system may take a name for: some know no case, some see no
+// formatting characters, and some nothing behind a colon, and no spaces and dots at
+// the end.
+func plain(name string) string {
 	name, _, _ = strings.Cut(name, ":")
 	name = strings.TrimRight(name, " .")
 	for i := range len(name) {
 		if name[i] >= utf8.RuneSelf {
-			name = strings.Map(seen, name)
-			break
+			// Twice, since some letters have only one case that is ASCII.
+			return strings.ToLower(strings.ToUpper(strings.Map(seen, name)))
 		}
 	}
-	return strings.EqualFold(name, ".git") || strings.EqualFold(name, "git~1")
+	return strings.ToLower(name)
 }
 
 // seen leaves out what Unicode has ignored where it is not understood, as far as it

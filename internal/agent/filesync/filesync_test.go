@@ -215,6 +215,8 @@ func TestHarmless(t *testing.T) {
 		{"what completes one", "HEAD=f:1", "objects/x=f:1 refs=d config=f:1", "HEAD"},
 		{"a configuration for one", "x/config=f:1", "x/HEAD=f:1 x/objects=d x/refs=d", "x/config"},
 		{"a bare repository to who knows no case", "b/head=f:1 b/Config=f:2 b/OBJECTS/x=f:3 b/refs/y=f:4", "", "b/Config b/OBJECTS/x b/head b/refs/y"},
+		{"one that has its objects elsewhere", "b/HEAD=f:1 b/commondir=f:../c c/config=f:2 c/objects=d c/refs=d", "", "b/HEAD b/commondir"},
+		{"a bare repository to who sees not all of a name", "b/HEAD=f:1 b/objects.=d b/ref\u017f:x=d", "", "b/HEAD b/objects. b/ref\u017f:x"},
 		{"not all of one", "HEAD=f:1 config=f:2 refs/x=f:3", "", ""},
 	} {
 		var pull []Change

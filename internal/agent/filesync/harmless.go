@@ -23,8 +23,8 @@ func Harmless(pull []Change, here State) (left []Change, refused []string) {
 	return left, refused
 }
 
-// presence are names that are there, and the directories above them, all in lower
-// case: so some file systems find them.
+// presence are names that are there, and the directories above them, as some file
+// systems take them.
 type presence map[string]bool
 
 // present are those that are there, or come.
@@ -42,15 +42,25 @@ func present(pull []Change, here State) presence {
 }
 
 func (p presence) add(name string) {
-	for name = strings.ToLower(name); name != "." && !p[name]; name = path.Dir(name) {
+	for name = plainPath(name); name != "." && !p[name]; name = path.Dir(name) {
 		p[name] = true
 	}
 }
 
-// inRepository reports whether a name is in what git takes for a repository.
+func plainPath(name string) string {
+	parts := strings.Split(name, "/")
+	for i := range parts {
+		parts[i] = plain(parts[i])
+	}
+	return path.Join(parts...)
+}
+
+// inRepository reports whether a name is in what git takes for a repository: one with
+// a commondir has its objects, and its configuration, elsewhere.
 func (p presence) inRepository(name string) bool {
-	for dir := path.Dir(strings.ToLower(name)); ; dir = path.Dir(dir) {
-		if p[path.Join(dir, "head")] && p[path.Join(dir, "objects")] && p[path.Join(dir, "refs")] {
+	for dir := path.Dir(plainPath(name)); ; dir = path.Dir(dir) {
+		has := func(file string) bool { return p[path.Join(dir, file)] }
+		if has("head") && (has("commondir") || has("objects") && has("refs")) {
 			return true
 		}
 		if dir == "." {
