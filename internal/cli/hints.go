@@ -120,6 +120,8 @@ func unsyncedHint(err *engine.UnsyncedError) string {
 		return "what the vm had is in " + err.Patch + ", for git apply --3way"
 	case len(err.Conflicts) > 0:
 		return "copy the one that is to stay over the other, by vm cp"
+	case len(err.Refused) > 0:
+		return "vm cp copies what you trust"
 	}
 	return ""
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 
 	"banger/internal/agent/filesync"
@@ -64,7 +65,9 @@ func (e *Engine) Sync(ctx context.Context, name string, o SyncOptions) (Synced, 
 	}
 	plan := filesync.Reconcile(s.base, s.here, s.there)
 	result := Synced{Push: plan.Push, Pull: plan.Pull, Conflicts: plan.Conflicts}
-	result.Pull, result.Refused = filesync.Harmless(plan.Pull, s.here)
+	if result.Pull, result.Refused, err = s.harmless(ctx, plan.Pull); err != nil {
+		return Synced{}, err
+	}
 	if !o.Push && !o.Pull || o.DryRun {
 		return result, nil
 	}
@@ -85,6 +88,19 @@ func (e *Engine) Sync(ctx context.Context, name string, o SyncOptions) (Synced, 
 		result.Pull = nil
 	}
 	return result, errors.Join(err, s.save())
+}
+
+// harmless tells what may come from the guest from what may not.
+func (s *syncing) harmless(ctx context.Context, pull []filesync.Change) (left []filesync.Change, refused []string, err error) {
+	if len(pull) == 0 {
+		return nil, nil, nil
+	}
+	obeyed, err := s.copied.tree.Obeyed(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("find out what git obeys in %s: %w", s.dir, err)
+	}
+	left, refused = filesync.Harmless(pull, s.here, obeyed)
+	return left, refused, nil
 }
 
 func withoutRemovals(changes []filesync.Change) []filesync.Change {

@@ -31,7 +31,9 @@ func (e *Engine) SyncPatch(ctx context.Context, name string, o SyncOptions, w io
 		plan.Pull = append(plan.Pull, filesync.Change{Name: both, From: s.here[both].Content, To: s.there[both].Content})
 	}
 	var result Synced
-	result.Pull, result.Refused = filesync.Harmless(plan.Pull, s.here)
+	if result.Pull, result.Refused, err = s.harmless(ctx, plan.Pull); err != nil {
+		return result, err
+	}
 	stage, err := e.Dirs.BuildTree().Stage()
 	if err != nil {
 		return result, err

@@ -217,6 +217,9 @@ func TestHarmless(t *testing.T) {
 		{"a bare repository to who knows no case", "b/head=f:1 b/Config=f:2 b/OBJECTS/x=f:3 b/refs/y=f:4", "", "b/Config b/OBJECTS/x b/head b/refs/y"},
 		{"one that has its objects elsewhere", "b/HEAD=f:1 b/commondir=f:../c c/config=f:2 c/objects=d c/refs=d", "", "b/HEAD b/commondir"},
 		{"a bare repository to who sees not all of a name", "b/HEAD=f:1 b/objects.=d b/ref\u017f:x=d", "", "b/HEAD b/objects. b/ref\u017f:x"},
+		{"what git obeys here", ".hooks/pre-commit=x:1 etc/git/conf=f:2 etc/git/other=f:3 a=f:4", "", ".hooks/pre-commit etc/git/conf"},
+		{"what some file systems take for that", ".HOOKS./x=x:1 keep/x=f:2", "", ".HOOKS./x keep/x"},
+		{"a link in the way of that", "etc=l:mine mine/git/conf=f:1", "", "etc"},
 		{"not all of one", "HEAD=f:1 config=f:2 refs/x=f:3", "", ""},
 	} {
 		var pull []Change
@@ -224,7 +227,7 @@ func TestHarmless(t *testing.T) {
 		for _, name := range s.Names() {
 			pull = append(pull, Change{Name: name, To: s[name].Content})
 		}
-		left, refused := Harmless(pull, state(c.here))
+		left, refused := Harmless(pull, state(c.here), []string{".hooks", "etc/git/conf", "\u212aeep"})
 		if got := strings.Join(refused, " "); got != c.refused || len(left)+len(refused) != len(pull) {
 			t.Errorf("%s: refused %q, want %q", c.name, got, c.refused)
 		}

@@ -2,19 +2,21 @@ package filesync
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
 // Harmless leaves out of what is to come from a guest what could have the host do
-// more than hold a file: links that lead out of the directory or into a .git, and
-// what would make a directory one that git takes for a repository.
-func Harmless(pull []Change, here State) (left []Change, refused []string) {
+// more than hold a file: links that lead out of the directory or into a .git, what
+// would make a directory one that git takes for a repository, and what git obeys by
+// the host's own configuration.
+func Harmless(pull []Change, here State, obeyed []string) (left []Change, refused []string) {
 	if len(pull) == 0 {
 		return nil, nil
 	}
 	is := present(pull, here)
 	for _, c := range pull {
-		if c.To.Kind != Absent && (Hidden(c.Name) || is.inRepository(c.Name)) || c.To.Kind == Link && leadsOut(c.Name, c.To.Hash) {
+		if c.To.Kind != Absent && (Hidden(c.Name) || is.inRepository(c.Name) || isObeyed(c, obeyed)) || c.To.Kind == Link && leadsOut(c.Name, c.To.Hash) {
 			refused = append(refused, c.Name)
 			continue
 		}
@@ -67,6 +69,16 @@ func (p presence) inRepository(name string) bool {
 			return false
 		}
 	}
+}
+
+// isObeyed reports whether a file is one of those, or in one, or becomes a link that
+// leads to another.
+func isObeyed(c Change, obeyed []string) bool {
+	name := plainPath(c.Name)
+	return slices.ContainsFunc(obeyed, func(other string) bool {
+		other = plainPath(other)
+		return name == other || strings.HasPrefix(name, other+"/") || c.To.Kind == Link && strings.HasPrefix(other, name+"/")
+	})
 }
 
 // leadsOut reports whether a link, by its words, leads to outside or into a .git.
