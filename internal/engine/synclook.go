@@ -3,7 +3,9 @@ package engine
 import (
 	"context"
 	"fmt"
+	"iter"
 	"maps"
+	"path"
 	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
@@ -63,14 +65,16 @@ func (s *syncing) dropDirs(state filesync.State) {
 	}
 }
 
-// ignore leaves out what the guest has of files that are ignored.
+// ignore leaves out what the guest has of files that are ignored. A directory of a
+// file that is kept alike is no such, whatever git says of the directory.
 func (s *syncing) ignore(ctx context.Context) error {
 	var ask []string
 	for _, dir := range s.skip {
 		ask = append(ask, dir+"/")
 	}
+	holds := dirsOf(maps.Keys(s.base), maps.Keys(s.here))
 	for name, e := range s.there {
-		if _, known := s.base[name]; known || s.here[name].Kind != filesync.Absent {
+		if _, known := s.base[name]; known || s.here[name].Kind != filesync.Absent || holds[name] {
 			continue
 		}
 		if e.Kind == filesync.Dir {
@@ -94,6 +98,19 @@ func (s *syncing) ignore(ctx context.Context) error {
 	})
 	s.dropDirs(s.there)
 	return nil
+}
+
+// dirsOf are the directories that names are in.
+func dirsOf(all ...iter.Seq[string]) map[string]bool {
+	dirs := map[string]bool{}
+	for _, names := range all {
+		for name := range names {
+			for dir := path.Dir(name); dir != "." && !dirs[dir]; dir = path.Dir(dir) {
+				dirs[dir] = true
+			}
+		}
+	}
+	return dirs
 }
 
 // fillHashes gives files the hashes that were known by their stamps, and asks for

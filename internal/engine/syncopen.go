@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,8 +72,9 @@ func (e *Engine) openSync(ctx context.Context, name string, o SyncOptions) (*syn
 	}
 	stored, err := os.ReadFile(s.file)
 	if err == nil {
-		s.base, s.skip, err = filesync.DecodeBase(stored)
-		s.skipped = s.skip
+		s.base, s.skipped, err = filesync.DecodeBase(stored)
+		holds := dirsOf(maps.Keys(s.base))
+		s.skip = slices.DeleteFunc(slices.Clone(s.skipped), func(dir string) bool { return holds[dir] })
 	}
 	if errors.Is(err, os.ErrNotExist) {
 		err = nil
