@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"banger/internal/process"
 )
 
@@ -98,12 +100,17 @@ const gitlink = "160000 " // the mode of a submodule
 
 // workTree lists the files in dir that are tracked, or at least not ignored.
 func (g *git) workTree(ctx context.Context, dir string) ([]workTreeFile, error) {
-	tracked, err := g.output(ctx, dir, "ls-files", "-z", "--cached", "--stage")
-	if err != nil {
-		return nil, err
-	}
-	others, err := g.output(ctx, dir, "ls-files", "-z", "--others", "--exclude-standard")
-	if err != nil {
+	var tracked, others []byte
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() (err error) {
+		tracked, err = g.output(ctx, dir, "ls-files", "-z", "--cached", "--stage")
+		return err
+	})
+	both.Go(func() (err error) {
+		others, err = g.output(ctx, dir, "ls-files", "-z", "--others", "--exclude-standard")
+		return err
+	})
+	if err := both.Wait(); err != nil {
 		return nil, err
 	}
 	var files []workTreeFile

@@ -8,6 +8,7 @@
 package project
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 )
 
 // File is a file, a directory or a symbolic link to copy.
@@ -27,12 +29,14 @@ type File struct {
 // Files returns what to copy from dir, parents before children.
 func Files(ctx context.Context, dir string) ([]File, error) {
 	t, err := List(ctx, dir)
-	return t.Files, err
+	return slices.DeleteFunc(t.Files, func(f File) bool {
+		return f.Content == nil && !exists(cmp.Or(f.From, filepath.Join(t.dir, filepath.FromSlash(f.Name))))
+	}), err
 }
 
 // Tree is a directory whose files are listed.
 type Tree struct {
-	Files   []File // what to copy, parents before children
+	Files   []File // what to copy, parents before children; tracked ones need not be there
 	Tracked bool   // by git
 
 	git *git

@@ -25,8 +25,8 @@ func (l *list) addWorkTree(ctx context.Context, name string) error {
 	dirs := map[string]bool{".": true}
 	for _, f := range files {
 		as := path.Join(name, f.name)
-		if !l.isReal(path.Dir(as), dirs) || !exists(l.host(as)) {
-			continue // deleted, or beyond what is a link now, or sparse
+		if !l.isReal(path.Dir(as), dirs) {
+			continue // deleted, or beyond what is a link now
 		}
 		l.add(as)
 		if f.submodule && isDir(l.host(as)) {
