@@ -30,7 +30,7 @@ func (s State) Write(w io.Writer) error {
 type encoder struct {
 	w     io.Writer
 	b     []byte
-	name  string
+	name  []byte
 	stamp [2]tree.Stamp
 }
 
@@ -43,7 +43,7 @@ func (e *encoder) add(name string, c Content, stamps ...tree.Stamp) error {
 	b := append(e.b[:0], byte(c.Kind), flag(c.Executable))
 	b = binary.AppendUvarint(b, uint64(same))
 	b = appendText(appendText(b, name[same:]), c.Hash)
-	e.name = name
+	e.name = append(e.name[:same], name[same:]...)
 	for i, s := range stamps {
 		if c.Kind == Dir {
 			break // which have none
