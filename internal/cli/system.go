@@ -158,9 +158,16 @@ func infoFields(info engine.SystemInfo) []field {
 	for _, kind := range []string{"images", "kernels", "snapshots", "volumes"} {
 		fields = append(fields, field{"Number of " + kind, strconv.Itoa(info.Counts[kind])})
 	}
-	for _, key := range slices.Sorted(maps.Keys(info.Config)) {
-		if text := fmt.Sprint(info.Config[key]); text != "" && text != "[]" {
-			fields = append(fields, field{"  " + key, text})
+	return append(fields, configFields("  ", info.Config)...)
+}
+
+// configFields are what is configured, tables by their keys' full names.
+func configFields(prefix string, config map[string]any) (fields []field) {
+	for _, key := range slices.Sorted(maps.Keys(config)) {
+		if table, is := config[key].(map[string]any); is {
+			fields = append(fields, configFields(prefix+key+".", table)...)
+		} else if text := fmt.Sprint(config[key]); text != "" && text != "[]" {
+			fields = append(fields, field{prefix + key, text})
 		}
 	}
 	return fields

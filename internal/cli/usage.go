@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -99,6 +100,23 @@ func explainUsage(c *cobra.Command) {
 	}
 }
 
+// numberError is err in words for whoever typed the number, where it is one's.
+func numberError(err error) error {
+	invalid, is := errors.AsType[*pflag.InvalidValueError](err)
+	number, bad := errors.AsType[*strconv.NumError](err)
+	if !is || !bad {
+		return err
+	}
+	what := "a whole number"
+	if invalid.GetFlag().Value.Type() == "bool" {
+		what = "true or false"
+	}
+	if errors.Is(number, strconv.ErrRange) {
+		what = "less"
+	}
+	return fmt.Errorf("--%s %s: it has to be %s", invalid.GetFlag().Name, number.Num, what)
+}
+
 // flagError says what may be meant by flags that a command does not have.
 func flagError(c *cobra.Command, err error) error {
 	if invalid, is := errors.AsType[*pflag.InvalidValueError](err); is && invalid.GetFlag().Name == "secret" {
@@ -108,7 +126,7 @@ func flagError(c *cobra.Command, err error) error {
 	before := c.Flags().Args()
 	switch {
 	case !is:
-		return err
+		return numberError(err)
 	case c.HasSubCommands() && len(before) > 0:
 		return knownCommand(c, before)
 	case strings.Contains(c.Use, "-- COMMAND") && len(before) > 0:

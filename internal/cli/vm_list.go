@@ -142,8 +142,8 @@ func parseFilters(filters []string) (match func(vm.VM) bool, err error) {
 			}
 		case filterKinds[kind] == nil:
 			return nil, fmt.Errorf("--filter %s: the kinds are name, status, image, kernel and label", filter)
-		case kind == "status" && !slices.Contains(vm.Phases, vm.Phase(value)):
-			return nil, fmt.Errorf("--filter %s: a vm is one of %q", filter, vm.Phases)
+		case kind == "status" && phaseOf(value) == "":
+			return nil, fmt.Errorf("--filter %s: a vm's status is one of %s", filter, phaseNames())
 		default:
 			kinds[kind] = append(kinds[kind], value)
 		}
@@ -158,9 +158,28 @@ func parseFilters(filters []string) (match func(vm.VM) bool, err error) {
 	}, nil
 }
 
+// phaseOf is the phase that a text names, docker's words too, or "".
+func phaseOf(text string) vm.Phase {
+	if text == "exited" {
+		return vm.Stopped
+	}
+	if phase := vm.Phase(text); slices.Contains(vm.Phases, phase) {
+		return phase
+	}
+	return ""
+}
+
+func phaseNames() string {
+	var names []string
+	for _, phase := range vm.Phases {
+		names = append(names, string(phase))
+	}
+	return strings.Join(names, ", ")
+}
+
 var filterKinds = map[string]func(vm.VM, string) bool{
 	"name":   func(v vm.VM, value string) bool { return strings.Contains(v.Name, value) },
-	"status": func(v vm.VM, value string) bool { return string(v.State.Phase) == value },
+	"status": func(v vm.VM, value string) bool { return v.State.Phase == phaseOf(value) },
 	"image":  func(v vm.VM, value string) bool { return v.Image == value },
 	"kernel": func(v vm.VM, value string) bool { return v.Kernel == value },
 }
