@@ -14,6 +14,9 @@ const maxLine = 4096
 type Log struct {
 	// Heard is told of each whole line; may be nil, and must not wait.
 	Heard func(line string)
+	// Repeats reports whether a line only says again what one before it said better;
+	// may be nil.
+	Repeats func(line string) bool
 
 	out    io.Writer
 	prefix string // what the VMM writes before its lines
@@ -41,16 +44,26 @@ func (l *Log) Write(p []byte) (int, error) {
 			l.line = append(l.line, part...)
 		}
 		if bytes.HasSuffix(part, []byte("\n")) {
-			l.last, l.line = l.line, nil
-			if l.Heard != nil {
-				l.Heard(strings.TrimSpace(string(l.last)))
-			}
+			l.take(l.line)
+			l.line = nil
 		}
 	}
 	return len(p), nil
 }
 
-// LastLine returns the last line without what the VMM writes before it.
+// take takes note of a whole line.
+func (l *Log) take(line []byte) {
+	text := strings.TrimSpace(string(line))
+	if l.last == nil || l.Repeats == nil || !l.Repeats(text) {
+		l.last = line
+	}
+	if l.Heard != nil {
+		l.Heard(text)
+	}
+}
+
+// LastLine returns the last line that repeats none, without what the VMM writes before
+// it.
 func (l *Log) LastLine() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -157,7 +157,14 @@ func newMachine(cfg vmm.Config) *machine {
 			cfg.DiskError(why)
 		}
 	}
+	log.Repeats = repeats
 	return &machine{log: log, dir: cfg.Dir, disks: len(cfg.Disks)}
+}
+
+// repeats reports whether a line is one of the two that Firecracker ends with behind the
+// one that says why.
+func repeats(line string) bool {
+	return strings.HasPrefix(line, "Error: ") || strings.Contains(line, "Firecracker exiting with error")
 }
 
 // jailed says what Firecracker may write to in its jail, and how it is called

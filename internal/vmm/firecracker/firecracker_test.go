@@ -139,6 +139,10 @@ func TestEnds(t *testing.T) {
 		"complaint": {"echo a warning >&2; exit 0", ""},
 		"failure": {"echo first >&2; echo '2026-01-01T00:00:00 [web:main] no memory' >&2; exit 1",
 			"firecracker ended with exit status 1: no memory"},
+		"repeated": {`echo '2026-01-01T00:00:00 [web:main] RunWithApiError error: The kernel file cannot be opened' >&2
+			echo 'Error: RunWithApi(BuildFromJson(InvalidKernelPath))' >&2
+			echo '2026-01-01T00:00:01 [web:main] Firecracker exiting with error. exit_code=1' >&2; exit 1`,
+			"firecracker ended with exit status 1: RunWithApiError error: The kernel file cannot be opened"},
 		"silence": {"exit 3", "firecracker ended with exit status 3"},
 		"crash":   {"kill -SEGV $$", "firecracker ended with signal: segmentation fault"},
 	} {
