@@ -24,10 +24,16 @@ if [[ -z ${E2E:-} ]]; then
 	udevadm settle
 	chmod 666 /dev/net/tun # as udev has it on an installed system
 	useradd --create-home --groups kvm tester
+fi
+# become has what follows run as an ordinary user, where this is root.
+become() {
+	[[ -z ${E2E:-} ]] || return 0
 	chown -R tester "$dir"
 	as=(runuser -u tester --)
-fi
+}
+
 if [[ -n ${2:-} ]]; then
+	become
 	exec "${as[@]}" env HOME="$BANGER_TEST_HOME" "$dir/bench" -banger "$dir/banger" -only qemu,firecracker -pairs 3
 fi
 log=$(mktemp)
@@ -45,16 +51,12 @@ run() {
 	done
 }
 
-as_root() {
-	local as=()
-	run "$@"
-}
-
 status=0
 if [[ -z ${E2E:-} ]]; then # what wants root
-	as_root jail . || status=1
-	as_root vm '^(TestFullDisk|TestHostDiskFull)$' || status=1
+	run jail . || status=1
+	run vm '^(TestFullDisk|TestHostDiskFull)$' || status=1
 fi
+become
 run jail . || status=1
 run firecracker . || status=1
 run vm "$tests" || status=1
