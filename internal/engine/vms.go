@@ -12,6 +12,7 @@ import (
 	"banger/internal/agentapi"
 	"banger/internal/ports"
 	"banger/internal/statedir"
+	"banger/internal/usernet"
 	"banger/internal/usernet/policy"
 	"banger/internal/vm"
 )
@@ -178,6 +179,9 @@ func (e *Engine) ReverseVM(ctx context.Context, name string, spec ports.Spec, op
 	if spec.Protocol != ports.TCP {
 		return fmt.Errorf("%s: only TCP goes from the guest to the host", spec)
 	}
+	if spec.HostPort == 0 {
+		return fmt.Errorf("%s: say which port of the host it is to lead to", spec)
+	}
 	guest := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(spec.GuestPort)))
 	listener, err := e.agent(name, guestRoot).Listen(ctx, agentapi.ListenTCP, guest)
 	if err != nil {
@@ -186,7 +190,7 @@ func (e *Engine) ReverseVM(ctx context.Context, name string, spec ports.Spec, op
 	defer listener.Close()
 	opened(listener.Address)
 	err = listener.Serve(ctx, func(ctx context.Context) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "tcp", spec.Host().String())
+		return usernet.DialTCP(ctx, spec.Host())
 	})
 	if ctx.Err() != nil {
 		return nil

@@ -150,7 +150,7 @@ func TestSecretsElsewhereAreDenied(t *testing.T) {
 	w.hasNoted(t, `denied tcp 198.51.100.66:443 [] by its secrets: TLS for "example.com"`)
 	server, heard := hearing(t)
 	w.dial = func(ctx context.Context, _ netip.AddrPort) (*net.TCPConn, error) {
-		return dialTCP(ctx, netip.MustParseAddrPort(server))
+		return DialTCP(ctx, netip.MustParseAddrPort(server))
 	}
 	for _, to := range []string{"198.51.100.7:80", "198.51.100.9:8080"} {
 		conn := w.guest.mustDial("tcp", to)
@@ -198,7 +198,7 @@ func TestPlainPassesBesideSecrets(t *testing.T) {
 	w := newAtEdge(t, nil)
 	echo := echoTCP(t)
 	w.dial = func(ctx context.Context, _ netip.AddrPort) (*net.TCPConn, error) {
-		return dialTCP(ctx, netip.MustParseAddrPort(echo))
+		return DialTCP(ctx, netip.MustParseAddrPort(echo))
 	}
 	conn := w.guest.mustDial("tcp", "198.51.100.7:80")
 	sent := bytes.Repeat([]byte(placeholder[:len(placeholder)-1]+"\n"), 10_000)

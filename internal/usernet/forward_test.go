@@ -123,8 +123,10 @@ func listenTCP(t *testing.T) net.Listener {
 	return l
 }
 
-func echoTCP(t *testing.T) (address string) {
-	l := listenTCP(t)
+func echoTCP(t *testing.T) (address string) { return serveEcho(t, listenTCP(t)) }
+
+func serveEcho(t *testing.T, l net.Listener) (address string) {
+	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
 			conn, err := l.Accept()

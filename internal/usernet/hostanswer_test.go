@@ -183,7 +183,7 @@ func TestEarlyData(t *testing.T) {
 	n, g := newNetwork(t, Options{}, streamFrames)
 	n.SetPolicy(rules(t, policy.Settings{Allow: []string{"a.test"}}))
 	n.dial = func(ctx context.Context, _ netip.AddrPort) (*net.TCPConn, error) {
-		return dialTCP(ctx, netip.MustParseAddrPort(listener.Addr().String()))
+		return DialTCP(ctx, netip.MustParseAddrPort(listener.Addr().String()))
 	}
 	at := netip.MustParseAddrPort("198.51.100.7:443")
 	n.known.learn("a.test", withRecord(query("a.test", typeA), at.Addr().AsSlice()), minNameLife, time.Now())

@@ -2,10 +2,12 @@ package usernet
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
@@ -80,8 +82,16 @@ func (n *Network) connect(request *tcp.ForwarderRequest, quote []byte) {
 	n.join(endpoint, queue, outside, grant, n.opening(destination(id)))
 }
 
-func dialTCP(ctx context.Context, address netip.AddrPort) (*net.TCPConn, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp4", address.String())
+// DialTCP connects to a port by the host's sockets. What is at the host's loopback may
+// be at that of IPv6 alone.
+func DialTCP(ctx context.Context, address netip.AddrPort) (*net.TCPConn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address.String())
+	if address.Addr() == loopback && errors.Is(err, unix.ECONNREFUSED) {
+		other := netip.AddrPortFrom(netip.IPv6Loopback(), address.Port())
+		if there, otherErr := new(net.Dialer).DialContext(ctx, "tcp", other.String()); otherErr == nil {
+			conn, err = there, nil
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

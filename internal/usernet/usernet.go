@@ -99,7 +99,7 @@ func New(o Options) (*Network, error) {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	n := &Network{options: o, servers: hostServers, hosts: hostNames{path: "/etc/hosts"}, dial: dialTCP}
+	n := &Network{options: o, servers: hostServers, hosts: hostNames{path: "/etc/hosts"}, dial: DialTCP}
 	n.SetPolicy(o.Policy)
 	n.held.Store(o.Held)
 	n.quota = newQuota(affordable(cmp.Or(o.Conns, DefaultConns)))

@@ -65,6 +65,16 @@ func TestGuestReachesTheHostsLoopbackWhereAllowed(t *testing.T) {
 	}
 }
 
+// What listens on the host's loopback by IPv6 alone is there too.
+func TestGuestReachesTheHostsLoopbackByIPv6(t *testing.T) {
+	l, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, g := newNetwork(t, Options{HostLoopback: true}, streamFrames)
+	checkEcho(t, g.mustDial("tcp", atHost(serveEcho(t, l))))
+}
+
 func TestGuestIsRefused(t *testing.T) {
 	local := echoTCP(t)
 	_, port, _ := net.SplitHostPort(local)
