@@ -13,8 +13,8 @@ import (
 	"banger/internal/statedir"
 )
 
-// Consent asks the user whether a project's file may have what it asks for beyond
-// the sandbox, and returns nil where it may. nil is a user who cannot be asked.
+// Consent asks the user whether a project's file may have what it asks for beyond the
+// sandbox, and returns nil if so. A nil Consent means that nobody can be asked.
 type Consent func(ctx context.Context, file string, asks []string) error
 
 // AsksError says that a project's file asks for more than the sandbox, and that
@@ -28,9 +28,9 @@ func (e *AsksError) Error() string {
 	return fmt.Sprintf("%s asks for more than the sandbox: %s", e.File, strings.Join(e.Asks, "; "))
 }
 
-// agreed returns nil where the user agrees to what a project's file asks for, or
-// did so before. Who agreed to something agreed to it in that project alone, and
-// where it asks for more is asked again.
+// agreed returns nil if the user agrees to what a project's file asks for, or has agreed
+// before. An agreement holds for that project alone; where its file asks for more, the
+// user is asked again.
 func (e *Engine) agreed(ctx context.Context, s devfile.Spec, consent Consent) error {
 	asks := s.Asks(e.Config.Policy())
 	if len(asks) == 0 {

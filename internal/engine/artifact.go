@@ -15,13 +15,12 @@ import (
 	"banger/internal/ref"
 )
 
-// ErrKeyElsewhere says that a key of cosign's was given for something that is in
-// no registry as a bundle.
+// ErrKeyElsewhere says that a cosign key was given for something that is not a bundle in a
+// registry.
 var ErrKeyElsewhere = errors.New("a cosign key is for references that begin with " + artifact.Scheme)
 
-// findArtifact reads into entry what a registry's bundle says of itself. Where
-// it is and which bytes it has is not in its own hands. insecure is whether plain
-// http is fine for the registry.
+// findArtifact reads into entry what a registry's bundle says of itself. Its location and
+// digest come from the registry, not from there. insecure allows plain http to the registry.
 func (e *Engine) findArtifact(ctx context.Context, kind artifact.Kind, source ref.Source, insecure bool, entry any, events Events) (artifact.Found, error) {
 	found, err := artifact.Find(ctx, artifact.Options{
 		Reference: source.String(), Kind: kind, Insecure: insecure, Say: events.notice, Warn: events.warn,
@@ -70,8 +69,7 @@ type PushOptions struct {
 	Events    Events
 }
 
-// NoRegistryError says that a reference is to something that nothing is pushed
-// to.
+// NoRegistryError says that a reference names something that cannot be pushed to.
 type NoRegistryError struct{ Reference string }
 
 func (e *NoRegistryError) Error() string {
@@ -85,8 +83,8 @@ type packed struct {
 	size   int64
 }
 
-// PushKernel puts a kernel into a registry, as a bundle, and returns the
-// reference to that by its digest.
+// PushKernel pushes a kernel to a registry, as a bundle, and returns the bundle's reference
+// by digest.
 func (e *Engine) PushKernel(ctx context.Context, o PushOptions) (string, error) {
 	if _, err := e.kernels.Get(o.Name); err != nil {
 		return "", err

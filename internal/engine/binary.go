@@ -2,7 +2,7 @@ package engine
 
 import "banger/internal/supervisor"
 
-// The commands of banger's that banger itself runs; people do not.
+// The commands that banger runs of itself, and no user does.
 const (
 	SuperviseCommand = "supervise"
 	InternalCommand  = "internal"
@@ -14,7 +14,8 @@ const (
 // ReadOnlyFlag makes a file server refuse all changes.
 const ReadOnlyFlag = supervisor.ReadOnlyFlag
 
-// RunBy has supervisors, jails and file servers run by a banger binary.
+// RunBy sets the commands for supervisors, jails and file servers to those of a banger
+// binary.
 func (o *Options) RunBy(binary string) {
 	o.Supervisor = []string{binary, SuperviseCommand}
 	o.Maker = []string{binary, InternalCommand, MakerCommand}

@@ -12,7 +12,7 @@ import (
 	"banger/internal/vm"
 )
 
-// BuildOptions say what to build of an image.
+// BuildOptions say what image to build, from which other one.
 type BuildOptions struct {
 	Name      string
 	From      string    // the image to boot and to change
@@ -26,8 +26,8 @@ type BuildOptions struct {
 	Events    Events
 }
 
-// BuildImage makes an image of another one, in a VM that is removed again. An
-// image that was made of the same before is left as it is.
+// BuildImage makes an image from another one, in a throw-away VM. An image that was built
+// from the same inputs before is left as it is.
 func (e *Engine) BuildImage(ctx context.Context, o BuildOptions) (pull ImagePull, err error) {
 	if err := e.replaceable(o.Name, o.Replace); err != nil {
 		return pull, err
@@ -66,7 +66,7 @@ func present(i *imagemgr.Image) ImagePull {
 	return ImagePull{*i, true}
 }
 
-// replaceable is an *InUseError where an image that is to be replaced is in use.
+// replaceable returns an *InUseError if an image that is to be replaced is in use.
 func (e *Engine) replaceable(name string, replace bool) error {
 	if !replace {
 		return nil
@@ -78,8 +78,8 @@ func (e *Engine) builder(events Events) *imagebuild.Builder {
 	return &imagebuild.Builder{Images: e.images, Output: events, Say: events.stage}
 }
 
-// BuildDockerfile makes an image of a Dockerfile, by whichever program for that
-// the host has. Only what a user says of d counts.
+// BuildDockerfile builds an image from a Dockerfile, with whichever program for that the
+// host has. Of d, only the fields count that a user sets.
 func (e *Engine) BuildDockerfile(ctx context.Context, d imagebuild.Dockerfile, events Events) (pull ImagePull, err error) {
 	if err := e.replaceable(d.Name, d.Replace); err != nil {
 		return pull, err
@@ -131,8 +131,8 @@ func (b *buildVM) Boot(ctx context.Context, agentOnly bool) (imagebuild.Guest, e
 	return b.engine.agent(b.name, guestRoot), nil
 }
 
-// buildPatience is how long a build's guest may take to shut down: a plug that is
-// pulled would cost the build.
+// buildPatience is how long a build's guest may take to shut down: to kill it would cost
+// the build.
 const buildPatience = 60 * time.Second
 
 // Stop shuts the VM down.

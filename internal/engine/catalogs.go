@@ -27,14 +27,14 @@ func (e *Engine) loader(events Events) *catalog.Loader {
 	return &catalog.Loader{Cache: e.Dirs.CatalogTree(), Fetch: e.fetchOptions(false, events)}
 }
 
-// kernelCatalogs reads all catalogs of kernels, and warns of those it cannot.
+// kernelCatalogs reads all catalogs of kernels, and warns of those that it cannot read.
 func (e *Engine) kernelCatalogs(ctx context.Context, events Events) (*catalog.Set[kernelcat.Entry], error) {
 	at := catalog.Locations(catalog.Kernels, e.Config.Catalogs, e.Config.KernelCatalog)
 	set, err := kernelcat.Open(ctx, e.loader(events), at)
 	return warned(set, err, events)
 }
 
-// imageCatalogs reads all catalogs of images, and warns of those it cannot.
+// imageCatalogs reads all catalogs of images, and warns of those that it cannot read.
 func (e *Engine) imageCatalogs(ctx context.Context, events Events) (*catalog.Set[imagecat.Entry], error) {
 	at := catalog.Locations(catalog.Images, e.Config.Catalogs, e.Config.ImageCatalog)
 	set, err := imagecat.Open(ctx, e.loader(events), at)
@@ -79,7 +79,7 @@ type CatalogContent struct {
 	Entries int
 }
 
-// AddCatalog adds a source, whose catalogs can be had, to the configuration.
+// AddCatalog adds a source to the configuration, once its catalogs have been read.
 func (e *Engine) AddCatalog(ctx context.Context, s catalog.Source, events Events) ([]CatalogContent, error) {
 	if err := catalog.CheckSources(append([]catalog.Source{s}, e.Config.Catalogs...)); err != nil {
 		return nil, err
@@ -95,8 +95,8 @@ func (e *Engine) AddCatalog(ctx context.Context, s catalog.Source, events Events
 // its catalogs stays.
 func (e *Engine) RemoveCatalog(name string) error { return config.RemoveCatalog(e.Dirs.Config, name) }
 
-// RefreshCatalog fetches a source's catalogs anew. The error is a
-// *config.NoCatalogError where none is called so.
+// RefreshCatalog fetches a source's catalogs anew. The error is a *config.NoCatalogError
+// if there is no source of that name.
 func (e *Engine) RefreshCatalog(ctx context.Context, name string, events Events) ([]CatalogContent, error) {
 	for _, s := range e.Config.Catalogs {
 		if s.Name == name {
@@ -106,8 +106,7 @@ func (e *Engine) RefreshCatalog(ctx context.Context, name string, events Events)
 	return nil, &config.NoCatalogError{Name: name}
 }
 
-// refresh fetches what a source has. With an error comes what was fetched before
-// it.
+// refresh fetches a source's catalogs. If it fails, it also returns what it fetched before.
 func (e *Engine) refresh(ctx context.Context, s catalog.Source, events Events) ([]CatalogContent, error) {
 	kernels, err := refreshKind[kernelcat.Entry](ctx, e.loader(events), s, catalog.Kernels)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"banger/internal/format/tree"
 )
 
-// Place is a file or a directory, of the host's or of a guest's.
+// Place is a file or a directory, on the host or in a guest.
 type Place struct {
 	VM   string // whose guest's; "" is the host's
 	Path string // in a guest below the user's home where relative
@@ -40,20 +40,19 @@ type CopyOptions struct {
 	User    string // as whom in guests, and whose files are there; "" is root
 	Events  Events
 
-	// Stdin, if not nil, is a tar that is unpacked into To, a directory in a guest,
-	// which with Make is made where absent; From is empty then. Stdout, if not nil, gets a tar of the one source, which is
-	// in a guest; To does not count then.
+	// Stdin, if not nil, is a tar to unpack into To, a directory in a guest, which Make
+	// creates if it is absent; From is empty then. Stdout, if not nil, gets a tar of the
+	// one source, which is in a guest; To does not count then.
 	Stdin  io.Reader
 	Make   bool
 	Stdout io.Writer
 }
 
-// ErrNoGuest says that nothing of a copy is in a guest.
+// ErrNoGuest says that neither side of a copy is in a guest.
 var ErrNoGuest = errors.New("neither side is in a vm")
 
-// Copy copies files and directories into guests, out of them, and from one to
-// another, by the rules of docker cp. A file that is only partly there when it
-// fails, or ends by any means, does not have its name.
+// Copy copies files and directories into guests, out of them, and from one to another, by
+// the rules of docker cp. However it ends, a file has its name only if it is whole.
 func (e *Engine) Copy(ctx context.Context, o CopyOptions) error {
 	if o.Stdin != nil {
 		return e.copyTar(ctx, o)
@@ -134,8 +133,8 @@ func buffered(w io.Writer, write func(io.Writer) error) error {
 	return b.Flush()
 }
 
-// nameOf is what a source is called in the directory that it is put into, or "" for
-// what is in a directory in place of that.
+// nameOf is what a source is called in the directory that it is copied into, or "" if its
+// content is copied in place of the directory itself.
 func nameOf(file string) string {
 	if file == "." || strings.HasSuffix(file, "/.") {
 		return ""
@@ -148,8 +147,7 @@ func nameOf(file string) string {
 	}
 }
 
-// isWithin reports whether one place is another, or below it, as far as their names
-// tell.
+// isWithin reports whether place is dir, or below it, going by their names.
 func isWithin(dir, place Place) bool {
 	if dir.VM != place.VM {
 		return false
@@ -158,8 +156,7 @@ func isWithin(dir, place Place) bool {
 	return above == below || above == "/" || strings.HasPrefix(below, above+"/")
 }
 
-// meter reports how much of a copy is done, from the moment on when somebody may
-// wonder.
+// meter reports how much of a copy is done, once it takes long enough to wonder.
 type meter struct {
 	events Events
 	step   string
@@ -194,7 +191,7 @@ func (m meterWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// FullError says that the disk is full which a directory of the user's is on.
+// FullError says that the disk with a directory of the user's is full.
 type FullError struct {
 	Dir string
 	Err error
@@ -203,7 +200,7 @@ type FullError struct {
 func (e *FullError) Error() string { return e.Err.Error() }
 func (e *FullError) Unwrap() error { return e.Err }
 
-// full adds to an error of a full disk what is on that.
+// full turns an error that means a full disk into a *FullError for dir.
 func full(dir string, err error) error {
 	if abs, absErr := filepath.Abs(dir); errors.Is(err, syscall.ENOSPC) && absErr == nil {
 		return &FullError{abs, err}

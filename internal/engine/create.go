@@ -12,8 +12,8 @@ import (
 	"banger/internal/vm"
 )
 
-// CreateVM makes a VM that is stopped and stays, and before that the configured
-// image, where that is the one asked for and is not there yet.
+// CreateVM makes a VM that stays, and does not start it. If it is to have the configured
+// image and that does not exist yet, the image is made first.
 func (e *Engine) CreateVM(ctx context.Context, o VMOptions, agree Agree, events Events) (vm.VM, error) {
 	o.Ephemeral = false // who would remove it?
 	if err := keepable(o.Secrets); err != nil {
@@ -23,7 +23,7 @@ func (e *Engine) CreateVM(ctx context.Context, o VMOptions, agree Agree, events 
 	return v, err
 }
 
-// createVM is CreateVM for an ephemeral VM too, which comes with a claim.
+// createVM is CreateVM that can also make an ephemeral VM, which comes with a claim.
 func (e *Engine) createVM(ctx context.Context, o VMOptions, agree Agree, events Events) (v vm.VM, claim *statedir.Lock, err error) {
 	if v, err = e.specify(ctx, o, agree, events); err != nil {
 		return v, nil, err
@@ -44,8 +44,8 @@ func (e *Engine) createVM(ctx context.Context, o VMOptions, agree Agree, events 
 	return v, claim, lost("image", image, e.Dirs.ImageTree().Exists, err)
 }
 
-// specify fills in what a VM's options leave open. The image and the kernel are
-// there then.
+// specify fills in what a VM's options leave open, and makes sure that the image and the
+// kernel exist.
 func (e *Engine) specify(ctx context.Context, o VMOptions, agree Agree, events Events) (vm.VM, error) {
 	if _, err := e.backend(o.VMM); err != nil {
 		return vm.VM{}, err
@@ -91,13 +91,13 @@ func (e *Engine) specify(ctx context.Context, o VMOptions, agree Agree, events E
 	return v, e.setPlaces(&v, o.Networks)
 }
 
-// NoKernelError says that nothing says which kernel a VM is to boot.
+// NoKernelError says that it is left open which kernel a VM boots.
 type NoKernelError struct{ Image string }
 
 func (e *NoKernelError) Error() string { return fmt.Sprintf("image %q names no kernel", e.Image) }
 
-// kernelFor returns the kernel of a new VM of an image, where the kernel asked
-// for may be "". It is there.
+// kernelFor returns which kernel a new VM of an image boots: the one asked for, unless that
+// is "", the image's or the configured one. It exists.
 func (e *Engine) kernelFor(image imagemgr.Image, kernel string) (string, error) {
 	name := cmp.Or(kernel, image.KernelRef, e.Config.Kernel)
 	if name == "" {

@@ -8,8 +8,8 @@ import (
 	"banger/internal/vm"
 )
 
-// main is the program as a VM keeps it, to run it at each of its starts. dir is
-// where it runs that says nothing of that.
+// main is the program as a VM keeps it, to run it at each start. dir is where it runs
+// unless it says otherwise.
 func (p Program) main(dir string) *vm.Main {
 	m := vm.Main{Argv: p.Argv, Dir: p.Dir, Env: p.Env, User: p.User, WaitInit: p.WaitInit}
 	if m.Dir == "" {
@@ -18,8 +18,8 @@ func (p Program) main(dir string) *vm.Main {
 	return &m
 }
 
-// detach leaves a VM that has come up to itself: with what is to be copied into
-// it its program begins.
+// detach leaves a VM that has come up running by itself, after copying in the directory
+// that its program needs.
 func (e *Engine) detach(ctx context.Context, v vm.VM, lease *vm.Lease, copied copiedDir, o RunOptions) (Run, error) {
 	err := ctx.Err()
 	if err == nil && copied.dir != "" {

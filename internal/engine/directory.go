@@ -13,8 +13,8 @@ import (
 	"banger/internal/vm"
 )
 
-// directory tells a VM's supervisor who is on a network, as the VMs themselves say.
-// It implements peers.Directory.
+// directory tells a VM's supervisor which VMs are on a network, by what each VM's own state
+// says. It implements peers.Directory.
 type directory struct {
 	networks *network.Store
 	vms      *vm.Store
@@ -62,8 +62,8 @@ func (d *directory) ByAddress(a netip.Addr) (m peers.Member, ok bool) {
 	return m, ok
 }
 
-// believed is how long it is believed that nobody has an address: a guest can ask
-// for thousands, and to find out is to read what every VM says.
+// believed is how long the answer is kept that nobody has an address: a guest can ask for
+// thousands, and each look reads the state of every VM.
 const believed = time.Second
 
 func (d *directory) nameOf(a netip.Addr) string {
@@ -85,8 +85,7 @@ func (d *directory) forget() {
 	d.read, d.names = time.Time{}, nil
 }
 
-// IsSupervisor reports whether a process is the supervisor of a VM: who that is
-// the VM's lock says.
+// IsSupervisor reports whether a process is the supervisor of a VM, by the VM's lock.
 func (d *directory) IsSupervisor(pid int, name string) bool {
 	return statedir.HeldBy(d.vms.Path(name, statedir.LockFile), pid)
 }

@@ -15,11 +15,11 @@ import (
 	"banger/internal/imagemgr"
 )
 
-// guestRoot is who programs run as where nothing says otherwise.
+// guestRoot is the user whom programs run as by default.
 const guestRoot = "root"
 
-// Program is a program to run in a guest, and how. What is empty is what the
-// image says, where that is a container's and has no init.
+// Program is a program to run in a guest, and how. Empty fields are filled in from the
+// image, if that is a container's and has no init.
 type Program struct {
 	Argv     []string
 	Line     string // for the user's shell, in place of Argv; with neither it is that shell
@@ -34,9 +34,8 @@ type Program struct {
 
 	note func(Program) (end func(status int, err error)) // records a run; nil does not
 
-	// Attach opens the program's streams when it is about to start. What it
-	// returns is closed when the program has ended. nil is for programs that
-	// nobody talks to.
+	// Attach opens the program's streams when it is about to start. What it returns is
+	// closed when the program has ended. nil gives it no streams.
 	Attach func() (Attachment, error)
 }
 
@@ -68,8 +67,8 @@ func (e *Engine) agent(name, user string) *agent.Client {
 	return agent.New(dial, user)
 }
 
-// container returns what the image of a running VM says of the program that it
-// is made for, where the image is a container's, without an init; else nil.
+// container returns the configuration of a running VM's image, if that is a container's
+// and has no init; else nil.
 func (e *Engine) container(name string) (*imagemgr.Config, error) {
 	v, err := e.vms.Get(name)
 	if err != nil || v.State.Guest == nil || v.State.Guest.Init != "" {
@@ -82,8 +81,8 @@ func (e *Engine) container(name string) (*imagemgr.Config, error) {
 	return ofContainer(withoutSecrets(image.Config, v), v.Name), err
 }
 
-// containerPath is where container engines look for programs where an image does
-// not tell, whoever the user is.
+// containerPath is the PATH that container engines set for every user if the image sets
+// none.
 const containerPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // ofContainer adds the variables that container engines set, before the image's.

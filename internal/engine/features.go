@@ -18,8 +18,8 @@ import (
 	"banger/internal/statedir"
 )
 
-// keyedFeatures are the options of a build with what is known of a project's features
-// before those of registries are got.
+// keyedFeatures adds to the options of a build what is known of a project's features before
+// they are fetched from registries.
 func keyedFeatures(build BuildOptions, s devfile.Spec) BuildOptions {
 	if len(s.Features) == 0 {
 		return build
@@ -34,7 +34,7 @@ func keyedFeatures(build BuildOptions, s devfile.Spec) BuildOptions {
 	return build
 }
 
-// addFeatures has a build install a project's features, and its script behind them.
+// addFeatures makes a build install a project's features, and run its script after them.
 func (e *Engine) addFeatures(ctx context.Context, build *BuildOptions, s devfile.Spec, stage *statedir.Stage) (err error) {
 	if s.Features, err = e.provideFeatures(ctx, s, stage.Path("features"), build.Events); err != nil {
 		return err
@@ -78,8 +78,8 @@ func (e *Engine) provideFeatures(ctx context.Context, s devfile.Spec, dir string
 	return devfile.InOrder(all, s.First), nil
 }
 
-// provideFeature gets a registry's feature, or copies the project's own, which a guest
-// could make another meanwhile.
+// provideFeature fetches a registry's feature, or copies the project's own: a guest that has
+// the project mounted could change that meanwhile.
 func (e *Engine) provideFeature(ctx context.Context, project string, f devfile.Feature, to string, events Events) (devfile.Feature, error) {
 	if f.Dir != "" {
 		err := copyWithin(project, f.Dir, to)

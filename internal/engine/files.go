@@ -32,8 +32,8 @@ func (e *Engine) ListFiles(ctx context.Context, name string, o FileOptions) (age
 // ErrNoFile says that something is a directory or the like, and no file.
 var ErrNoFile = errors.New("it is no file")
 
-// ReadFile passes a file of a running VM on to where begin says, which is told how
-// many bytes that will be.
+// ReadFile writes a file of a running VM to what begin returns, which is told first how
+// many bytes will come.
 func (e *Engine) ReadFile(ctx context.Context, name string, o FileOptions, begin func(size int64) io.Writer) error {
 	_, err := e.agent(name, cmp.Or(o.User, guestRoot)).PackTo(ctx, o.Path, o.Follow, func(r io.Reader) error {
 		content := tar.NewReader(r)
@@ -56,7 +56,7 @@ func (e *Engine) ReadFile(ctx context.Context, name string, o FileOptions, begin
 	return err
 }
 
-// maxTarEnd is more than is behind the last entry of a tar that a guest packs.
+// maxTarEnd is more than follows the last entry of a tar that a guest packs.
 const maxTarEnd = 1 << 20
 
 // WriteFileOptions say what a file of a guest's is to be.
@@ -67,8 +67,8 @@ type WriteFileOptions struct {
 	Parents bool // directories above it are made where absent
 }
 
-// WriteFile makes a file in a running VM of what r has, or replaces one. It has its
-// name only once it is whole.
+// WriteFile creates or replaces a file in a running VM with the content of r. The file has
+// its name only once it is whole.
 func (e *Engine) WriteFile(ctx context.Context, name string, o WriteFileOptions, r io.Reader) error {
 	dir, base := path.Split(o.Path)
 	if base == "" || base == "." || base == ".." {

@@ -11,18 +11,18 @@ import (
 	"banger/internal/ref"
 )
 
-// Agree asks the user whether an image may be made, and returns nil where it may.
-// It may take its time. nil is a user who cannot be asked.
+// Agree asks the user whether an image may be made, and returns nil if so. It may block for
+// long. A nil Agree means that nobody can be asked.
 type Agree func(ctx context.Context, image FirstImage) error
 
-// FirstImage is an image that would be made of the distribution's archive.
+// FirstImage is an image that would be made from the distribution's archive.
 type FirstImage struct {
 	Name   string
 	Source ref.Source // of the image; its kernel is the host's distribution's
 }
 
-// NotAgreedError says that an image is not there, could be made, and that nobody
-// could be asked.
+// NotAgreedError says that an image does not exist and could be made, but nobody could be
+// asked.
 type NotAgreedError struct{ Image FirstImage }
 
 func (e *NotAgreedError) Error() string { return fmt.Sprintf("there is no image %s yet", e.Image.Name) }

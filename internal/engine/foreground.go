@@ -21,10 +21,10 @@ type (
 func (Ready) event()    {}
 func (Stopping) event() {}
 
-// StartForeground boots a VM that is there as a part of this process: ctx ending
-// shuts it down, and so does the end of this process. It shows what the VM's own
-// program writes, returns when that has ended, with its exit status, and has the VM
-// go down with it; or shows the console of one that has none until it is down.
+// StartForeground boots an existing VM as a part of this process: the end of ctx, or of the
+// process, shuts it down. It shows what the VM's own program writes; when that has ended,
+// it shuts the VM down and returns the exit status. Of a VM without a program it shows the
+// console until the VM is down.
 func (e *Engine) StartForeground(ctx context.Context, name string, attach func() (Attachment, error), events Events) (int, error) {
 	v, err := e.vms.Get(name)
 	if err == nil && v.Ephemeral {
@@ -67,19 +67,18 @@ func (e *Engine) runForeground(ctx context.Context, name string, client *agent.C
 	})
 }
 
-// foregroundPatience is how long a guest in the foreground may take to shut down. Who
-// runs it has a patience of their own, and a SIGKILL: it is systemd's, less what the
-// rest of the end may take.
+// foregroundPatience is how long a guest in the foreground may take to shut down: systemd's
+// own timeout before it sends SIGKILL, less what the rest of the end may take.
 const foregroundPatience = 80 * time.Second
 
-// Statuses of programs that the end of their machine ends, as shells have them.
+// Exit statuses, as shells have them, of programs that end with their machine.
 const (
 	statusTerminated = 128 + 15
 	statusKilled     = 128 + 9
 )
 
-// inForeground does what a VM in the foreground is for. ctx ending shuts the guest
-// down, which ends it as it will.
+// inForeground calls do, which is what a VM in the foreground is for. The end of ctx shuts
+// the guest down, by which do ends too.
 func (e *Engine) inForeground(ctx context.Context, name string, events Events, do func(context.Context) (int, error)) (int, error) {
 	lasting := context.WithoutCancel(ctx)
 	events = events.serial()
@@ -121,8 +120,8 @@ func (e *Engine) showMain(ctx context.Context, name string, attach func() (Attac
 	return status, errors.Join(err, e.stopForeground(ctx, name), <-shown)
 }
 
-// showLog writes a VM's log to what attach opens until the VM is down. The error is
-// why it went down where nobody wanted that.
+// showLog writes a VM's log to what attach opens until the VM is down. The error says why
+// the VM went down, if nobody asked for that.
 func (e *Engine) showLog(ctx context.Context, name string, source LogSource, attach func() (Attachment, error)) error {
 	out := io.Discard
 	if attach != nil {

@@ -27,8 +27,8 @@ const maxForks = 1000
 // forksAtOnce is how many are started at a time.
 const forksAtOnce = 4
 
-// ForkVM makes running copies of a VM that runs, and goes on. Where one of them
-// does not come up, none stays.
+// ForkVM makes running copies of a running VM, which goes on. If one of them does not come
+// up, all are removed.
 func (e *Engine) ForkVM(ctx context.Context, o ForkOptions, events Events) ([]vm.VM, error) {
 	if o.Count < 1 || o.Count > maxForks {
 		return nil, fmt.Errorf("%d copies: at least one, and %d at most, are made at a time", o.Count, maxForks)
@@ -94,7 +94,7 @@ func (e *Engine) fork(ctx context.Context, snap snapshot.Snapshot, dir string, n
 	return copies, nil
 }
 
-// forkOne makes one copy and has it go on.
+// forkOne makes one copy and starts it.
 func (e *Engine) forkOne(ctx context.Context, v vm.VM, origin vm.Origin, events Events) (vm.VM, error) {
 	v, err := e.vms.CreateCopy(ctx, v, origin)
 	if err != nil {

@@ -26,8 +26,8 @@ type GenerateOptions struct {
 	Argv  []string
 }
 
-// ElsewhereError says that a VM has something of this machine's that a container,
-// maybe on another one, has not.
+// ElsewhereError says that a VM needs something of this machine that a container, which
+// may run on another machine, does not have.
 type ElsewhereError struct {
 	Of, Has string
 	Remedy  string
@@ -83,7 +83,7 @@ func (e *Engine) generateHere(job *generate.Job, o GenerateOptions) error {
 	return err
 }
 
-// settings are the variables that banger reads and that hold no secret.
+// settings are the environment variables that banger reads, of those that hold no secret.
 var settings = []string{"PATH", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "BANGER_KERNELS_DIR", "BANGER_VMM", "BANGER_QEMU_BIN", "BANGER_FIRECRACKER_BIN"}
 
 // settingsOf is what of an environment a unit has to repeat.
@@ -119,7 +119,7 @@ func (e *Engine) generated(o GenerateOptions) (v vm.VM, err error) {
 	return v, nil
 }
 
-// portable has why a VM cannot be run in a container, or nil.
+// portable returns why a VM cannot be run in a container, or nil.
 func portable(v vm.VM) error {
 	of := fmt.Sprintf("vm %q", v.Name)
 	switch {
@@ -133,8 +133,8 @@ func portable(v vm.VM) error {
 	return nil
 }
 
-// generatedProject is a project's VM. Without an image that has the project, nothing
-// of the project itself may be asked for.
+// generatedProject is a project's VM. Unless an image contains the project, the VM may need
+// nothing of the project's files.
 func (e *Engine) generatedProject(s devfile.Spec, image string) (vm.VM, error) {
 	const remedy = "banger up, banger vm commit and banger image push make an image of all that, for --image"
 	if image == "" {

@@ -11,9 +11,8 @@ import (
 	"banger/internal/statedir"
 )
 
-// imageFor returns the name of the image that is asked for, which may be that name or
-// where it comes from. What comes from elsewhere is got once, and is the image of that
-// reference from then on.
+// imageFor returns the name of the image that is asked for, by its name or by a reference
+// to where it comes from. A reference is pulled once, and leads to that image from then on.
 func (e *Engine) imageFor(ctx context.Context, asked, kernel string, events Events) (string, error) {
 	if isName(asked) {
 		return asked, nil
@@ -41,14 +40,14 @@ func (e *Engine) imageFor(ctx context.Context, asked, kernel string, events Even
 	return name, err
 }
 
-// isName reports whether an image is asked for by its name. What is wrong with one is
-// said where it is looked for.
+// isName reports whether an image is asked for by its name. Errors in the text are left to
+// the lookup.
 func isName(asked string) bool {
 	source, err := ref.ParseSource(asked)
 	return err != nil || source.Transport == ref.Catalog
 }
 
-// whole is a source that is the same from everywhere on this machine.
+// whole makes a source's path absolute, so that it means the same from every directory.
 func whole(s ref.Source) (ref.Source, error) {
 	switch s.Transport {
 	case ref.Apt:
@@ -64,8 +63,8 @@ func whole(s ref.Source) (ref.Source, error) {
 	return s, nil
 }
 
-// nameFor is the name of the image of a source: what a pull would call it, or where
-// that is another's, one more.
+// nameFor is the name of a source's image: what a pull would call it, or if an image from
+// elsewhere has that name, a longer one.
 func (e *Engine) nameFor(source ref.Source) (string, error) {
 	name, err := imageName(source)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"banger/internal/warm"
 )
 
-// ImageInfo is an image and what is to be known of it here.
+// ImageInfo is an image and what the machine's state says of it.
 type ImageInfo struct {
 	imagemgr.Image
 	OnDisk int64    `json:"on_disk"` // bytes
@@ -135,8 +135,8 @@ func (e *Engine) PackImage(ctx context.Context, name string, w io.Writer) (image
 	return e.images.Pack(ctx, name, w)
 }
 
-// RemoveImage removes an image. One that a VM uses is an *InUseError, but where
-// force says so: such VMs do not start again.
+// RemoveImage removes an image. If a VM uses it, the error is an *InUseError; with force it
+// is removed all the same, and such VMs do not start again.
 func (e *Engine) RemoveImage(name string, force bool) error {
 	if !force {
 		if err := e.imageUnused(name); err != nil {
@@ -155,9 +155,8 @@ type Pruned struct {
 	Freed  int64 // bytes
 }
 
-// PruneImages removes what was fetched from registries and is kept for the next
-// time, and with unused the images that no VM uses. With an error comes what was
-// removed before it.
+// PruneImages removes the layers that are kept for the next pull, and with unused the
+// images that no VM uses. If it fails, it also returns what it removed before.
 func (e *Engine) PruneImages(unused bool) (p Pruned, err error) {
 	p.Freed, err = e.images.Prune()
 	if err != nil || !unused {

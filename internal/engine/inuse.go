@@ -8,7 +8,7 @@ import (
 	"banger/internal/vm"
 )
 
-// InUseError says that something is needed by what is here, and stays.
+// InUseError says that something is still in use, and was not removed.
 type InUseError struct {
 	Kind, Name string // "image", "kernel", "volume" or "network", and which
 	Users      []string
@@ -22,7 +22,7 @@ func (e *InUseError) Error() string {
 	return fmt.Sprintf("%s %q is %s by %s", e.Kind, e.Name, verb, strings.Join(e.Users, ", "))
 }
 
-// Snapshots reports whether snapshots alone are the users.
+// Snapshots reports whether all users are snapshots.
 func (e *InUseError) Snapshots() bool {
 	return !slices.ContainsFunc(e.Users, func(user string) bool { return !strings.HasPrefix(user, "snapshot ") })
 }
@@ -39,10 +39,10 @@ func (e *Engine) imageUsers(image string) ([]string, error) {
 	return users, err
 }
 
-// unread is said of what cannot be read, and so may use anything.
+// unread marks a user that cannot be read, and so may use anything.
 const unread = " (which cannot be read)"
 
-// vmsThat names the VMs that are so, or may be.
+// vmsThat names the VMs for which are holds, and those that cannot be read.
 func vmsThat(are func(vm.VM) bool, vms []vm.VM) (users []string) {
 	for _, v := range vms {
 		switch {
@@ -55,7 +55,8 @@ func vmsThat(are func(vm.VM) bool, vms []vm.VM) (users []string) {
 	return users
 }
 
-// users names the VMs, and the snapshots of VMs, that are so, or may be.
+// users names the VMs and the snapshots for whose VM are holds, and those that cannot be
+// read.
 func (e *Engine) users(are func(vm.VM) bool) ([]string, error) {
 	vms, err := e.vms.List()
 	if err != nil {
@@ -74,7 +75,7 @@ func (e *Engine) users(are func(vm.VM) bool) ([]string, error) {
 	return users, err
 }
 
-// imageUnused is an *InUseError where a VM, or a snapshot of one, uses the image.
+// imageUnused returns an *InUseError if a VM, or a snapshot of one, uses the image.
 func (e *Engine) imageUnused(name string) error {
 	users, err := e.users(func(v vm.VM) bool { return v.Image == name })
 	return inUse("image", name, users, err)
@@ -99,13 +100,13 @@ func (e *Engine) kernelUsers(kernel string) ([]string, error) {
 	return append(users, others...), err
 }
 
-// kernelUnused is an *InUseError where something needs the kernel.
+// kernelUnused returns an *InUseError if something needs the kernel.
 func (e *Engine) kernelUnused(kernel string) error {
 	users, err := e.kernelUsers(kernel)
 	return inUse("kernel", kernel, users, err)
 }
 
-// inUse is an *InUseError where there are users, unless err says that nobody knows.
+// inUse returns err, or else an *InUseError if there are users.
 func inUse(kind, name string, users []string, err error) error {
 	if err != nil || len(users) == 0 {
 		return err

@@ -13,13 +13,13 @@ import (
 
 var notInNames = pattern.New(`[^a-z0-9]+`)
 
-// plainName makes a name of any text; "" where nothing of it can be in one.
+// plainName makes a name from any text, "" if nothing of it can be used.
 func plainName(text string) string {
 	return strings.Trim(notInNames().ReplaceAllString(strings.ToLower(text), "-"), "-")
 }
 
-// madeUpName returns a name that says what a VM is for, a path or an image, and
-// is not taken.
+// madeUpName returns a name that begins with what a VM is for, a path or an image, and ends
+// with random letters.
 func madeUpName(of string) string {
 	stem := plainName(filepath.Base(of))
 	return cmp.Or(stem[:min(len(stem), 40)], "vm") + "-" + strings.ToLower(rand.Text()[:5])
@@ -30,7 +30,7 @@ type NoNameError struct{ Source ref.Source }
 
 func (e *NoNameError) Error() string { return fmt.Sprintf("%q suggests no name", e.Source) }
 
-// imageName makes a name of a reference, for users who give none.
+// imageName derives a name from a reference, for users who give none.
 func imageName(s ref.Source) (string, error) {
 	base := filepath.Base(s.Rest)
 	for _, suffix := range []string{".gz", ".zst", ".xz", ".tgz", ".tar"} {

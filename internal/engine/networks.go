@@ -31,8 +31,8 @@ type NetworkMember struct {
 	Phase   vm.Phase   `json:"phase"`
 }
 
-// CreateNetwork makes a network. Where it names no subnet, one is chosen that the
-// host has no address in.
+// CreateNetwork makes a network. If it names no subnet, one is chosen that the host has no
+// address in.
 func (e *Engine) CreateNetwork(ctx context.Context, n network.Network) (Network, error) {
 	n, err := e.networks.Create(ctx, n, hostPrefixes())
 	return Network{n, []NetworkMember{}}, err
@@ -98,8 +98,8 @@ func (e *Engine) RemoveNetwork(ctx context.Context, name string) error {
 	})
 }
 
-// setPlaces gives a VM that is specified its places in networks, which have to be
-// there. network.None alone is to reach nothing.
+// setPlaces gives a VM its places in networks, which have to exist. network.None alone cuts
+// the VM off from everything.
 func (e *Engine) setPlaces(v *vm.VM, names []string) error {
 	if slices.Contains(names, network.None) {
 		if len(names) > 1 {
@@ -118,8 +118,8 @@ func (e *Engine) setPlaces(v *vm.VM, names []string) error {
 	return err
 }
 
-// isolated is why a VM's guest reaches nothing outside whatever its policy says, ""
-// that it does: it is on networks that are internal, and on no other.
+// isolated returns why a VM's guest reaches nothing outside, whatever its policy says: it is
+// on internal networks only. "" means that it is not isolated.
 func (e *Engine) isolated(v vm.VM) (why string, err error) {
 	if v.NoNetwork {
 		return "network " + network.None, nil
@@ -137,7 +137,7 @@ func (e *Engine) isolated(v vm.VM) (why string, err error) {
 	return why, nil
 }
 
-// settle gives a new VM its addresses, which nobody else is given meanwhile.
+// settle gives a new VM its addresses. Until done is called, no other VM gets any.
 func (e *Engine) settle(ctx context.Context, v *vm.VM) (done func(), err error) {
 	if len(v.Networks) == 0 {
 		return func() {}, nil
@@ -153,7 +153,7 @@ func (e *Engine) settle(ctx context.Context, v *vm.VM) (done func(), err error) 
 	return release, nil
 }
 
-// leave takes away the sockets that a VM's supervisor had in networks, and died.
+// leave removes the sockets that a VM's supervisor left in networks when it died.
 func (e *Engine) leave(v vm.VM) {
 	for _, p := range v.Networks {
 		e.networks.Leave(p.Network, v.Name)
@@ -183,9 +183,8 @@ func (e *Engine) takeAddresses(v *vm.VM) error {
 	return nil
 }
 
-// Check is what would become of a connection of a VM's to a port of a host, which
-// is an address or a name; that on a name outside is for addresses that are
-// public.
+// Check returns what would become of a VM's connection to a port of a host, an address or a
+// name. For a name outside it assumes a public address.
 func (e *Engine) Check(v vm.VM, hostName string, port uint16) (policy.Verdict, error) {
 	rules, err := policy.New(v.Policy)
 	if err == nil {

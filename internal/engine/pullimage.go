@@ -65,8 +65,8 @@ func (e *Engine) PullImage(ctx context.Context, o PullImageOptions) (pull ImageP
 	return pull, err
 }
 
-// insecureRegistry reports whether the user has configured that a source's
-// registry is spoken to in plain http.
+// insecureRegistry reports whether the user has allowed plain http to a source's
+// registry.
 func (e *Engine) insecureRegistry(source ref.Source) bool {
 	host, _, _ := strings.Cut(source.Rest, "/")
 	remote := source.Transport == ref.Registry || source.Transport == ref.Artifact
@@ -84,8 +84,8 @@ func (e *ImageKernelError) Error() string {
 }
 func (e *ImageKernelError) Unwrap() error { return e.Err }
 
-// pullImageOffer gets an image of a catalog, and the kernel that it is made for
-// where that is not here.
+// pullImageOffer pulls a catalog's image, and the kernel that it is made for unless that
+// is here already.
 func (e *Engine) pullImageOffer(ctx context.Context, offer ImageOffer, o PullImageOptions) (pull ImagePull, err error) {
 	entry := offer.Entry
 	entry.KernelRef = cmp.Or(o.KernelRef, entry.KernelRef)

@@ -44,8 +44,7 @@ type KernelPull struct {
 	Took    time.Duration
 }
 
-// NoSourceError says that a reference is to something that kernels do not come
-// from.
+// NoSourceError says that a reference names something that kernels are not pulled from.
 type NoSourceError struct{ Reference string }
 
 func (e *NoSourceError) Error() string {
@@ -117,8 +116,7 @@ func (e *Engine) pullKernelOffer(ctx context.Context, offer KernelOffer, o PullK
 	return pull, err
 }
 
-// KernelUpdates returns what the catalogs have of the kernels that came from
-// them.
+// KernelUpdates returns what the catalogs offer for the kernels that came from them.
 func (e *Engine) KernelUpdates(ctx context.Context, events Events) ([]KernelOffer, error) {
 	set, err := e.kernelCatalogs(ctx, events)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"banger/internal/volume"
 )
 
-// RemovedError says that something went while an operation was at it.
+// RemovedError says that something was removed while an operation used it.
 type RemovedError struct{ Kind, Name string }
 
 func (e *RemovedError) Error() string {
@@ -27,8 +27,7 @@ func Gone(err error) bool {
 		errors.As(err, new(*volume.NotFoundError)) || errors.As(err, new(*network.NotFoundError))
 }
 
-// removed is err, or where that says that what was there is not, a
-// *RemovedError.
+// removed returns err, or a *RemovedError if err says that something is gone.
 func removed(kind, name string, err error) error {
 	if Gone(err) {
 		return &RemovedError{kind, name}
@@ -36,8 +35,8 @@ func removed(kind, name string, err error) error {
 	return err
 }
 
-// lost is err, or where what the operation is of has gone and the error says no more
-// than that something is not there, a *RemovedError.
+// lost returns err, or a *RemovedError if the thing has been removed and err says only that
+// a file does not exist.
 func lost(kind, name string, exists func(name string) bool, err error) error {
 	if (errors.Is(err, fs.ErrNotExist) || Gone(err)) && !exists(name) {
 		return &RemovedError{kind, name}

@@ -18,24 +18,24 @@ import (
 type RunOptions struct {
 	VM  VMOptions
 	Dir string // a directory of the host's that is copied into the guest, or ""
-	// SyncBack takes home what the program changes in that, when it has ended. What
-	// does not come home is an *UnsyncedError.
+	// SyncBack copies back what the program changed in Dir, when it has ended. If not all
+	// can be, the error is an *UnsyncedError.
 	SyncBack bool
-	// Reuse goes on in the VM of the name, where there is one: it is started, if it is
-	// down, and gets what changed in Dir. Of VM, only the name counts then.
+	// Reuse takes the VM of that name, if there is one: it is started, if it is down, and
+	// gets what changed in Dir. Of VM, only the name counts then.
 	Reuse   bool
 	Program Program
 	Agree   Agree // to the making of the configured image, where it is not there yet
 	Events  Events
 
 	Detach bool // return when the VM is up: its program runs on without its caller
-	// Foreground has the VM go down with the program, or the other way about. The
-	// context's end shuts the guest down. Where there is no program, the guest's
-	// console goes to what Console opens.
+	// Foreground ties the VM and the program together: when either ends, so does the
+	// other. The end of the context shuts the guest down. If there is no program, the
+	// guest's console goes to what Console opens.
 	Foreground bool
 	Console    func() (Attachment, error)
-	// Snapshot is what the VM goes on from, "" for none. Of VM, only the name, the
-	// secrets and whether it is ephemeral count then.
+	// Snapshot is the snapshot that the VM is restored from, "" for none. Of VM, only the
+	// name, the secrets and whether it is ephemeral count then.
 	Snapshot string
 }
 
@@ -46,9 +46,9 @@ type Run struct {
 	Status int  // the program's exit status
 }
 
-// RunVM makes a VM, boots it and runs a program in it: with none, what a
-// container's image says, or a shell. A VM that does not come up is removed
-// again, and an ephemeral one when the program has ended.
+// RunVM makes a VM, boots it and runs a program in it: if none is given, a container
+// image's own, or a shell. A VM that does not come up is removed again, and an ephemeral
+// one when the program has ended.
 func (e *Engine) RunVM(ctx context.Context, o RunOptions) (Run, error) {
 	copied, err := projectAt(ctx, o.Dir)
 	if err != nil {
@@ -63,7 +63,7 @@ func (e *Engine) RunVM(ctx context.Context, o RunOptions) (Run, error) {
 	if o.Detach {
 		o.VM.Detached, o.VM.Main = true, o.Program.main(copied.target)
 	}
-	// Who sees the console is to see it boot.
+	// Whoever watches the console wants to see the boot.
 	o.VM.Cold = o.VM.Cold || o.Foreground && len(o.Program.Argv) == 0 && o.Program.Line == ""
 	for i := range o.VM.Mounts {
 		o.VM.Mounts[i].User = o.Program.User
@@ -110,12 +110,12 @@ func (e *Engine) runAttached(ctx context.Context, name string, copied copiedDir,
 	return p.forwardAndRun(ctx, client)
 }
 
-// syncOptions say how the copied directory is kept alike with the guest's.
+// syncOptions are for syncing the copied directory with the guest's.
 func (o RunOptions) syncOptions(copied copiedDir) SyncOptions {
 	return SyncOptions{Dir: copied.dir, To: copied.target, User: o.Program.User, Events: o.Events}
 }
 
-// runAgain runs a program in a VM that is there.
+// runAgain runs a program in an existing VM.
 func (e *Engine) runAgain(ctx context.Context, copied copiedDir, o RunOptions) (Run, error) {
 	v, err := e.vms.Get(o.VM.Name)
 	if err != nil {
@@ -167,9 +167,9 @@ func (e *Engine) clearUp(ctx context.Context, name string) error {
 	return errors.Join(&vm.DiedError{Name: name}, e.removeIfThere(ctx, name))
 }
 
-// prepare copies a project into a VM that has just come up, and completes the
-// program by what the image says. What is copied into a VM that goes with its program
-// is of no use later.
+// prepare copies a project into a VM that has just come up, and completes the program from
+// the image's configuration. What was copied is noted for later syncs, unless the VM is
+// removed with its program.
 func (e *Engine) prepare(ctx context.Context, name string, copied copiedDir, o RunOptions) (Program, *agent.Client, error) {
 	p := o.Program
 	image, err := e.container(name)
@@ -190,7 +190,7 @@ func (e *Engine) prepare(ctx context.Context, name string, copied copiedDir, o R
 	return p, client, err
 }
 
-// orEntrypoint is the image's own program where none is asked for.
+// orEntrypoint returns p, or the image's own program if p names none.
 func (p Program) orEntrypoint(c *imagemgr.Config) Program {
 	if c != nil && len(p.Argv) == 0 && p.Line == "" {
 		p.Argv = slices.Concat(c.Entrypoint, c.Cmd)

@@ -14,7 +14,7 @@ import (
 	"banger/internal/vm"
 )
 
-// SecretError says that the value of a VM's secret is not to be had.
+// SecretError says that the value of a VM's secret could not be found.
 type SecretError struct {
 	VM     string
 	Secret secret.Secret
@@ -27,7 +27,7 @@ func (e *SecretError) Error() string {
 
 func (e *SecretError) Unwrap() error { return e.Err }
 
-// kept is what a VM keeps of secrets.
+// kept is what a VM's vm.json keeps of secrets: all but their values.
 func kept(given []secret.Given) (all []secret.Secret) {
 	for _, g := range given {
 		all = append(all, g.Secret)
@@ -35,7 +35,7 @@ func kept(given []secret.Given) (all []secret.Secret) {
 	return all
 }
 
-// keepable reports what a VM that does not start would forget.
+// keepable returns an error for a secret whose value a VM that is not started would lose.
 func keepable(given []secret.Given) error {
 	for _, g := range given {
 		if g.From == secret.FromUser {
@@ -86,7 +86,7 @@ func (e *Engine) giveSecrets(ctx context.Context, name string, c *Change) error 
 	return keepable(c.Give)
 }
 
-// valuesFor finds those of the secrets of a VM that is about to start, unless the
+// valuesFor finds the values of the secrets of a VM that is about to start, unless the
 // caller has them. A guest whose init does not run gets none.
 func (e *Engine) valuesFor(ctx context.Context, o SuperviseOptions) (secret.Values, error) {
 	v, err := e.vms.Get(o.Name)
@@ -106,8 +106,8 @@ func (e *Engine) valuesFor(ctx context.Context, o SuperviseOptions) (secret.Valu
 	return values, nil
 }
 
-// find looks for a secret's value where it comes from. One that the user gave may
-// be in the variable of its name; where a variable is not there, the user is asked.
+// find looks for a secret's value where it comes from. A value that the user typed may be
+// in the environment variable of its name; if there is no such variable, the user is asked.
 func (e *Engine) find(ctx context.Context, name string, s secret.Secret) (value secret.Value, err error) {
 	fault := func(err error) (secret.Value, error) { return secret.Value{}, &SecretError{name, s, err} }
 	if s.From == secret.FromFile {

@@ -27,8 +27,8 @@ func (e *Engine) CreateSnapshot(ctx context.Context, o SnapshotOptions, events E
 	return e.createSnapshot(ctx, o, events, func(*snapshot.Draft) error { return nil })
 }
 
-// HoldSnapshot is CreateSnapshot for a snapshot that goes with this process, by whatever
-// means that ends, unless release is called: the caller removes it then.
+// HoldSnapshot is CreateSnapshot for a snapshot that is removed when this process ends, by
+// whatever means. After release, it is the caller's to remove.
 func (e *Engine) HoldSnapshot(ctx context.Context, o SnapshotOptions, events Events) (snap snapshot.Snapshot, release func(), err error) {
 	var claim *statedir.Lock
 	snap, err = e.createSnapshot(ctx, o, events, func(draft *snapshot.Draft) (err error) {
@@ -67,7 +67,7 @@ func (e *Engine) createSnapshot(ctx context.Context, o SnapshotOptions, events E
 	return snap, nil
 }
 
-// save has a VM written down in a draft.
+// save writes a VM into a draft.
 func (e *Engine) save(ctx context.Context, name string, draft *snapshot.Draft) (snapshot.Snapshot, error) {
 	saved, err := e.vms.Snapshot(ctx, name, draft.Dir())
 	if err != nil {
@@ -128,8 +128,9 @@ type RestoreOptions struct {
 	DiskOnly bool   // boot the disk
 }
 
-// RestoreSnapshot makes a VM of a snapshot. It goes on where its guest was; one
-// that did not run is there, stopped, unless its disk is asked for.
+// RestoreSnapshot makes a VM from a snapshot. Its guest goes on where the snapshot was
+// taken; if that was of a stopped VM, the new one is stopped too, unless DiskOnly asks for
+// a boot.
 func (e *Engine) RestoreSnapshot(ctx context.Context, o RestoreOptions, events Events) (vm.VM, error) {
 	snap, err := e.snapshots.Get(o.Snapshot)
 	if err != nil {
@@ -160,7 +161,7 @@ func (e *Engine) RestoreSnapshot(ctx context.Context, o RestoreOptions, events E
 	return v, lease.End()
 }
 
-// copyOf is a VM that is still to be named, and what it is made of.
+// copyOf returns a VM that is still to be named, and what it is made from.
 func (e *Engine) copyOf(ctx context.Context, snap snapshot.Snapshot, dir string, diskOnly bool) (vm.VM, vm.Origin, error) {
 	v, origin := snap.VM, vm.Origin{Dir: dir, GoOn: snap.Running && !diskOnly, Label: snap.Name}
 	v.Ephemeral, v.Ports = false, nil // which the VM itself may have open
@@ -178,7 +179,7 @@ func (e *Engine) copyOf(ctx context.Context, snap snapshot.Snapshot, dir string,
 	return v, origin, snap.CheckDisk(here)
 }
 
-// machine is what a guest of this snapshot could go on in here.
+// machine describes what a guest of this snapshot could go on in here.
 func (e *Engine) machine(ctx context.Context, snap snapshot.Snapshot, goOn bool) (here snapshot.Machine, err error) {
 	image, err := e.images.Get(snap.VM.Image)
 	if err != nil {

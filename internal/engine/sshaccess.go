@@ -31,9 +31,9 @@ func (e *Engine) SSHAccess(name string) (sshconfig.Entry, error) {
 	}, nil
 }
 
-// writeSSHConfig writes the file that a user's own configuration may include. It
-// is written anew at each start, so nothing rests on its being whole. Where
-// OpenSSH could not read what it names, there is none.
+// writeSSHConfig writes the file that a user's own configuration may include. It is
+// written anew at each start, so nothing relies on its being whole. If it would name paths
+// that OpenSSH cannot read, there is no such file.
 func (e *Engine) writeSSHConfig(name string) error {
 	entry, err := e.SSHAccess(name)
 	if err != nil {
@@ -50,15 +50,15 @@ func (e *Engine) writeSSHConfig(name string) error {
 	return os.WriteFile(path, []byte(text), 0o600)
 }
 
-// InstallSSHConfig has a configuration of OpenSSH's, such as ~/.ssh/config, include
-// the VMs. changed says that it did not before. A file that is a link stays one.
+// InstallSSHConfig makes an OpenSSH configuration, such as ~/.ssh/config, include the VMs.
+// changed is false if it did so before. A file that is a link stays one.
 func (e *Engine) InstallSSHConfig(file string) (changed bool, err error) {
 	return editSSHConfig(file, func(config []byte) ([]byte, error) {
 		return sshconfig.Install(config, e.Dirs.VMTree().Dir, statedir.SSHConfig)
 	})
 }
 
-// UninstallSSHConfig takes out what InstallSSHConfig put in.
+// UninstallSSHConfig removes what InstallSSHConfig added.
 func (e *Engine) UninstallSSHConfig(file string) (changed bool, err error) {
 	return editSSHConfig(file, func(config []byte) ([]byte, error) { return sshconfig.Uninstall(config), nil })
 }

@@ -10,8 +10,8 @@ import (
 	"banger/internal/agentapi"
 )
 
-// forwardAndRun runs a completed program, which has the SSH agent that it is to
-// have for as long as it runs.
+// forwardAndRun runs a completed program, with the caller's SSH agent if that is asked for,
+// for as long as it runs.
 func (p Program) forwardAndRun(ctx context.Context, client *agent.Client) (int, error) {
 	if p.SSHAgent == "" {
 		return p.run(ctx, client)

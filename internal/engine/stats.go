@@ -28,16 +28,16 @@ type Usage struct {
 	DiskWritten float64 `json:"disk_written_per_second"`
 }
 
-// StatsOptions say whose use to tell, and how often.
+// StatsOptions say whose usage to report, and how often.
 type StatsOptions struct {
 	VMs      []string      // those that run where there is none
 	Interval time.Duration // between two looks
 	Once     bool          // tell once and return
 }
 
-// WatchStats tells hear what VMs take, at each interval, until ctx ends. The first
-// are since the interval before. A VM that is named has to run at the beginning; one
-// that goes down is left out.
+// WatchStats calls hear with what VMs take, at each interval, until ctx ends. The first
+// report comes after one interval. A VM that is named has to run at the beginning; one that
+// goes down later is left out.
 func (e *Engine) WatchStats(ctx context.Context, o StatsOptions, hear func([]Usage) error) error {
 	before, err := e.sample(ctx, o.VMs)
 	if err != nil {
@@ -65,8 +65,8 @@ func (e *Engine) WatchStats(ctx context.Context, o StatsOptions, hear func([]Usa
 	}
 }
 
-// sample is one look at the named VMs, or at all that run, in order. With it comes
-// why one that was named said nothing.
+// sample asks the named VMs, or all that run, once. The error says why a named one gave no
+// answer.
 func (e *Engine) sample(ctx context.Context, names []string) (map[string]vm.Stats, error) {
 	named := len(names) > 0
 	if !named {
@@ -105,7 +105,7 @@ func (e *Engine) sample(ctx context.Context, names []string) (map[string]vm.Stat
 	return found, nil
 }
 
-// usages are what two looks tell, sorted by name.
+// usages compares two samples, sorted by name.
 func usages(before, now map[string]vm.Stats) []Usage {
 	var all []Usage
 	for name, is := range now {
@@ -139,8 +139,8 @@ func usageOf(name string, was, is vm.Stats) Usage {
 	return u
 }
 
-// rise is by how much a counter rose, which begins anew with a boot, and which a
-// guest may make up.
+// rise is by how much a counter rose. A counter restarts with each boot, and a guest may
+// make it up.
 func rise(was, is uint64) float64 {
 	if is < was {
 		return 0
@@ -154,9 +154,9 @@ type Process struct {
 	CPU float64 `json:"cpu_percent"` // 100 is one processor
 }
 
-// TopVM returns the processes of a running VM's guest, as it says, with what they
-// took of its processors during the interval that is waited for. more says that there
-// are more than those.
+// TopVM returns the processes of a running VM's guest, as the guest says, with what they
+// took of its processors during the interval, which it waits for. more reports whether
+// there are more than those.
 func (e *Engine) TopVM(ctx context.Context, name string, interval time.Duration) (processes []Process, more bool, err error) {
 	client := e.agent(name, guestRoot)
 	before, err := client.Top(ctx)

@@ -40,7 +40,7 @@ const (
 	MakingFlag      = "making"
 )
 
-// command is the supervisor's, but for the VM's name.
+// command is the supervisor's command line, up to the VM's name.
 func (o SuperviseOptions) command(supervisor []string) []string {
 	command := slices.Clone(supervisor)
 	if o.NoInit {
@@ -58,10 +58,9 @@ func (o SuperviseOptions) command(supervisor []string) []string {
 	return command
 }
 
-// Supervise is the supervisor of a VM, in a process of its own: it boots the VM
-// and returns when that is down. The starter hears why it does not come up, with
-// what hint says to do about that. log, open for reading and writing, is kept
-// small.
+// Supervise is the supervisor of a VM, in a process of its own: it boots the VM and returns
+// when that is down. If the VM does not come up, the starter is told why, with what hint
+// says to do about it. log, open for reading and writing, is kept small.
 func (e *Engine) Supervise(ctx context.Context, o SuperviseOptions, starter *vm.Reporter, log *os.File, hint func(error) string) error {
 	lines := logfile.NewLines(logfile.New(log, maxSupervisorLog))
 	defer lines.Close()
@@ -82,7 +81,7 @@ func (e *Engine) Supervise(ctx context.Context, o SuperviseOptions, starter *vm.
 	return supervisor.Run(ctx, with)
 }
 
-// equip finds what the VM is made of.
+// equip fills in the files, VMM and settings that the VM is made of.
 func (e *Engine) equip(o *supervisor.Options, asked SuperviseOptions) error {
 	v, err := o.VMs.Get(o.Name)
 	if err != nil {
@@ -109,9 +108,8 @@ func (e *Engine) equip(o *supervisor.Options, asked SuperviseOptions) error {
 	return err
 }
 
-// ImageError says that a VM's disk does not go with the image of today: it holds
-// the blocks of one image that the VM has changed, and makes no sense with
-// another.
+// ImageError says that a VM's disk does not fit the image that has the name today: it holds
+// only the blocks that the VM has changed, and makes no sense with another image.
 type ImageError struct {
 	VM, Image string
 	Digest    string // of the image that the disk goes with, "" where an earlier banger made it

@@ -86,7 +86,7 @@ func (e *Engine) openSync(ctx context.Context, name string, o SyncOptions) (*syn
 	return s, nil
 }
 
-// know notes that a file is alike.
+// know notes that a file is the same on both sides.
 func (s *syncing) know(name string, here, there tree.Stamp) {
 	e, is := s.here[name]
 	if !is {
@@ -110,7 +110,7 @@ func (s *syncing) forget(name string) {
 	}
 }
 
-// save keeps what is alike for the next time.
+// save keeps what is the same on both sides, for the next sync.
 func (s *syncing) save() error {
 	slices.Sort(s.skip)
 	if !s.changed && slices.Equal(s.skip, s.skipped) {
@@ -123,7 +123,7 @@ func (s *syncing) save() error {
 	return nil
 }
 
-// userOf is whose the files are in a guest that a run copies there: "" is root.
+// userOf is who owns the files that a run copies into a guest: "" is root.
 func (e *Engine) userOf(name, asked string) (string, error) {
 	if asked == "" {
 		image, err := e.container(name)

@@ -45,8 +45,8 @@ func (e *Engine) SyncPatch(ctx context.Context, name string, o SyncOptions, w io
 	return result, diff(ctx, stage.Dir, w)
 }
 
-// spread puts the files of changes as they are here into the directory a of dir, and
-// as they are to be into b.
+// spread writes the files of changes into dir: as they are here into a, and as they will be
+// into b.
 func (s *syncing) spread(ctx context.Context, dir string, changes []filesync.Change) error {
 	var here []string
 	there := filesync.State{}

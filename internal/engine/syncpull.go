@@ -12,7 +12,7 @@ import (
 	"banger/internal/format/tree"
 )
 
-// pull does here what changed in the guest.
+// pull makes here the changes that were made in the guest.
 func (s *syncing) pull(ctx context.Context, result *Synced) error {
 	removals, names, pulled := split(result.Pull, s.here, s.there)
 	changed, err := removals.Remove(s.dir, s.tracked)
@@ -42,7 +42,8 @@ func (s *syncing) pull(ctx context.Context, result *Synced) error {
 	return errors.Join(full(s.dir, err), s.settleHere(ctx, pulled, placed))
 }
 
-// inDir says of an error which side it is of: a guest's says so by itself.
+// inDir adds to an error of the host's side which directory it is about: an error of the
+// guest's side says so itself.
 func (s *syncing) inDir(err error) error {
 	if err != nil {
 		err = fmt.Errorf("in %s: %w", s.dir, err)
@@ -75,7 +76,7 @@ func kindOf(h *tar.Header) filesync.Kind {
 	return filesync.Absent
 }
 
-// settleHere finds out what became of files that were pulled.
+// settleHere notes how the files that were pulled are now.
 func (s *syncing) settleHere(ctx context.Context, pulled, placed filesync.State) error {
 	here, err := filesync.Hash(ctx, s.dir, pulled.Names())
 	if err == nil && len(placed) > 0 {

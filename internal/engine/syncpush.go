@@ -14,8 +14,8 @@ import (
 	"banger/internal/format/tree"
 )
 
-// first copies a directory that the guest does not have, with its repository. What
-// somebody has made there meanwhile stays.
+// first copies a directory that the guest does not have yet, with its repository. What
+// somebody makes there meanwhile stays.
 func (s *syncing) first(ctx context.Context) (Synced, error) {
 	changed, err := s.fill(ctx, false)
 	if err != nil {
@@ -42,8 +42,8 @@ func (s *syncing) hasRepository(ctx context.Context) (bool, error) {
 	return err == nil, err
 }
 
-// fill copies all of a directory, with its repository: with replace in place of what is
-// there, and else it returns what was left out.
+// fill copies a whole directory, with its repository. With replace it takes the place of
+// what is there; without, files that are there stay, and are returned.
 func (s *syncing) fill(ctx context.Context, replace bool) (changed filesync.State, err error) {
 	meter := newMeter(s.events, "copying "+s.dir)
 	changed, placed, err := s.guest.Fill(ctx, s.copied.dir, s.copied.files, replace, func(w io.Writer) io.Writer { return meter.writer(w) })
@@ -90,7 +90,7 @@ func (s *syncing) push(ctx context.Context, result *Synced) error {
 	return s.settle(ctx, pushed, placed)
 }
 
-// split says what is removed of a side before, and which names are made then.
+// split divides changes to a side into what is removed first and what is made then.
 func split(changes []filesync.Change, side, other filesync.State) (removals filesync.State, names []string, made filesync.State) {
 	removals, made = filesync.State{}, filesync.State{}
 	for _, c := range changes {
@@ -104,7 +104,7 @@ func split(changes []filesync.Change, side, other filesync.State) (removals file
 	return removals, names, made
 }
 
-// noteLeftOut takes files that were to be made, and are not, for changed.
+// noteLeftOut counts files that should have been made, and were not, as changed.
 func noteLeftOut(made, placed, changed filesync.State) {
 	for name, e := range made {
 		if _, is := placed[name]; e.Kind == filesync.File && !is {

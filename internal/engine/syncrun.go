@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// UnsyncedError says that what a run changed has not all come home.
+// UnsyncedError says that not all that a run changed was copied back.
 type UnsyncedError struct {
 	Synced
 	Patch string // a file with what the guest has in place of that; "" is none
@@ -20,7 +20,7 @@ func (e *UnsyncedError) Error() string {
 	return fmt.Sprintf("%d files were refused, such as %s: links that lead out, and what git would run", len(e.Refused), e.Refused[0])
 }
 
-// Unsynced is the error of a sync that left files as they are, or nil.
+// Unsynced returns an *UnsyncedError if the sync left files as they are.
 func (s Synced) Unsynced() error {
 	if len(s.Conflicts)+len(s.Refused) == 0 {
 		return nil
@@ -28,8 +28,8 @@ func (s Synced) Unsynced() error {
 	return &UnsyncedError{Synced: s}
 }
 
-// bring copies a directory into a VM that is new, in place of what its image has
-// there, and notes what was copied, for what is synced later.
+// bring copies a directory into a new VM, in place of what its image has there, and notes
+// what it copied, for later syncs.
 func (e *Engine) bring(ctx context.Context, name string, o SyncOptions) error {
 	s, err := e.openSync(ctx, name, o)
 	if err != nil {
@@ -48,8 +48,8 @@ func (e *Engine) bring(ctx context.Context, name string, o SyncOptions) error {
 	return s.save()
 }
 
-// renew takes to a VM that had a directory before what changed in it here. What
-// changed there too stays, and is said.
+// renew pushes what changed here to a VM that already has the directory. What changed there
+// too stays as it is, with a warning.
 func (e *Engine) renew(ctx context.Context, name string, o SyncOptions) error {
 	o.Push, o.Delete = true, true
 	found, err := e.Sync(ctx, name, o)
@@ -59,7 +59,7 @@ func (e *Engine) renew(ctx context.Context, name string, o SyncOptions) error {
 	return err
 }
 
-// afterRun takes home what a program changed, where it was run to its end.
+// afterRun copies back what a program changed, if it was run to its end.
 func (e *Engine) afterRun(ctx context.Context, name string, ends bool, o SyncOptions, err error) error {
 	if err != nil {
 		o.Events.warn(errors.New("nothing that the vm changed in its copy came home"))
@@ -68,9 +68,9 @@ func (e *Engine) afterRun(ctx context.Context, name string, ends bool, o SyncOpt
 	return e.bringHome(ctx, name, ends, o)
 }
 
-// bringHome takes home what a program changed in a copied directory: what it removed
-// too, where that is still as it went in. Where the VM is about to go, what does not
-// come home is left as a patch.
+// bringHome copies back what a program changed in a copied directory, removals included if
+// the file is still as it was. If the VM is about to be removed, what cannot be copied back
+// is left as a patch.
 func (e *Engine) bringHome(ctx context.Context, name string, ends bool, o SyncOptions) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("bring home what changed: %w", context.Cause(ctx)) // the VM is shut down

@@ -22,8 +22,8 @@ type Share struct {
 	Reclaimable int64  `json:"reclaimable"` // what of these nothing needs
 }
 
-// DiskUsage returns what everything takes of the disk. What several kinds share
-// counts for the first of them.
+// DiskUsage returns how much of the disk each kind of things takes. What several kinds
+// share counts for the first of them.
 func (e *Engine) DiskUsage() ([]Share, error) {
 	vms, err := e.vms.List()
 	if err != nil {
@@ -91,9 +91,9 @@ type Removed struct {
 	Name string `json:"name"`
 }
 
-// PruneSystem removes the VMs that are stopped and what was fetched and is kept for
-// the next time, and more where it is asked for. With an error comes what was removed
-// before it. freed is in bytes.
+// PruneSystem removes the VMs that are stopped and what was fetched and is kept for the
+// next time, and more if asked to. If it fails, it also returns what it removed before.
+// freed is in bytes.
 func (e *Engine) PruneSystem(ctx context.Context, o PruneOptions) (removed []Removed, freed int64, err error) {
 	before, err := e.total()
 	if err != nil {
@@ -168,7 +168,7 @@ type SystemInfo struct {
 	Config  map[string]any `json:"config"`
 }
 
-// SystemInfo finds out.
+// SystemInfo collects it.
 func (e *Engine) SystemInfo(ctx context.Context) (SystemInfo, error) {
 	info := SystemInfo{Version: e.Version, Go: runtime.Version(), CPUs: runtime.NumCPU(), Paths: e.Dirs, Counts: map[string]int{}}
 	result := kvm.Probe(ctx)

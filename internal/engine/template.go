@@ -43,12 +43,11 @@ func (e *Engine) TemplateDefaults() TemplateOptions {
 	return TemplateOptions{CPUs: d.CPUs, MemoryMiB: int(d.Memory >> 20), DiskBytes: int64(d.Disk), Policy: d.Policy}
 }
 
-// errUnwanted says that a template that nobody asked for is not to be made.
+// errUnwanted says that a template must not be made, since nobody asked for it.
 var errUnwanted = errors.New("there is to be no template")
 
-// MakeTemplate makes a template for VMs of an image, of a throw-away VM that is
-// booted for it: nothing of any user's VM gets into it. One that is there already
-// is left as it is.
+// MakeTemplate makes a template for VMs of an image, from a throw-away VM that is booted
+// for it: nothing of any user's VM gets into it. An existing template is left as it is.
 func (e *Engine) MakeTemplate(ctx context.Context, o TemplateOptions, events Events) (t TemplateInfo, err error) {
 	maker, err := e.templateMaker(ctx, o)
 	if err != nil {
@@ -97,14 +96,14 @@ func (e *Engine) lockMaker(ctx context.Context, o TemplateOptions) (*statedir.Lo
 	return e.templates.Lock(ctx)
 }
 
-// spareDisk and spareMemory are what has to be free beside what a template takes,
-// in bytes.
+// spareDisk and spareMemory are what has to stay free besides what a template takes, in
+// bytes.
 const (
 	spareDisk   = 1 << 30
 	spareMemory = 512 << 20
 )
 
-// checkMaking is why a template is not to be made now.
+// checkMaking returns why a template cannot be made now.
 func (e *Engine) checkMaking(o TemplateOptions, m *templateMaker) error {
 	if err := statedir.CheckSpace(e.Dirs.State, o.memory()+spareDisk); err != nil {
 		return err
@@ -168,7 +167,7 @@ func (m *templateMaker) vm() vm.VM {
 // takes what is left of the processors.
 const settleTime = 15 * time.Minute
 
-// make boots the VM, and publishes the template that it is then.
+// make boots the VM and publishes it as a template.
 func (m *templateMaker) make(ctx context.Context, events Events) (err error) {
 	e := m.engine
 	v, claim, err := e.makings.CreateEphemeral(ctx, m.vm(), e.images.Rootfs(m.options.Image))
@@ -194,7 +193,7 @@ func (m *templateMaker) make(ctx context.Context, events Events) (err error) {
 	return m.save(ctx, v.Name)
 }
 
-// removeMaking removes a throw-away VM that its supervisor has not.
+// removeMaking removes a throw-away VM, if its supervisor has not.
 func (e *Engine) removeMaking(name string) error {
 	err := e.makings.Remove(context.Background(), name)
 	if errors.As(err, new(*vm.NotFoundError)) {
@@ -203,13 +202,12 @@ func (e *Engine) removeMaking(name string) error {
 	return err
 }
 
-// hurried is how long a boot takes at most in which no service ran into its own
-// timeout for want of processors, which systemd has at 90 s.
+// hurried is the longest boot in which no service can have run into systemd's timeout of
+// 90 s for want of processors.
 const hurried = 60 * time.Second
 
-// settle returns when the guest has booted to its end. A guest whose services fail
-// always is as good as it gets; one that may have been too slow for them is not
-// kept.
+// settle waits until the guest has finished booting. Failed services are accepted, since
+// they may always fail, unless the boot was so slow that they may have timed out.
 func (m *templateMaker) settle(ctx context.Context, name string, began time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()

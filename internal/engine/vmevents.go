@@ -21,12 +21,12 @@ type EventOptions struct {
 	Kinds []string  // of events; all where there is none
 }
 
-// EventKindError says that no event is of a kind.
+// EventKindError says that there is no such kind of event.
 type EventKindError struct{ Kind string }
 
 func (e *EventKindError) Error() string { return fmt.Sprintf("no event is called %q", e.Kind) }
 
-// Check returns an *EventKindError where there are no such events.
+// Check returns an *EventKindError if there are no events of a kind.
 func (o EventOptions) Check() error {
 	for _, kind := range o.Kinds {
 		if !slices.Contains(journal.Kinds, kind) {
@@ -41,8 +41,8 @@ func (o EventOptions) wants(e journal.Entry) bool {
 		(o.Until.IsZero() || !e.Time.After(o.Until))
 }
 
-// FollowVMs tells hear what happens to VMs, as it happens, until ctx ends or the
-// time is over, which is no error. It also sees those go whose supervisor is killed.
+// FollowVMs calls hear with what happens to VMs, as it happens, until ctx ends or the time
+// is over, which is no error. It also notices when a supervisor is killed.
 func (e *Engine) FollowVMs(ctx context.Context, o EventOptions, hear func(journal.Entry) error) error {
 	if err := o.Check(); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (e *Engine) watchVMs(follower *journal.Follower) error {
 	return err
 }
 
-// noteExec returns what records the runs of programs in a VM.
+// noteExec returns a function that records the runs of programs in a VM.
 func (e *Engine) noteExec(name string) func(Program) (end func(int, error)) {
 	return func(p Program) func(int, error) {
 		entry := journal.Entry{VM: name, Event: journal.ExecStart, Exec: strings.ToLower(rand.Text()[:8]), User: p.User, Argv: p.Argv}

@@ -34,8 +34,8 @@ func (e *Engine) Sweep() (removed []string) {
 	return removed
 }
 
-// StartVM boots a VM that is stopped. The error is a *vm.EphemeralError where it
-// belongs to a run or a build.
+// StartVM boots a VM that is stopped. If it belongs to a run or a build, the error is a
+// *vm.EphemeralError.
 func (e *Engine) StartVM(ctx context.Context, name string, events Events) error {
 	v, err := e.vms.Get(name)
 	if err == nil && v.Ephemeral {
@@ -77,7 +77,7 @@ type StopOptions struct {
 	Force    bool          // pull it at once
 }
 
-// Stopped says how a VM that was to shut down has ended, where that was not in order.
+// Stopped says what was not in order when a VM shut down.
 type Stopped struct {
 	Killed  bool // the guest took too long, and its plug was pulled
 	Unclean bool // the guest left its root mounted; what was synced is there
@@ -106,8 +106,8 @@ func (e *Engine) PauseVM(ctx context.Context, name string) error { return e.vms.
 // ResumeVM lets a paused VM go on.
 func (e *Engine) ResumeVM(ctx context.Context, name string) error { return e.vms.Resume(ctx, name) }
 
-// RemoveVM removes a VM and its disk. One that runs is an error, a
-// *vm.PhaseError, or is killed before where force says so.
+// RemoveVM removes a VM and its disk. If it runs, the error is a *vm.PhaseError; with force
+// it is killed first.
 func (e *Engine) RemoveVM(ctx context.Context, name string, force bool) error {
 	err := e.vms.Remove(ctx, name)
 	if !force || !errors.As(err, new(*vm.PhaseError)) {
@@ -119,8 +119,8 @@ func (e *Engine) RemoveVM(ctx context.Context, name string, force bool) error {
 	return e.removeIfThere(ctx, name)
 }
 
-// removeIfThere removes a VM that is not running, also where the user has given
-// up. An ephemeral one has been removed by its supervisor already.
+// removeIfThere removes a VM that is not running, even after ctx has ended. An ephemeral one
+// may have been removed by its supervisor already.
 func (e *Engine) removeIfThere(ctx context.Context, name string) error {
 	err := e.vms.Remove(context.WithoutCancel(ctx), name)
 	if errors.As(err, new(*vm.NotFoundError)) {
@@ -149,9 +149,8 @@ func (e *Engine) DialVM(ctx context.Context, name string) (net.Conn, error) {
 	return e.vms.Dial(ctx, name, agentapi.SSHPort)
 }
 
-// ForwardVM opens a port of the host that leads to one of a running VM's guest,
-// tells opened what it has, and holds it open until ctx ends, which is no error,
-// or the VM does.
+// ForwardVM opens a port of the host that leads to one of a running VM's guest, calls opened
+// with both, and keeps it open until ctx ends, which is no error, or the VM does.
 func (e *Engine) ForwardVM(ctx context.Context, name string, spec ports.Spec, opened func(ports.Spec)) error {
 	conn, at, err := e.vms.Forward(ctx, name, spec)
 	if err != nil {
@@ -172,9 +171,8 @@ func (e *Engine) GuestPorts(ctx context.Context, name string) ([]agentapi.Port, 
 	return e.agent(name, guestRoot).Ports(ctx)
 }
 
-// ReverseVM gives the guest a port of its loopback that leads to the host's, tells
-// opened what it has, and holds it open until ctx ends, which is no error, or the
-// VM does.
+// ReverseVM opens a port of the guest's loopback that leads to one of the host, calls opened
+// with its address, and keeps it open until ctx ends, which is no error, or the VM does.
 func (e *Engine) ReverseVM(ctx context.Context, name string, spec ports.Spec, opened func(guest string)) error {
 	if spec.Protocol != ports.TCP {
 		return fmt.Errorf("%s: only TCP goes from the guest to the host", spec)

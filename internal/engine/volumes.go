@@ -82,8 +82,8 @@ func volumeUsers(vms []vm.VM, name string) []VolumeUser {
 	return users
 }
 
-// SetVolume changes a volume. It can only grow; where a VM that runs writes to it, its
-// file system does at once. Nothing else is changed of one that such a VM has.
+// SetVolume changes a volume. It can only grow; if a running VM writes to it, so does its
+// file system at once. Nothing else can be changed while a running VM has it.
 func (e *Engine) SetVolume(ctx context.Context, name string, c volume.Change) (Volume, error) {
 	_, err := e.volumes.Set(ctx, name, c)
 	if errors.As(err, new(*volume.AttachedError)) && c.Size != 0 && len(c.Labels) == 0 {
@@ -95,8 +95,8 @@ func (e *Engine) SetVolume(ctx context.Context, name string, c volume.Change) (V
 	return e.Volume(name)
 }
 
-// growAttached has the VM grow a volume that writes to it. The error is attached
-// where none does.
+// growAttached lets the VM that writes to a volume grow it. If no VM does, the error is
+// attached.
 func (e *Engine) growAttached(ctx context.Context, name string, size int64, attached error) error {
 	v, err := e.Volume(name)
 	if err != nil {
@@ -110,8 +110,8 @@ func (e *Engine) growAttached(ctx context.Context, name string, size int64, atta
 	return attached
 }
 
-// RemoveVolume removes a volume and all that is in it. The error is an
-// *InUseError where a VM has it, be it stopped.
+// RemoveVolume removes a volume and all that is in it. If a VM has it, even a stopped one,
+// the error is an *InUseError.
 func (e *Engine) RemoveVolume(ctx context.Context, name string) error {
 	if _, err := e.volumes.Get(name); errors.As(err, new(*volume.NotFoundError)) {
 		return err // a damaged one can be removed
@@ -122,8 +122,8 @@ func (e *Engine) RemoveVolume(ctx context.Context, name string) error {
 	return e.whoHas(e.volumes.Remove(ctx, name))
 }
 
-// PruneVolumes removes the volumes that no VM has and that have the labels. With an
-// error comes what was removed before it.
+// PruneVolumes removes the volumes that no VM has and that have the labels. If it fails, it
+// also returns what it removed before.
 func (e *Engine) PruneVolumes(ctx context.Context, labels vm.Labels) (removed []Volume, err error) {
 	all, err := e.ListVolumes(labels)
 	if err != nil {
@@ -145,13 +145,13 @@ func (e *Engine) PruneVolumes(ctx context.Context, labels vm.Labels) (removed []
 	return removed, nil
 }
 
-// volumeUnused is an *InUseError where a VM has the volume.
+// volumeUnused returns an *InUseError if a VM has the volume.
 func (e *Engine) volumeUnused(name string) error {
 	vms, err := e.vms.List()
 	return inUse("volume", name, vmsThat(func(v vm.VM) bool { return v.Uses(name) }, vms), err)
 }
 
-// whoHas adds to an error of a volume that a VM has which one that is.
+// whoHas adds to an error about a volume in use which VM has it.
 func (e *Engine) whoHas(err error) error {
 	if attached, ok := errors.AsType[*volume.AttachedError](err); ok {
 		vms, _ := e.vms.List()
@@ -160,8 +160,8 @@ func (e *Engine) whoHas(err error) error {
 	return err
 }
 
-// provideVolumes makes the volumes that are not there yet, and returns what undoes
-// that. One that is only to be read has to be there.
+// provideVolumes makes the volumes that do not exist yet, and returns what undoes that.
+// Volumes that are attached read-only have to exist.
 func (e *Engine) provideVolumes(ctx context.Context, volumes []vm.Volume, events Events) (undo func(), err error) {
 	var made []string
 	undo = func() {

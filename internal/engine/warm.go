@@ -24,8 +24,7 @@ import (
 	"banger/internal/warm"
 )
 
-// warmOf is where a VM's supervisor finds a guest that has booted. There are none
-// where the user wants none.
+// warmOf returns where a VM's supervisor finds templates, nil if the user wants none.
 func (e *Engine) warmOf(o SuperviseOptions, image imagemgr.Image) supervisor.Warm {
 	if !e.Config.Warm.Enabled || o.Making {
 		return nil
@@ -51,8 +50,8 @@ func (w *warmth) Take(ctx context.Context, v vm.VM, info vmm.Info) (bool, error)
 	return true, w.engine.vms.GoOnFrom(ctx, v.Name, vm.Origin{Dir: w.engine.templates.Dir(t.Name), GoOn: true})
 }
 
-// find returns a template for the VM, or nil: whatever is in its way, the boot will
-// meet and say.
+// find returns a template for the VM, or nil. Errors are dropped: the boot will run into
+// them too, and report them.
 func (w *warmth) find(v vm.VM, info vmm.Info) *warm.Template {
 	if !isPlain(v) {
 		return nil
@@ -86,9 +85,9 @@ func (w *warmth) Make(v vm.VM) error {
 	})
 }
 
-// isPlain reports whether a VM's guest can be told from a template's by nothing but
-// the shape, its disk's size and what its identity is: what else a VM may have, in
-// times to come too, no template has.
+// isPlain reports whether a VM's guest differs from a template's in nothing but the shape,
+// the size of its disk and its identity. Whatever other settings a VM may have, now or in
+// later versions, no template has them.
 func isPlain(v vm.VM) bool {
 	v.Name, v.MachineID, v.MAC, v.Copied, v.Cold = "", "", "", false, false
 	v.Image, v.ImageDigest, v.Kernel, v.CPUs, v.MemoryMiB, v.DiskBytes, v.VMM = "", "", "", 0, 0, 0, ""
@@ -99,8 +98,8 @@ func isPlain(v vm.VM) bool {
 	return reflect.DeepEqual(v, vm.VM{})
 }
 
-// makeApart has a template made by a process of its own, which takes only what
-// processors and disks have to spare.
+// makeApart starts a process that makes a template with only what processors and disks have
+// to spare.
 func (e *Engine) makeApart(o TemplateOptions) error {
 	order, err := json.Marshal(o)
 	if err != nil {
@@ -126,8 +125,8 @@ func (e *Engine) makeApart(o TemplateOptions) error {
 // maxMakerLog bounds what is kept of what makers say, in bytes.
 const maxMakerLog = 256 << 10
 
-// MakeTemplateApart is what that process does: it makes a template, if nothing is
-// against it, and says on log why not. Whoever waits, waits for other things.
+// MakeTemplateApart is what that process does: it makes a template, or writes to log why it
+// cannot be made.
 func (e *Engine) MakeTemplateApart(ctx context.Context, order string, log *os.File) error {
 	lines := logfile.NewLines(logfile.New(log, maxMakerLog))
 	defer lines.Close()
@@ -172,19 +171,19 @@ func (e *Engine) shape(v vm.VM, image imagemgr.Image, info vmm.Info) (s warm.Sha
 	return s, nil
 }
 
-// TemplateInfo is a template as its image's owner sees it.
+// TemplateInfo is the template that MakeTemplate made or found.
 type TemplateInfo struct {
 	warm.Template
 	Present bool `json:"-"` // it was there before
 }
 
-// ImageWarmth is what there is to start an image's VMs by without a boot.
+// ImageWarmth says which templates an image has, and whether any are made of it.
 type ImageWarmth struct {
 	Templates []warm.Template
 	Off       bool // the user wants none
 }
 
-// warmImages returns that of all images, by their digests and names.
+// warmImages returns a function for the ImageWarmth of each image.
 func (e *Engine) warmImages() (func(imagemgr.Image) ImageWarmth, error) {
 	all, err := e.templates.List()
 	if err != nil {
@@ -202,8 +201,8 @@ func (e *Engine) warmImages() (func(imagemgr.Image) ImageWarmth, error) {
 	}, err
 }
 
-// WarmOff removes an image's templates, and none is made of it until MakeTemplate
-// is asked for one.
+// WarmOff removes an image's templates. No more are made of it until MakeTemplate is called
+// for one.
 func (e *Engine) WarmOff(image string) error {
 	i, err := e.images.Get(image)
 	if err != nil {
@@ -216,8 +215,8 @@ func (e *Engine) WarmOff(image string) error {
 	return err
 }
 
-// RemoveTemplates removes all templates, and returns how much disk they took, in
-// bytes. They come again by themselves.
+// RemoveTemplates removes all templates, and returns how much disk they took, in bytes. New
+// ones are made as VMs boot.
 func (e *Engine) RemoveTemplates() (freed int64, err error) {
 	return e.templates.RemoveWhere(func(warm.Template) bool { return true })
 }
@@ -225,7 +224,7 @@ func (e *Engine) RemoveTemplates() (freed int64, err error) {
 // TemplatesSize is how much disk all templates take, in bytes.
 func (e *Engine) TemplatesSize() (int64, error) { return e.templates.Size() }
 
-// removeStaleTemplates removes those whose image or kernel is not here any more.
+// removeStaleTemplates removes the templates whose image or kernel is gone.
 func (e *Engine) removeStaleTemplates() error {
 	images, err := e.images.List()
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"banger/internal/statedir"
 )
 
-// Change is what of a VM's settings is to become another; nil leaves one as it is.
+// Change is a change of a VM's settings; nil leaves a setting as it is.
 type Change struct {
 	CPUs        *int          `json:"cpus,omitempty"`
 	MemoryMiB   *int          `json:"memory_mib,omitempty"`
@@ -32,8 +32,8 @@ type Change struct {
 	DropSecrets []string        `json:"drop_secrets,omitempty"` // by their names
 }
 
-// Waits names what of the change a guest that runs gets at its next start; its
-// supervisor knows of secrets.
+// Waits names the settings of the change that a running guest gets only at its next start.
+// Of secrets, only its supervisor knows that.
 func (c Change) Waits() (settings []string) {
 	for _, s := range []struct {
 		name string
@@ -83,8 +83,8 @@ func set[T any](to *T, value *T) {
 	}
 }
 
-// Set changes a VM's settings, by its supervisor where it runs. waits names those
-// that its guest gets at its next start.
+// Set changes a VM's settings, through its supervisor if it runs. waits names those that
+// its guest gets only at its next start.
 func (s *Store) Set(ctx context.Context, name string, c Change) (waits []string, err error) {
 	lock, err := s.Lock(ctx, name)
 	var phase *PhaseError

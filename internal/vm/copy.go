@@ -12,9 +12,8 @@ import (
 	"banger/internal/statedir"
 )
 
-// Origin is what a VM is made of that begins as a copy of another: a directory
-// with that one's disk and host key and, where its guest is to go on, memory and
-// state.
+// Origin is what a VM is made from that begins as a copy of another: a directory with the
+// other's disk and host key and, if its guest goes on, memory and state.
 type Origin struct {
 	Dir   string
 	GoOn  bool // the guest goes on; else it boots
@@ -31,8 +30,8 @@ func (s *Store) CreateEphemeralCopy(ctx context.Context, v VM, o Origin) (VM, *s
 	return s.createEphemeral(ctx, v.copyOf(o), o.fill)
 }
 
-// ReplaceByCopy puts a VM that is stopped back to what the origin is. It keeps its
-// name, keys and identity. Also after a crash there is the old or the new one.
+// ReplaceByCopy puts a stopped VM back to the origin. It keeps its name, keys and identity.
+// After a crash there is either the old or the new one.
 func (s *Store) ReplaceByCopy(ctx context.Context, v VM, o Origin) (VM, error) {
 	lock, err := s.Lock(ctx, v.Name)
 	if err != nil {
@@ -95,8 +94,8 @@ func (v VM) copyOf(o Origin) VM {
 	return v
 }
 
-// fill copies the disk. Memory and state, which nobody ever writes to, are the
-// origin's own files by another name: copies share what they hold.
+// fill copies the disk, and links memory and state: nobody ever writes to those, so copies
+// share them.
 func (o Origin) fill(ctx context.Context, stage *statedir.Stage) error {
 	if err := statedir.CopyFile(ctx, stage.Path(statedir.Disk), filepath.Join(o.Dir, statedir.Disk)); err != nil {
 		return err
@@ -158,8 +157,8 @@ func (s *Store) Snapshot(ctx context.Context, name, dir string) (Saved, error) {
 	return Saved{}, s.snapshotStopped(ctx, name, dir)
 }
 
-// VolumesError says that a VM that runs has volumes, and so cannot be copied as it
-// is: its memory would go on with volumes that have changed since.
+// VolumesError says that a running VM has volumes, and so cannot be copied as it is: its
+// memory would go on with volumes that have changed since.
 type VolumesError struct{ Name string }
 
 func (e *VolumesError) Error() string {

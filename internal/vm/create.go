@@ -28,22 +28,21 @@ const (
 	MaxConnections = 65536
 )
 
-// Create makes a VM of the image whose file system is in the file rootfs, with
-// a disk of its own, keys and an identity. It costs the same time and disk
-// whatever the image's size, and v.DiskBytes too. Nothing is left where it
-// fails.
+// Create makes a VM from the image whose file system is in the file rootfs, with a disk of
+// its own, keys and an identity. It costs the same time and disk whatever the image's size
+// and v.DiskBytes are. If it fails, nothing is left.
 func (s *Store) Create(ctx context.Context, v VM, rootfs string) (VM, error) {
 	return s.create(ctx, v, blankDisk(rootfs, v.DiskBytes))
 }
 
-// CreateEphemeral is Create for a VM that is to be removed with its run or build:
-// by its supervisor, by who made it, or, once the claim that comes with it is held
-// no more, by Sweep. It is claimed before it can be seen.
+// CreateEphemeral is Create for a VM that is removed with its run or build: by its
+// supervisor, by whoever made it or, once nobody holds the returned claim, by Sweep. It is
+// claimed before others can see it.
 func (s *Store) CreateEphemeral(ctx context.Context, v VM, rootfs string) (VM, *statedir.Lock, error) {
 	return s.createEphemeral(ctx, v, blankDisk(rootfs, v.DiskBytes))
 }
 
-// filler puts files of a new VM in its stage.
+// filler puts a new VM's files into its staging directory.
 type filler func(ctx context.Context, stage *statedir.Stage) error
 
 func (s *Store) createEphemeral(ctx context.Context, v VM, fill filler) (_ VM, claim *statedir.Lock, err error) {
@@ -62,7 +61,7 @@ func (s *Store) createEphemeral(ctx context.Context, v VM, fill filler) (_ VM, c
 	return v, claim, nil
 }
 
-// create makes a VM that has in it what fill adds.
+// create makes a VM with the files that fill adds.
 func (s *Store) create(ctx context.Context, v VM, fill filler) (VM, error) {
 	if err := check(v); err != nil {
 		return VM{}, err
@@ -103,7 +102,7 @@ func (s *Store) create(ctx context.Context, v VM, fill filler) (VM, error) {
 	return v, nil
 }
 
-// origin says what a VM was made of.
+// origin says what a VM was made from.
 func (v VM) origin() string {
 	if v.Snapshot != "" {
 		return "snapshot " + v.Snapshot

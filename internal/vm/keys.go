@@ -60,7 +60,7 @@ func makeKey(path, comment string) (ssh.PublicKey, error) {
 	return ssh.NewPublicKey(public)
 }
 
-// Keys is what host and guest know each other by.
+// Keys are the keys by which host and guest know each other.
 type Keys struct {
 	Client  ssh.Signer // logs in to the guest
 	Host    ssh.Signer // the guest's own

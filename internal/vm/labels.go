@@ -20,7 +20,7 @@ const (
 
 var labelKey = pattern.New(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$`)
 
-// Check says what of the labels cannot be.
+// Check returns what is wrong with the labels.
 func (l Labels) Check() error {
 	if len(l) > maxLabels {
 		return fmt.Errorf("%d labels: a vm has %d at the most", len(l), maxLabels)
@@ -59,7 +59,7 @@ func (l Labels) String() string {
 	return strings.Join(all, ",")
 }
 
-// Have reports whether all of wanted is among the labels.
+// Have reports whether the labels include all of wanted.
 func (l Labels) Have(wanted Labels) bool {
 	for key, value := range wanted {
 		if got, there := l[key]; !there || value != "" && got != value {
@@ -69,8 +69,8 @@ func (l Labels) Have(wanted Labels) bool {
 	return true
 }
 
-// With returns the labels with more added, of which one without a value takes
-// that of its name away.
+// With returns the labels with more added; one without a value removes the label of that
+// name.
 func (l Labels) With(more Labels) Labels {
 	all := maps.Clone(l)
 	for key, value := range more {

@@ -44,7 +44,7 @@ func (v VM) PlaceIn(network string) (Place, bool) {
 	return Place{}, false
 }
 
-// leavePlaces forgets the addresses, which are another VM's.
+// leavePlaces clears the addresses, which belong to another VM.
 func (v *VM) leavePlaces() {
 	places := v.Networks
 	v.Networks = nil
@@ -53,7 +53,7 @@ func (v *VM) leavePlaces() {
 	}
 }
 
-// keepPlaces has the VM keep the addresses that it had before.
+// keepPlaces gives the VM the addresses that it had before.
 func (v *VM) keepPlaces(before []Place) {
 	had := VM{Networks: before}
 	for i := range v.Networks {

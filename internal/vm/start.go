@@ -55,8 +55,7 @@ func (l *Lease) End() error {
 	return err
 }
 
-// HandOver says that all is done that comes before the VM's own program, and holds
-// on to the VM.
+// HandOver tells the supervisor that the VM's own program may begin. The lease stays.
 func (l *Lease) HandOver() error {
 	_, err := l.conn.Write([]byte{handedOver})
 	if errors.Is(err, syscall.EPIPE) {
@@ -65,14 +64,13 @@ func (l *Lease) HandOver() error {
 	return err
 }
 
-// Abandon lets go of a VM whose start came to nothing, and returns when it is
-// down.
+// Abandon lets go of a VM whose start failed, and returns when the VM is down.
 func (l *Lease) Abandon() {
 	l.conn.Close()
 	awaitEnd(l.ended, l.lock, endTimeout)
 }
 
-// Foreground has the VM stop with the lease, whatever it is else.
+// Foreground makes the VM stop with the lease, even if it is not ephemeral.
 func (l *Lease) Foreground() { l.ends = true }
 
 // handover is the line that a starter sends first.
@@ -80,8 +78,8 @@ type handover struct {
 	Secrets secret.Values `json:"secrets,omitempty"`
 }
 
-// handedOver is what a starter sends that has done all it wanted to do before
-// the VM is on its own.
+// handedOver is what a starter sends when it has done all that it has to before the VM is
+// on its own.
 const handedOver = 1
 
 // Start runs a supervisor for the named VM by executing supervisor (a command
@@ -107,7 +105,7 @@ func (s *Store) Start(ctx context.Context, name string, supervisor []string, val
 		ours.Close()
 		return nil, err
 	}
-	// Where the supervisor has given up already, it says why.
+	// If this fails, the supervisor has given up already, and its report says why.
 	json.NewEncoder(ours).Encode(handover{values})
 	if err := awaitReady(ctx, ours, stage); err != nil {
 		ours.Close()
@@ -121,8 +119,8 @@ func (s *Store) Start(ctx context.Context, name string, supervisor []string, val
 // once its starter has let go.
 const endTimeout = 30 * time.Second
 
-// awaitEnd returns when a supervisor has ended that was let go. One that takes
-// longer than patience is killed.
+// awaitEnd waits for the end of a supervisor that was let go. If it takes longer than
+// patience, it is killed.
 func awaitEnd(ended <-chan struct{}, lock string, patience time.Duration) {
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
@@ -160,8 +158,8 @@ func (s *Store) launch(v VM, supervisor []string, report *os.File) (ended <-chan
 	return ended, nil
 }
 
-// withoutSecrets is an environment without the variables of secrets: a supervisor
-// hears of them otherwise, and its VMM never.
+// withoutSecrets is an environment without the variables of secrets: a supervisor gets them
+// by its connection to the starter, and its VMM never.
 func withoutSecrets(env []string, secrets []secret.Secret) []string {
 	return slices.DeleteFunc(env, func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
@@ -169,11 +167,11 @@ func withoutSecrets(env []string, secrets []secret.Secret) []string {
 	})
 }
 
-// lastWord is how long a supervisor may take to say something that was let go.
+// lastWord is how long a supervisor that was let go may take to report.
 const lastWord = time.Second
 
-// awaitReady follows a supervisor's reports until the guest is ready, which wins
-// over ctx, or the supervisor gives up.
+// awaitReady follows a supervisor's reports until the guest is ready, which wins over the
+// end of ctx, or the supervisor gives up.
 func awaitReady(ctx context.Context, conn *net.UnixConn, stage func(string)) error {
 	stop := context.AfterFunc(ctx, func() {
 		conn.SetReadDeadline(time.Now().Add(lastWord))
@@ -250,7 +248,7 @@ func NewReporter(f *os.File) (*Reporter, error) {
 	return r, nil
 }
 
-// handoverTime is how long a starter may take to say what it has to say first.
+// handoverTime is how long a starter may take to send its first line.
 const handoverTime = 30 * time.Second
 
 func (r *Reporter) readSecrets() (secret.Values, error) {
@@ -270,8 +268,8 @@ func (r *Reporter) readSecrets() (secret.Values, error) {
 // Send tells the starter; one that is gone does not hear it.
 func (r *Reporter) Send(report Report) { json.NewEncoder(r.conn).Encode(report) }
 
-// HandedOver returns when the starter has done all that it wanted to before the VM's
-// own program runs, or has let go without, by its death.
+// HandedOver waits until the starter has done all that comes before the VM's own program,
+// which it reports, or is gone.
 func (r *Reporter) HandedOver() bool {
 	if _, err := r.Secrets(); err != nil {
 		return false
@@ -280,7 +278,7 @@ func (r *Reporter) HandedOver() bool {
 	return err == nil
 }
 
-// Gone returns when the starter has let go.
+// Gone waits until the starter has let go.
 func (r *Reporter) Gone() {
 	if _, err := r.Secrets(); err == nil {
 		io.Copy(io.Discard, r.in)

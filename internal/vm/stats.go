@@ -21,7 +21,7 @@ type Stats struct {
 	Guest              *agentapi.Stats `json:"guest,omitempty"`   // nil where it does not answer
 }
 
-// Stats returns the use that is made of the named VM. Asking is no use.
+// Stats returns what the named VM takes. To ask does not count as use of the VM.
 func (s *Store) Stats(ctx context.Context, name string) (Stats, error) {
 	if err := s.alive(name); err != nil {
 		return Stats{}, err

@@ -14,8 +14,8 @@ import (
 	"banger/internal/statedir"
 )
 
-// Stop shuts the named VM down and returns when it is down. Where the guest
-// takes longer than patience, its plug is pulled; killed tells so.
+// Stop shuts the named VM down and returns when it is down. If the guest takes longer than
+// patience, it is killed, and killed is true.
 func (s *Store) Stop(ctx context.Context, name string, patience time.Duration) (killed bool, err error) {
 	if err := s.order(ctx, name, OpStop); err != nil {
 		return false, err
@@ -53,9 +53,8 @@ func (s *Store) IsClean(name, rootfs string) (bool, error) {
 // VM is to be killed.
 const killTimeout = 10 * time.Second
 
-// Kill pulls the named VM's plug and returns when it is down. Where its
-// supervisor does not do that, the supervisor is killed, and the kernel kills the
-// VM with it.
+// Kill kills the named VM and returns when it is down. If its supervisor does not do that,
+// the supervisor is killed, and the kernel kills the VM with it.
 func (s *Store) Kill(ctx context.Context, name string) error {
 	err := s.order(ctx, name, OpKill)
 	var phase *PhaseError
@@ -76,7 +75,7 @@ func (s *Store) Kill(ctx context.Context, name string) error {
 	return s.killHolder(ctx, name)
 }
 
-// killHolder kills who holds the VM, unless that is for a moment.
+// killHolder kills the process that holds the VM's lock, unless it lets go by itself soon.
 func (s *Store) killHolder(ctx context.Context, name string) error {
 	path := s.lockPath(name)
 	lock, err := statedir.LockSoon(ctx, path)
@@ -133,7 +132,7 @@ func (s *Store) RemoveLocked(name string) error {
 	return err
 }
 
-// KillRunning is Kill for a VM that has to run: else the error is a *PhaseError.
+// KillRunning is Kill for a VM that has to run: if it does not, the error is a *PhaseError.
 func (s *Store) KillRunning(ctx context.Context, name string) error {
 	if err := s.alive(name); err != nil {
 		return err

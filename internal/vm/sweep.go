@@ -7,7 +7,7 @@ import (
 	"banger/internal/statedir"
 )
 
-// EphemeralError says that a VM is its run's or its build's alone.
+// EphemeralError says that a VM belongs to a run or a build alone.
 type EphemeralError struct{ Name string }
 
 func (e *EphemeralError) Error() string {
@@ -33,8 +33,8 @@ func (s *Store) Sweep() (removed []string) {
 	return removed
 }
 
-// abandoned reports whether a VM may be one to sweep up. It takes no lock, which
-// could be in a starting supervisor's way.
+// abandoned reports whether a VM may have to be swept up. It takes no lock: that could be
+// in the way of a supervisor that starts.
 func (s *Store) abandoned(name string) bool {
 	if statedir.Locked(s.lockPath(name)) {
 		return false
@@ -78,7 +78,7 @@ func (s *Store) leave(v VM) {
 	}
 }
 
-// tidy takes away what a supervisor left that died.
+// tidy removes what a supervisor that died has left.
 func (s *Store) tidy(v VM) {
 	statedir.RemoveSocket(s.Path(v.Name, statedir.Socket))
 	s.sweepFiles(v.Name)
@@ -88,5 +88,6 @@ func (s *Store) tidy(v VM) {
 	s.Note(journal.Entry{VM: v.Name, Event: journal.Died, Detail: supervisorDied})
 }
 
-// sweepFiles takes away the files that one who died left half made in a VM's directory.
+// sweepFiles removes the half-made files that a supervisor that died has left in a VM's
+// directory.
 func (s *Store) sweepFiles(name string) { statedir.Tree{Dir: s.Path(name, "")}.Sweep() }

@@ -135,7 +135,7 @@ const (
 	Restored Start = "restored" // it goes on from a snapshot
 )
 
-// Took is where the time of a start went, in milliseconds.
+// Took says where the time of a start went, in milliseconds.
 type Took struct {
 	Prepare  int64 `json:"prepare"`            // the supervisor, before it starts the VMM
 	Load     int64 `json:"load"`               // the VMM, until the guest runs
@@ -169,11 +169,11 @@ type Store struct {
 	Journal *journal.Journal // of what is done to VMs; nil is none
 	tree    statedir.Tree
 
-	// Settle, if not nil, completes a VM whose files are there but for vm.json, and
-	// returns what is to be called when that is there too, or never will be.
+	// Settle, if not nil, completes a VM before its vm.json is written. The done that it
+	// returns is called when that is written, or has failed.
 	Settle func(context.Context, *VM) (done func(), err error)
-	// Leave, if not nil, takes away what a VM's supervisor may have left elsewhere. It
-	// is called where that died, or the VM is removed, by the holder of its lock.
+	// Leave, if not nil, removes what a VM's supervisor may have left elsewhere. The holder
+	// of the VM's lock calls it if the supervisor died or the VM is removed.
 	Leave func(VM)
 }
 
@@ -239,8 +239,7 @@ func (s *Store) List() ([]VM, error) {
 	return all, nil
 }
 
-// read loads vm.json. The lock outranks what it says: without a supervisor
-// nothing is alive.
+// read loads vm.json, corrected by the lock: without a supervisor, no VM is alive.
 func (s *Store) read(name string) (VM, error) {
 	locked := statedir.Locked(s.lockPath(name))
 	v, err := s.load(name)
@@ -287,7 +286,7 @@ func (s *Store) Lock(ctx context.Context, name string) (*statedir.Lock, error) {
 	return lock, err
 }
 
-// taken says what a VM does whose lock another has.
+// taken returns the error for a VM whose lock is held: which phase it is in.
 func (s *Store) taken(name string) error {
 	v, _ := s.Get(name)
 	if !v.State.Phase.Alive() {

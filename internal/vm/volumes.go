@@ -71,7 +71,7 @@ func (v Volume) check() error {
 	return nil
 }
 
-// checkVolumes also has no two in one place, and none twice.
+// checkVolumes checks each, and that no two are in one place and none is given twice.
 func checkVolumes(volumes []Volume) error {
 	if len(volumes) > MaxVolumes {
 		return fmt.Errorf("%d volumes: a vm has %d at the most", len(volumes), MaxVolumes)
@@ -99,8 +99,8 @@ func (v VM) Uses(volume string) bool {
 	return slices.ContainsFunc(v.Volumes, is) || v.State.Phase.Alive() && slices.ContainsFunc(v.State.Volumes, is)
 }
 
-// GrowVolume has a running VM's supervisor make a volume larger that its guest
-// writes to. The error is a *PhaseError where it does not run.
+// GrowVolume makes a running VM's supervisor enlarge a volume that its guest writes to. If
+// the VM does not run, the error is a *PhaseError.
 func (s *Store) GrowVolume(ctx context.Context, name, volume string, bytes int64) error {
 	conn, _, err := s.request(ctx, name, Request{Op: OpGrow, Volume: volume, Bytes: bytes})
 	if err != nil {

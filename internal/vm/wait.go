@@ -6,12 +6,12 @@ import (
 	"fmt"
 )
 
-// killedStatus is a program's whose machine went down under it: docker's for
-// what a KILL ended.
+// killedStatus is the exit status of a program whose machine went down under it: docker's
+// for a program ended by SIGKILL.
 const killedStatus = 128 + 9
 
-// Wait returns when the named VM's own program has ended, with its exit status.
-// A VM that has none is waited for until it is down, and has the status 0.
+// Wait waits until the named VM's own program has ended, and returns its exit status. If
+// the VM has none, it waits until the VM is down and returns 0.
 func (s *Store) Wait(ctx context.Context, name string) (status int, err error) {
 	v, err := s.Get(name)
 	if err != nil {
@@ -42,7 +42,7 @@ func (s *Store) Wait(ctx context.Context, name string) (status int, err error) {
 	return s.waitDown(ctx, name)
 }
 
-// waitDown waits for a VM whose supervisor says nothing more.
+// waitDown waits until a VM is down whose supervisor reports nothing more.
 func (s *Store) waitDown(ctx context.Context, name string) (int, error) {
 	if err := s.awaitStopped(ctx, name); err != nil {
 		return 0, err
@@ -70,10 +70,10 @@ func (m *MainState) exit() (int, error) {
 	return *m.Status, nil
 }
 
-// Touch begins the named VM's time to live, and its time without use, anew.
+// Touch restarts the named VM's time to live and its idle time.
 func (s *Store) Touch(ctx context.Context, name string) error { return s.order(ctx, name, OpTouch) }
 
-// Signal sends a signal, SSH's name of it, to the named VM's own program.
+// Signal sends a signal, by the name that SSH has for it, to the named VM's own program.
 func (s *Store) Signal(ctx context.Context, name, signal string) error {
 	if err := s.alive(name); err != nil {
 		return err
@@ -85,7 +85,7 @@ func (s *Store) Signal(ctx context.Context, name, signal string) error {
 	return conn.Close()
 }
 
-// alive is a *PhaseError for a VM that does not run.
+// alive returns a *PhaseError if the VM does not run.
 func (s *Store) alive(name string) error {
 	v, err := s.Get(name)
 	if err == nil && !v.State.Phase.Alive() {
