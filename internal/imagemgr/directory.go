@@ -2,6 +2,7 @@ package imagemgr
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -17,6 +18,9 @@ type directoryBlobs struct{ dirParts }
 func openDirectory(ctx context.Context, dir string) (*ociImage, error) {
 	from := directoryBlobs{dirParts(dir)}
 	raw, err := readPart(from.dirParts, "manifest.json")
+	if err != nil && has(from.dirParts, "index.json") {
+		return nil, errors.New("it is an OCI layout: pull it as oci:DIR")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("skopeo did not write it: %w", err)
 	}

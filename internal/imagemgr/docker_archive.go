@@ -15,9 +15,11 @@ import (
 func openDockerArchive(files parts, tag string) (*ociImage, error) {
 	raw, err := readPart(files, "manifest.json")
 	if err != nil {
-		if p, old := files.open("repositories"); old == nil {
-			p.Close()
+		switch {
+		case has(files, "repositories"):
 			return nil, errors.New("it was written before Docker 1.10, and has no manifest: load it there, and save it again by a current one")
+		case has(files, "index.json"):
+			return nil, errors.New("it is an OCI image: pull it as oci-archive:FILE")
 		}
 		return nil, fmt.Errorf("docker save did not write it: %w", err)
 	}

@@ -236,6 +236,10 @@ func TestPullBesideOthers(t *testing.T) {
 	here := v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: platform().Architecture}}
 	two := []mutate.IndexAddendum{{Add: image("a")}, {Add: image("mine")}}
 	sum := must(image("mine").Digest()).String()
+	called := func(name string) v1.Descriptor {
+		return v1.Descriptor{Annotations: map[string]string{"io.containerd.image.name": "docker.io/library/app:" + name, refName: name}}
+	}
+	named := []mutate.IndexAddendum{{Add: image("a"), Descriptor: called("1")}, {Add: image("mine"), Descriptor: called("2")}}
 	for name, tt := range map[string]struct {
 		images     []mutate.IndexAddendum
 		tag, fault string
@@ -250,6 +254,8 @@ func TestPullBesideOthers(t *testing.T) {
 		"one by its digest":     {images: two, tag: "@" + sum},
 		"the same by a tag":     {images: two, tag: ":@" + sum},
 		"one in an index":       {images: []mutate.IndexAddendum{{Add: mutate.AppendManifests(empty.Index, two...)}}, tag: ":@" + sum},
+		"one by docker's name":  {images: named, tag: ":app:2"},
+		"by all of it":          {images: named, tag: ":docker.io/library/app:2"},
 		"one that is not there": {images: two, tag: "@sha256:" + strings.Repeat("0", 64), fault: "blob sha256:0000"},
 	} {
 		t.Run(name, func(t *testing.T) {

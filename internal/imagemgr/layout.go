@@ -40,6 +40,9 @@ func splitTag(text string) (path, tag string) {
 // has to be one image only for this machine.
 func openLayout(ctx context.Context, files parts, tag string) (*ociImage, error) {
 	raw, err := readPart(files, "index.json")
+	if err != nil && has(files, "manifest.json") {
+		return nil, errors.New("it is no OCI layout, but has a manifest.json: pull an archive like that as docker-archive:FILE, a directory as dir:DIR")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("it is no OCI layout: %w", err)
 	}
@@ -95,7 +98,7 @@ func pick(manifests []v1.Descriptor, tag string) ([]v1.Descriptor, error) {
 		names := namesOf(m)
 		tags = append(tags, names...)
 		seen := slices.ContainsFunc(left, func(other v1.Descriptor) bool { return other.Digest == m.Digest })
-		if (tag == "" || slices.Contains(names, tag)) && m.Annotations[referenceType] == "" && !seen {
+		if (tag == "" || slices.ContainsFunc(names, func(name string) bool { return sameTag(name, tag) })) && m.Annotations[referenceType] == "" && !seen {
 			left = append(left, m)
 		}
 	}

@@ -345,6 +345,13 @@ func TestPullOCIRefuses(t *testing.T) {
 		"an archive of an old docker": {func(t *testing.T) string {
 			return "docker-archive:" + inFile(makeTar(t, file("repositories", "{}")))(t)
 		}, "it was written before Docker 1.10"},
+		"another tool's archive": {func(t *testing.T) string {
+			return "oci-archive:" + inFile(makeTar(t, file("manifest.json", "[]")))(t)
+		}, "pull an archive like that as docker-archive:FILE"},
+		"an archive of a layout": {func(t *testing.T) string {
+			return "docker-archive:" + inFile(makeTar(t, file("index.json", "{}")))(t)
+		}, "pull it as oci-archive:FILE"},
+		"a layout's directory":         {func(t *testing.T) string { return "dir:" + layout(t) }, "pull it as oci:DIR"},
 		"an archive that is no layout": {func(t *testing.T) string { return "oci-archive:" + inFile(layers[0])(t) }, "it is no OCI layout: index.json: "},
 		"an archive's lost layer": {func(t *testing.T) string {
 			config := must(imageOf(layers[0]).RawConfigFile())

@@ -62,3 +62,12 @@ func readPart(files parts, name string) ([]byte, error) {
 	}
 	return io.ReadAll(p)
 }
+
+// has reports whether there is a part of that name.
+func has(files parts, name string) bool {
+	p, err := files.open(name)
+	if err == nil {
+		p.Close()
+	}
+	return err == nil
+}
