@@ -131,43 +131,6 @@ func (o serveOptions) open(state string, h http.Handler) (net.Listener, http.Han
 	return listener, h, err
 }
 
-// listenUnix listens on a socket that is the user's alone, in place of one that
-// nobody serves any more.
-func listenUnix(path string) (net.Listener, error) {
-	if conn, err := net.Dial("unix", path); err == nil {
-		conn.Close()
-		return nil, fmt.Errorf("%s is served already", path)
-	}
-	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSocket != 0 {
-		os.Remove(path)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
-	draft := filepath.Join(filepath.Dir(path), fmt.Sprintf(".banger-%d.sock", os.Getpid()))
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: draft, Net: "unix"})
-	if err != nil {
-		return nil, err
-	}
-	// Nobody can connect before it is the user's alone.
-	if err := errors.Join(os.Chmod(draft, 0o600), os.Rename(draft, path)); err != nil {
-		listener.Close()
-		return nil, err
-	}
-	listener.SetUnlinkOnClose(false)
-	return &namedListener{listener, path}, nil
-}
-
-// namedListener is called what it was renamed to, and removes that.
-type namedListener struct {
-	net.Listener
-	path string
-}
-
-func (l *namedListener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net: "unix"} }
-
-func (l *namedListener) Close() error { return errors.Join(l.Listener.Close(), os.Remove(l.path)) }
-
 // noToken answers who does not send the token.
 func noToken(w http.ResponseWriter, _ *http.Request) {
 	problem{Status: http.StatusUnauthorized, Detail: "the token is missing or wrong"}.write(w)
