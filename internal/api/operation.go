@@ -92,6 +92,11 @@ func (o operation) resolved() operation {
 // serve is an http.HandlerFunc.
 func (o operation) serve(plain http.ResponseWriter, r *http.Request) {
 	w := &response{ResponseWriter: plain}
+	if o.Stream != "" && r.Method == http.MethodHead { // whose end might never come
+		w.Header().Set("Allow", o.Method)
+		http.Error(w, "HEAD", http.StatusMethodNotAllowed)
+		return
+	}
 	in, err := o.read(w, r)
 	if err != nil {
 		o.server.fail(w, r, err)

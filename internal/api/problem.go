@@ -38,7 +38,7 @@ const problemType = "application/problem+json"
 // fail tells a client of an error, if anything can be told yet.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
-		return // nobody hears it
+		panic(http.ErrAbortHandler) // the client is gone or the server ends: no answer says that all went well
 	}
 	s.problem(err).write(w)
 }

@@ -37,6 +37,7 @@ type eventsInput struct {
 	Kinds []string `query:"kind" doc:"only such"`
 	Since moment   `query:"since" doc:"a time as in RFC 3339, for those from then on"`
 	Until moment   `query:"until" doc:"a time as in RFC 3339, to end then"`
+	Last  moment   `header:"Last-Event-ID" doc:"the id of the last event that came before the connection broke, to go on behind it"`
 }
 
 func (s *server) events(w http.ResponseWriter, r *http.Request, in eventsInput) error {
@@ -57,13 +58,18 @@ func (s *server) events(w http.ResponseWriter, r *http.Request, in eventsInput) 
 			return err
 		}
 	}
+	if last, err := in.Last.time(); err != nil {
+		return err
+	} else if !last.IsZero() {
+		o.Since = last.Add(1) // an event's time is its id
+	}
 	out := begin(w, eventStream)
 	s.engine.FollowVMs(r.Context(), o, func(e journal.Entry) error {
 		text, err := json.Marshal(e)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(out, "event: %s\ndata: %s\n\n", e.Event, text)
+		_, err = fmt.Fprintf(out, "id: %s\nevent: %s\ndata: %s\n\n", e.Time.Format(time.RFC3339Nano), e.Event, text)
 		return err
 	})
 	return nil // the client hears that it has ended

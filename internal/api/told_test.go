@@ -1,17 +1,23 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"banger/internal/engine"
+	"banger/internal/journal"
 )
 
 // A client that asks for events gets them, and the end among them.
@@ -98,5 +104,80 @@ func TestManyAtOnce(t *testing.T) {
 		if !strings.Contains(text, fmt.Sprintf("%q", name)) {
 			t.Errorf("%s is not there", name)
 		}
+	}
+}
+
+// A client whose connection broke goes on behind the last event that it had.
+func TestEventsGoOn(t *testing.T) {
+	s, server := newServer(t)
+	if err := os.MkdirAll(s.engine.Dirs.State, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	j := journal.New(s.engine.Dirs.Journal())
+	for _, event := range []string{journal.Created, journal.Ready, journal.Stopped} {
+		if err := j.Append(journal.Entry{VM: "box", Event: event}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until := "&until=" + url.QueryEscape(time.Now().Format(time.RFC3339Nano))
+	var ids []string
+	_, _, text := ask(t, server, "GET", "/v1/events?since=2000-01-01T00:00:00Z"+until, "")
+	for line := range strings.Lines(text) {
+		if id, is := strings.CutPrefix(line, "id: "); is {
+			ids = append(ids, strings.TrimSpace(id))
+		}
+	}
+	if len(ids) != 3 {
+		t.Fatalf("got %s", text)
+	}
+	for i, id := range ids {
+		_, _, text := ask(t, server, "GET", "/v1/events?since=2000-01-01T00:00:00Z"+until, "", "Last-Event-ID", id)
+		if n := strings.Count(text, "event: "); n != 2-i {
+			t.Errorf("behind %s there are %d: %s", id, n, text)
+		}
+	}
+	if status, _, _ := ask(t, server, "GET", "/v1/events", "", "Last-Event-ID", "7"); status != 400 {
+		t.Errorf("behind no event: %d", status)
+	}
+}
+
+// What has no end is not begun for who wants its head.
+func TestHeadOfStreams(t *testing.T) {
+	s, server := newServer(t)
+	for _, o := range s.operations() {
+		if o.Stream == "" || o.Method != http.MethodGet {
+			continue
+		}
+		if status, _, _ := ask(t, server, "HEAD", "/v1"+strings.ReplaceAll(o.Path, "{name}", "box"), ""); status != 405 {
+			t.Errorf("%s: %d", o.Path, status)
+		}
+	}
+	if status, _, _ := ask(t, server, "HEAD", "/v1/vms", ""); status != 200 {
+		t.Errorf("of what has an end: %d", status)
+	}
+}
+
+// A request that a server did not finish before its end has no answer, least of all one
+// that says that all went well.
+func TestEndingServerAnswersNothing(t *testing.T) {
+	s, _ := newServer(t)
+	ctx, end := context.WithCancel(t.Context())
+	o := op(http.MethodDelete, "/x", "x", "", func(ctx context.Context, _ struct{}) (none, error) {
+		end()
+		<-ctx.Done()
+		return none{}, ctx.Err()
+	})
+	o.server = s
+	server := httptest.NewUnstartedServer(problems(http.HandlerFunc(o.serve)))
+	server.Config.BaseContext = func(net.Listener) context.Context { return ctx }
+	server.Start()
+	defer server.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := server.Client().Do(r); err == nil {
+		answer.Body.Close()
+		t.Errorf("it answers %s", answer.Status)
 	}
 }

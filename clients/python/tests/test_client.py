@@ -105,7 +105,10 @@ def test_killed_client_leaves_no_vm(client: Banger) -> None:
     with client.events(vm=[name], kind=["removed"], since="2000-01-01T00:00:00Z") as stream:
         child.kill()
         child.communicate()
-        assert next(stream.events()).event == "removed"
+        removed = next(stream.events())
+        assert removed.event == "removed"
+    with client.events(vm=[name], kind=["removed"], last_event_id=removed.id, until=removed.data["time"]) as stream:
+        assert list(stream.events()) == []
     with pytest.raises(NotFound):
         client.get_vm(name)
 

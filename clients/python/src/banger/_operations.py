@@ -1225,9 +1225,9 @@ class Operations:
         result: list[Result] = self.transport.ask('GET', f"/v1/system/doctor")
         return result
 
-    def events(self, *, vm: Sequence[str] | None = None, kind: Sequence[str] | None = None, since: str | None = None, until: str | None = None) -> EventStream:
+    def events(self, *, vm: Sequence[str] | None = None, kind: Sequence[str] | None = None, since: str | None = None, until: str | None = None, last_event_id: str | None = None) -> EventStream:
         """What happens to VMs, as server-sent events."""
-        return self.transport.events('GET', f"/v1/events", query={'vm': vm, 'kind': kind, 'since': since, 'until': until})
+        return self.transport.events('GET', f"/v1/events", query={'vm': vm, 'kind': kind, 'since': since, 'until': until}, headers={'Last-Event-ID': last_event_id})
 
     def exec(self, vm: str, *, argv: Sequence[str], dir: str | None = None, env: Sequence[str] | None = None, user: str | None = None, wait_init: bool | None = None, stdin: str | None = None, stdin_encoding: Literal['utf-8', 'base64'] | None = None, timeout_seconds: int | None = None, max_output: int | None = None) -> Ran:
         """Run a program in a running VM to its end."""
@@ -1611,9 +1611,9 @@ class AsyncOperations:
         result: list[Result] = await self.transport.ask('GET', f"/v1/system/doctor")
         return result
 
-    def events(self, *, vm: Sequence[str] | None = None, kind: Sequence[str] | None = None, since: str | None = None, until: str | None = None) -> AsyncEventStream:
+    def events(self, *, vm: Sequence[str] | None = None, kind: Sequence[str] | None = None, since: str | None = None, until: str | None = None, last_event_id: str | None = None) -> AsyncEventStream:
         """What happens to VMs, as server-sent events."""
-        return self.transport.events('GET', f"/v1/events", query={'vm': vm, 'kind': kind, 'since': since, 'until': until})
+        return self.transport.events('GET', f"/v1/events", query={'vm': vm, 'kind': kind, 'since': since, 'until': until}, headers={'Last-Event-ID': last_event_id})
 
     async def exec(self, vm: str, *, argv: Sequence[str], dir: str | None = None, env: Sequence[str] | None = None, user: str | None = None, wait_init: bool | None = None, stdin: str | None = None, stdin_encoding: Literal['utf-8', 'base64'] | None = None, timeout_seconds: int | None = None, max_output: int | None = None) -> Ran:
         """Run a program in a running VM to its end."""

@@ -35,6 +35,7 @@ class Event:
 
     event: str
     data: Any
+    id: str = ""  # of some: with the last one's, as last_event_id, another request goes on behind it
 
 
 @dataclass(frozen=True)
@@ -82,15 +83,17 @@ class _Lines:
     """Makes events of lines."""
 
     def __init__(self) -> None:
-        self.event, self.data = "", ""
+        self.event, self.data, self.id = "", "", ""
 
     def feed(self, line: str) -> Event | None:
         if line.startswith("event: "):
             self.event = line[7:]
         elif line.startswith("data: "):
             self.data = line[6:]
+        elif line.startswith("id: "):
+            self.id = line[4:]
         elif not line and self.event:
-            event, self.event = Event(self.event, json.loads(self.data)), ""
+            event, self.event = Event(self.event, json.loads(self.data), self.id), ""
             if event.event == "problem":
                 raise problem(event.data)
             return event
@@ -187,8 +190,8 @@ class Transport(_Base):
     def stream(self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None) -> Reply:
         return Reply(self.client, self.client.build_request(method, path, **self.arguments(query, None, body, None)))
 
-    def events(self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None) -> EventStream:
-        return EventStream(self.client, self.client.build_request(method, path, **self.arguments(query, None, body, None)))
+    def events(self, method: str, path: str, query: Mapping[str, Any] | None = None, headers: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None) -> EventStream:
+        return EventStream(self.client, self.client.build_request(method, path, **self.arguments(query, headers, body, None)))
 
     def close(self) -> None:
         self.client.close()
@@ -257,8 +260,8 @@ class AsyncTransport(_Base):
     def stream(self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None) -> AsyncReply:
         return AsyncReply(self.client, self.client.build_request(method, path, **self.arguments(query, None, body, None)))
 
-    def events(self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None) -> AsyncEventStream:
-        return AsyncEventStream(self.client, self.client.build_request(method, path, **self.arguments(query, None, body, None)))
+    def events(self, method: str, path: str, query: Mapping[str, Any] | None = None, headers: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None) -> AsyncEventStream:
+        return AsyncEventStream(self.client, self.client.build_request(method, path, **self.arguments(query, headers, body, None)))
 
     async def close(self) -> None:
         await self.client.aclose()
