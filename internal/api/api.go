@@ -40,7 +40,7 @@ func (s *server) handler() (http.Handler, error) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Write(document)
 	})
-	return http.NewCrossOriginProtection().Handler(problems(mux)), nil
+	return problems(http.NewCrossOriginProtection().Handler(mux)), nil
 }
 
 // operations is the table.

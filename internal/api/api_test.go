@@ -159,7 +159,7 @@ func TestProblems(t *testing.T) {
 	if status, _, _ := ask(t, server, "POST", "/v1/vms", `{"name":"`+strings.Repeat("x", maxBody)+`"}`); status != 413 {
 		t.Errorf("a body without end: %d", status)
 	}
-	if status, _, text := ask(t, server, "POST", "/v1/vms", "{}", "Sec-Fetch-Site", "cross-site"); status != 403 {
+	if status, kind, text := ask(t, server, "POST", "/v1/vms", "{}", "Sec-Fetch-Site", "cross-site"); status != 403 || kind != problemType {
 		t.Errorf("a page of another site: %d %s", status, text)
 	}
 }
