@@ -1,6 +1,7 @@
 package filesync
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -36,6 +37,14 @@ func (d *dirs) open(name string) (int, error) {
 		d.known[name] = f
 	}
 	return int(f.Fd()), nil
+}
+
+// isGone reports whether an error says that there is nothing of a name, or that the
+// name leads out by a link. Any other says nothing of that: what is taken for removed is
+// removed on the other side too.
+func isGone(err error) bool {
+	errno, ok := errors.AsType[unix.Errno](err)
+	return !ok || errno == unix.ENOENT || errno == unix.ENOTDIR || errno == unix.ELOOP
 }
 
 func (d *dirs) closeAll() {

@@ -35,14 +35,17 @@ func Hash(ctx context.Context, top string, names []string) (State, error) {
 	h := hasher{ctx, sha256.New(), make([]byte, 64<<10)}
 	for _, name := range names {
 		dir, err := in.open(path.Dir(name))
-		if err != nil {
+		if err != nil && isGone(err) {
 			continue // removed, or behind a link
+		}
+		if err != nil {
+			return nil, &tree.FileError{Name: name, Err: err}
 		}
 		e, err := h.file(dir, path.Base(name))
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if err != nil && !isFile(dir, path.Base(name)) {
+		if err != nil && isOther(dir, path.Base(name)) {
 			continue
 		}
 		if err != nil {
@@ -55,9 +58,10 @@ func Hash(ctx context.Context, top string, names []string) (State, error) {
 	return s, nil
 }
 
-func isFile(dir int, base string) bool {
+// isOther reports whether something is known to be no file, or not to be there.
+func isOther(dir int, base string) bool {
 	e, err := look(dir, base)
-	return err == nil && e.Kind == File
+	return err == nil && e.Kind != File
 }
 
 // hasher is what reading one file after another needs.

@@ -108,7 +108,7 @@ func (s *scan) below(at int, base, name string) error {
 func look(dir int, base string) (e Entry, err error) {
 	var st unix.Stat_t
 	err = unix.Fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW)
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+	if err != nil && isGone(err) {
 		return e, nil
 	}
 	if err != nil {
@@ -122,9 +122,12 @@ func look(dir int, base string) (e Entry, err error) {
 		e.Kind, e.Stamp = Dir, tree.Stamp{}
 	case unix.S_IFLNK:
 		target := make([]byte, unix.PathMax)
-		n, _ := unix.Readlinkat(dir, base, target)
-		if n <= 0 {
+		n, err := unix.Readlinkat(dir, base, target)
+		if errors.Is(err, unix.EINVAL) || err != nil && isGone(err) {
 			return Entry{}, nil // another file by now
+		}
+		if err != nil {
+			return Entry{}, err
 		}
 		e.Kind, e.Hash = Link, string(target[:n])
 	}
@@ -141,8 +144,11 @@ func Look(top string, names []string) (State, error) {
 	defer in.close()
 	for _, name := range names {
 		dir, err := in.open(path.Dir(name))
-		if err != nil {
+		if err != nil && isGone(err) {
 			continue // removed, or behind a link
+		}
+		if err != nil {
+			return nil, &tree.FileError{Name: name, Err: err}
 		}
 		e, err := look(dir, path.Base(name))
 		if err != nil {
