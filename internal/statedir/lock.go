@@ -86,15 +86,17 @@ func lockSoon(ctx context.Context, path string, kind int16) (*Lock, error) {
 	return lock, err
 }
 
-// Locked reports whether a living process holds the lock at path.
+// Locked reports whether a living process holds the lock at path. Where that cannot be
+// known one may: what nobody holds is swept up.
 func Locked(path string) bool {
 	f, err := os.Open(path) // for reading only: a Watcher hears of the others
 	if err != nil {
-		return false
+		return !errors.Is(err, fs.ErrNotExist)
 	}
 	defer f.Close()
 	lk := unix.Flock_t{Type: unix.F_WRLCK}
-	return unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &lk) == nil && lk.Type != unix.F_UNLCK
+	err = unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &lk)
+	return err != nil || lk.Type != unix.F_UNLCK
 }
 
 // Release lets the lock go and leaves its file. There need not be one.

@@ -361,6 +361,17 @@ func TestLock(t *testing.T) {
 	}
 }
 
+// A lock of which nothing can be known may be somebody's, who is not to be swept up.
+func TestLockedWhereNothingIsKnown(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "loop")
+	if err := os.Symlink(path, path); err != nil {
+		t.Fatal(err)
+	}
+	if !Locked(path) {
+		t.Error("it is nobody's")
+	}
+}
+
 func TestWaitLock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	first, err := TryLock(path)
