@@ -5,6 +5,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -104,12 +105,16 @@ func (p *Process) Configure(c Config) error {
 	if err != nil || len(c.Settings.Mounts) == 0 {
 		return err
 	}
-	why, err := io.ReadAll(p.said)
-	if err == nil && len(why) > 0 {
-		err = errors.New(string(why))
+	word, err := io.ReadAll(p.said)
+	if err == nil && string(word) != prepared {
+		err = errors.New(cmp.Or(string(word), "the agent's service has ended"))
 	}
 	return err
 }
+
+// prepared is what the service says when all that the guest needs before its init is
+// there; anything else is why not, and nothing that it died.
+const prepared = "prepared"
 
 // reportFD is where PID 1 hears of the service.
 const reportFD = 3
@@ -128,7 +133,8 @@ func prepare(c Config) (io.Closer, error) {
 		io.WriteString(report, err.Error())
 		return nil, err
 	}
-	return life, nil
+	_, err = io.WriteString(report, prepared)
+	return life, err
 }
 
 // leastThreads is how many threads run Go at the least. With one alone, Go hands it
@@ -146,11 +152,11 @@ func Run() error {
 	if err := enterRoot(); err != nil {
 		return fmt.Errorf("enter the root: %w", err)
 	}
-	prepared, err := prepare(c)
+	life, err := prepare(c)
 	if err != nil {
 		return err
 	}
-	defer prepared.Close()
+	defer life.Close()
 	os.Setenv("PATH", searchPath)
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), leastThreads))
 	// The name that ps shows would be exe, after the path it was run by.
