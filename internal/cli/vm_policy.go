@@ -46,7 +46,7 @@ func (a *app) vmPolicyCommand() *cobra.Command {
 			change.Egress = &add.Egress
 		}
 		switch {
-		case check != "":
+		case c.Flags().Changed("check"):
 			if v.Policy, err = change.Apply(v.Policy); err != nil {
 				return err
 			}
@@ -67,12 +67,15 @@ func (a *app) checkPolicy(v vm.VM, target string) error {
 		host, portText = h, p
 	}
 	port, err := strconv.ParseUint(portText, 10, 16)
-	if err != nil || host == "" {
+	if err != nil || port == 0 || host == "" {
 		return fmt.Errorf("check %q: write HOST or HOST:PORT", target)
 	}
 	verdict, err := a.engine.Check(v, strings.Trim(host, "[]"), uint16(port))
 	if err != nil {
 		return err
+	}
+	if a.format != formatTable {
+		return show(a, verdict, nil)
 	}
 	word := "denied"
 	if verdict.Allowed {

@@ -83,10 +83,13 @@ func (a *app) listGuestPorts(ctx context.Context, name string) error {
 
 // showPort prints where one port of the guest is to be found.
 func (a *app) showPort(v vm.VM, text string) error {
-	port, protocol, _ := strings.Cut(text, "/")
+	wanted, err := ports.Parse(text)
+	if err != nil || len(wanted) != 1 || strings.Contains(text, ":") {
+		return fmt.Errorf("port %q: write the guest's port, and /udp where it is one of UDP", text)
+	}
 	var found []ports.Spec
 	for _, s := range v.State.OpenPorts() {
-		if strconv.Itoa(int(s.GuestPort)) == port && s.Protocol == or(protocol, ports.TCP) {
+		if s.GuestPort == wanted[0].GuestPort && s.Protocol == wanted[0].Protocol {
 			found = append(found, s)
 		}
 	}
@@ -94,8 +97,8 @@ func (a *app) showPort(v vm.VM, text string) error {
 		return withHint(fmt.Errorf("port %s of vm %q is not open on the host", text, v.Name),
 			"banger vm forward %s %s opens it while that runs", v.Name, text)
 	}
-	if a.format == formatJSON {
-		return printJSON(a.Out, found)
+	if a.format != formatTable {
+		return list(a, found, "", nil)
 	}
 	for _, s := range found {
 		fmt.Fprintln(a.Out, s.Host())

@@ -69,8 +69,8 @@ func New(s Settings) (p Policy, err error) {
 
 // Verdict is what becomes of a connection or a name, and by what.
 type Verdict struct {
-	Allowed bool
-	Rule    string
+	Allowed bool   `json:"allowed"`
+	Rule    string `json:"rule"`
 }
 
 // Connection decides on a connection to a port of an address. names are those
