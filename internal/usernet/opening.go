@@ -93,9 +93,8 @@ func (o *opening) add(data []byte) (pass []byte, err error) {
 		}
 		return nil, err
 	}
-	if unread != nil {
-		o.over = true
-		return o.data, nil
+	if o.over = unread != nil; o.over {
+		return o.data, nil // by the address alone
 	}
 	o.sent, o.rest = true, size < len(o.data)
 	pass, o.data = o.data[:size], o.data[size:]

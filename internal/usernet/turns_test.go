@@ -44,7 +44,7 @@ func readAll(turns []turn) error {
 	for i, turn := range turns {
 		turn.reader.SetReadDeadline(time.Now().Add(time.Minute))
 		if got, err := io.Copy(io.Discard, turn.reader); err != nil || got != int64(turn.size) {
-			return fmt.Errorf("connection %d: read %d bytes of %d: %v", i, got, turn.size, err)
+			return fmt.Errorf("connection %d: read %d bytes of %d: %w", i, got, turn.size, err)
 		}
 	}
 	return nil
