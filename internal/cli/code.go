@@ -91,7 +91,7 @@ func (a *app) toEdit(ctx context.Context, args []string, o projectOptions) (name
 			return "", "", err
 		}
 		dir, err := a.workDir(ctx, p.VM.Name, engine.ProjectProgram(up.Spec))
-		return p.VM.Name, dir, err
+		return p.VM.Name, asDirectory(dir), err
 	}
 	v, err := a.engine.VM(args[0])
 	if err == nil && !v.State.Phase.Alive() {
@@ -99,6 +99,10 @@ func (a *app) toEdit(ctx context.Context, args []string, o projectOptions) (name
 	}
 	return args[0], "/root", err
 }
+
+// asDirectory has an editor take a path for a directory's, also where its last name has a
+// dot: by that code tells a file.
+func asDirectory(dir string) string { return strings.TrimSuffix(dir, "/") + "/" }
 
 // workDir asks the guest where a project's programs run.
 func (a *app) workDir(ctx context.Context, name string, p engine.Program) (string, error) {
@@ -109,7 +113,7 @@ func (a *app) workDir(ctx context.Context, name string, p engine.Program) (strin
 	if err == nil && status != 0 {
 		err = fmt.Errorf("the guest does not say where the project is: exit status %d", status)
 	}
-	return strings.TrimSpace(string(out)), err
+	return strings.TrimSuffix(string(out), "\n"), err
 }
 
 // line keeps the beginning of what is written to it, as long as any path is.
