@@ -125,7 +125,7 @@ func TestProblems(t *testing.T) {
 		{"GET", "/v1/vms/box/logs?tail=all", "", 400, "no number"},
 		{"GET", "/v1/vms/box/logs?tail=", "", 400, "tail is empty"},
 		{"GET", "/v1/events?since=yesterday", "", 400, ""},
-		{"POST", "/v1/images", `{"reference": "tar:/nothere"}`, 409, "which kernel"},
+		{"POST", "/v1/images", `{"reference": "tar:/nothere"}`, 409, "no kernel"},
 		{"DELETE", "/v1/kernels/nothere", "", 404, ""},
 		{"GET", "/v1/volumes/nothere", "", 404, ""},
 		{"DELETE", "/v1/networks/nothere", "", 404, ""},

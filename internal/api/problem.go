@@ -62,7 +62,7 @@ var (
 		new(*network.NotFoundError), new(*catalog.NotFoundError), new(*config.NoCatalogError), new(*notGotError), new(*engine.NotAgreedError),
 	}
 	conflict = []any{
-		new(*vm.PhaseError), new(*engine.InUseError), new(*ports.TakenError), new(*vm.EphemeralError), new(*engine.NoKernelError), new(engine.WhichKernelError),
+		new(*vm.PhaseError), new(*engine.InUseError), new(*ports.TakenError), new(*vm.EphemeralError), new(*engine.NoKernelError), new(*engine.WhichKernelError),
 		new(*volume.AttachedError), new(*volume.DirtyError), new(*kernel.TakenError), new(*agent.GuestError), new(*engine.SecretError), new(*refusedError),
 	}
 )

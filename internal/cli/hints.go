@@ -147,6 +147,7 @@ func engineHint(err error) string {
 		image    *engine.ImageError
 		noSecret *engine.SecretError
 		here     *engine.ElsewhereError
+		which    *engine.WhichKernelError
 	)
 	switch {
 	case errors.As(err, &here):
@@ -161,7 +162,9 @@ func engineHint(err error) string {
 		return "give one by --name"
 	case errors.As(err, new(*engine.NoKernelError)):
 		return "give one by --kernel"
-	case errors.As(err, new(engine.WhichKernelError)):
+	case errors.As(err, &which) && which.None:
+		return "banger kernel pull apt:" + kernel.DefaultPackage() + " gets the distribution's"
+	case errors.As(err, &which):
 		return "give one by --kernel-ref; banger kernel list shows those there are"
 	case errors.As(err, new(*engine.ImageKernelError)):
 		return "--kernel-ref names another kernel"

@@ -74,10 +74,16 @@ func (e *Engine) provideKernel(ctx context.Context, events Events) (string, erro
 	return k.Name, err
 }
 
-// WhichKernelError says that several kernels, or none, could be an image's.
-type WhichKernelError struct{}
+// WhichKernelError says that it is left open which kernel an image boots: there is none,
+// or more than one.
+type WhichKernelError struct{ None bool }
 
-func (WhichKernelError) Error() string { return "it is not clear which kernel the image is to boot" }
+func (e *WhichKernelError) Error() string {
+	if e.None {
+		return "there is no kernel yet for the image to boot"
+	}
+	return "it is not clear which kernel the image is to boot"
+}
 
 // chooseKernel returns the kernel that an image is to boot: the one named, the
 // configured one, or the only one that is here.
@@ -96,5 +102,5 @@ func (e *Engine) chooseKernel(name string) (string, error) {
 	if len(kernels) == 1 {
 		return kernels[0].Name, nil
 	}
-	return "", WhichKernelError{}
+	return "", &WhichKernelError{None: len(kernels) == 0}
 }

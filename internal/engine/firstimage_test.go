@@ -55,7 +55,8 @@ func TestFirstImageThatIsThere(t *testing.T) {
 
 func TestChooseKernel(t *testing.T) {
 	e := newEngine(t)
-	if _, err := e.chooseKernel(""); !isA[WhichKernelError](err) {
+	var which *WhichKernelError
+	if _, err := e.chooseKernel(""); !errors.As(err, &which) || !which.None {
 		t.Errorf("of none: got %v", err)
 	}
 	addKernel(t, e, "one")
@@ -63,7 +64,7 @@ func TestChooseKernel(t *testing.T) {
 		t.Errorf("of one: got %q, %v", got, err)
 	}
 	addKernel(t, e, "two")
-	if _, err := e.chooseKernel(""); !isA[WhichKernelError](err) {
+	if _, err := e.chooseKernel(""); !errors.As(err, &which) || which.None {
 		t.Errorf("of two: got %v", err)
 	}
 	e.Config.Kernel = "two"
