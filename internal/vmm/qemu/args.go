@@ -58,7 +58,7 @@ func Args(cfg vmm.Config, accel string, setup Setup) []string {
 		)
 	}
 	if setup.Monitor > 0 {
-		args = append(args, "-chardev", fmt.Sprintf("socket,id=monitor,fd=%d", setup.Monitor), "-mon", "chardev=monitor,mode=control")
+		args = append(args, "-chardev", fmt.Sprintf("socket,id=monitor,fd=%d", setup.Monitor), "-qmp", "chardev:monitor")
 	}
 	if setup.Memory != "" {
 		args = append(args, memoryArgs(cfg, setup)...)
@@ -82,7 +82,9 @@ func memoryArgs(cfg vmm.Config, setup Setup) []string {
 
 // machineArgs chooses the board. Its devices are found by ACPI, for which every
 // kernel is built. A kernel waits seconds for a clock chip (RTC) that is not
-// there. KVM's guests have KVM's timers and do not need the old ones.
+// there. KVM's guests have KVM's timers and do not need the old one (PIT). Nobody sets up
+// the old interrupt controller (PIC), by which the timer of QEMU 11 would interrupt a
+// kernel before that is ready.
 //
 // What has been translated is kept in 128 MiB, of which a guest that has booted fills a
 // third. QEMU's own bound is 1 GiB, which one fills that installs a few packages.
@@ -95,7 +97,7 @@ func machineArgs(accel string) []string {
 	if accel == vmm.KVM {
 		return []string{"-machine", "microvm,acpi=on,pit=off,pic=off,rtc=on", "-accel", "kvm", "-cpu", "host"}
 	}
-	return []string{"-machine", "microvm,acpi=on,pit=on,pic=on,rtc=on", "-accel", "tcg,thread=multi,tb-size=128", "-cpu", "max,erms=off,fsrm=off,la57=off"}
+	return []string{"-machine", "microvm,acpi=on,pit=on,pic=off,rtc=on", "-accel", "tcg,thread=multi,tb-size=128", "-cpu", "max,erms=off,fsrm=off,la57=off"}
 }
 
 // kernelArgs tells the guest's kernel of the board: its console is QEMU's
