@@ -76,7 +76,7 @@ func (v *VM) Start(ctx context.Context) error {
 // Stop shuts the VM down and returns when it is down. A guest that takes longer
 // than ten seconds has its plug pulled.
 func (v *VM) Stop(ctx context.Context) error {
-	_, err := v.client.engine.StopVM(ctx, v.name, engine.StopOptions{Patience: engine.DefaultPatience})
+	_, err := v.client.engine.StopVM(ctx, v.name, engine.StopOptions{Patience: engine.DefaultPatience, Events: v.client.events()})
 	return explain(err)
 }
 
@@ -87,10 +87,14 @@ func (v *VM) Kill(ctx context.Context) error {
 }
 
 // Pause holds the VM still.
-func (v *VM) Pause(ctx context.Context) error { return explain(v.client.engine.PauseVM(ctx, v.name)) }
+func (v *VM) Pause(ctx context.Context) error {
+	return explain(v.client.engine.PauseVM(ctx, v.name, v.client.events()))
+}
 
 // Resume lets a VM that is paused go on.
-func (v *VM) Resume(ctx context.Context) error { return explain(v.client.engine.ResumeVM(ctx, v.name)) }
+func (v *VM) Resume(ctx context.Context) error {
+	return explain(v.client.engine.ResumeVM(ctx, v.name, v.client.events()))
+}
 
 // Wait returns when the VM is down.
 func (v *VM) Wait(ctx context.Context) error {

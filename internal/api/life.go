@@ -21,6 +21,9 @@ func (s *server) lifeOperations() []operation {
 			return s.engine.VM(in.Name)
 		})
 	}
+	silent := func(do func(context.Context, string, engine.Events) error) func(context.Context, string) error {
+		return func(ctx context.Context, name string) error { return do(ctx, name, nil) }
+	}
 	return []operation{
 		told(http.MethodPost, "/vms/{name}/start", "startVM", "Boot a VM, and return when it is up", func(ctx context.Context, in named, events engine.Events) (vm.VM, error) {
 			if err := s.engine.StartVM(ctx, in.Name, events); err != nil {
@@ -28,8 +31,8 @@ func (s *server) lifeOperations() []operation {
 			}
 			return s.engine.VM(in.Name)
 		}),
-		step("pause", "pauseVM", "Hold a VM still", s.engine.PauseVM),
-		step("resume", "resumeVM", "Let a VM that is paused go on", s.engine.ResumeVM),
+		step("pause", "pauseVM", "Hold a VM still", silent(s.engine.PauseVM)),
+		step("resume", "resumeVM", "Let a VM that is paused go on", silent(s.engine.ResumeVM)),
 		step("touch", "touchVM", "Begin a VM's time to live, and its time without use, anew", s.engine.TouchVM),
 		op(http.MethodPost, "/vms/{name}/stop", "stopVM", "Shut a VM down", func(ctx context.Context, in stopVM) (vm.VM, error) {
 			if _, err := s.engine.StopVM(ctx, in.Name, in.options()); err != nil {

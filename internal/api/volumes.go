@@ -43,7 +43,7 @@ func (s *server) volumeOperations() []operation {
 				Labels  vm.Labels `json:"labels,omitempty" jsonschema:"added; one without a value is taken away"`
 			}
 		}) (engine.Volume, error) {
-			v, err := s.engine.SetVolume(ctx, in.Name, volume.Change{Size: int64(mebibytes(in.Body.SizeMiB)), Labels: in.Body.Labels})
+			v, err := s.engine.SetVolume(ctx, in.Name, volume.Change{Size: int64(mebibytes(in.Body.SizeMiB)), Labels: in.Body.Labels}, nil)
 			return v, refused(err)
 		}),
 		op(http.MethodDelete, "/volumes/{name}", "removeVolume", "Remove a volume that no VM has, and all that is in it", func(ctx context.Context, in named) (none, error) {

@@ -202,7 +202,7 @@ func (a *app) downCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return a.engine.DownVM(ctx, p, remove)
+		return a.engine.DownVM(ctx, p, remove, a.newDisplay().show)
 	})
 	return c
 }

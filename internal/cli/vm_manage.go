@@ -57,7 +57,10 @@ func (a *app) eachVMCommand(use, short string, f func(context.Context, string) e
 }
 
 func (a *app) vmStopCommand() *cobra.Command {
-	return a.stoppingCommand("stop NAME...", "Shut VMs down; their disks stay", a.engine.StopVM)
+	return a.stoppingCommand("stop NAME...", "Shut VMs down; their disks stay", func(ctx context.Context, name string, o engine.StopOptions) (engine.Stopped, error) {
+		o.Events = a.newDisplay().show
+		return a.engine.StopVM(ctx, name, o)
+	})
 }
 
 func (a *app) vmRestartCommand() *cobra.Command {
@@ -108,13 +111,13 @@ func (f *patienceFlag) Type() string   { return "duration" }
 
 func (a *app) vmPauseCommand() *cobra.Command {
 	return a.eachVMCommand("pause NAME...", "Hold VMs still; their memory stays", func(ctx context.Context, name string) error {
-		return a.engine.PauseVM(ctx, name)
+		return a.engine.PauseVM(ctx, name, a.newDisplay().show)
 	})
 }
 
 func (a *app) vmResumeCommand() *cobra.Command {
 	c := a.eachVMCommand("resume NAME...", "Let paused VMs go on", func(ctx context.Context, name string) error {
-		return a.engine.ResumeVM(ctx, name)
+		return a.engine.ResumeVM(ctx, name, a.newDisplay().show)
 	})
 	c.SuggestFor = []string{"unpause"}
 	return c

@@ -171,7 +171,7 @@ func (a *app) volumeSetCommand() *cobra.Command {
 			return errors.New("no setting is given")
 		}
 		return each(ctx, a, args, func(ctx context.Context, name string) error {
-			_, err := a.engine.SetVolume(ctx, name, change)
+			_, err := a.engine.SetVolume(ctx, name, change, a.newDisplay().show)
 			return err
 		})
 	})

@@ -40,7 +40,7 @@ func (e *Engine) ForkVM(ctx context.Context, o ForkOptions, events Events) ([]vm
 	}
 	defer draft.Discard()
 	events.stage("saving " + o.VM)
-	snap, err := e.save(ctx, o.VM, draft)
+	snap, err := e.save(ctx, o.VM, draft, events)
 	if err != nil {
 		return nil, err
 	}

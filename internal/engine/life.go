@@ -26,6 +26,7 @@ func (e *Engine) RestartVM(ctx context.Context, name string, o StopOptions, even
 				return end, err
 			}
 		}
+		o.Events = events
 		end, err = e.StopVM(ctx, name, o)
 		if errors.As(err, new(*vm.PhaseError)) {
 			err = nil // stopped meanwhile

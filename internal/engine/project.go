@@ -61,7 +61,7 @@ func (e *Engine) provideProjectVM(ctx context.Context, o UpOptions) (Project, er
 		return p, err
 	}
 	if o.Recreate && p.VM != nil {
-		if err := e.DownVM(ctx, p, true); err != nil {
+		if err := e.DownVM(ctx, p, true, o.Events); err != nil {
 			return p, err
 		}
 		p.VM = nil
@@ -121,11 +121,11 @@ func (e *Engine) projectVMOptions(s devfile.Spec) VMOptions {
 }
 
 // DownVM shuts a project's VM down and, with remove, deletes it.
-func (e *Engine) DownVM(ctx context.Context, p Project, remove bool) error {
+func (e *Engine) DownVM(ctx context.Context, p Project, remove bool, events Events) error {
 	if p.VM == nil {
 		return nil
 	}
-	_, err := e.StopVM(ctx, p.VM.Name, StopOptions{Patience: DefaultPatience})
+	_, err := e.StopVM(ctx, p.VM.Name, StopOptions{Patience: DefaultPatience, Events: events})
 	if errors.As(err, new(*vm.PhaseError)) {
 		err = nil // it is down
 	}

@@ -52,7 +52,7 @@ func (e *Engine) createSnapshot(ctx context.Context, o SnapshotOptions, events E
 	}
 	defer draft.Discard()
 	events.stage("saving " + o.VM)
-	snap, err := e.save(ctx, o.VM, draft)
+	snap, err := e.save(ctx, o.VM, draft, events)
 	if err != nil {
 		return snap, err
 	}
@@ -68,8 +68,8 @@ func (e *Engine) createSnapshot(ctx context.Context, o SnapshotOptions, events E
 }
 
 // save writes a VM into a draft.
-func (e *Engine) save(ctx context.Context, name string, draft *snapshot.Draft) (snapshot.Snapshot, error) {
-	saved, err := e.vms.Snapshot(ctx, name, draft.Dir())
+func (e *Engine) save(ctx context.Context, name string, draft *snapshot.Draft, events Events) (snapshot.Snapshot, error) {
+	saved, err := e.vms.Telling(events.stage).Snapshot(ctx, name, draft.Dir())
 	if err != nil {
 		return snapshot.Snapshot{}, fmt.Errorf("take a snapshot of vm %q: %w", name, err)
 	}

@@ -75,6 +75,7 @@ const DefaultPatience = 10 * time.Second
 type StopOptions struct {
 	Patience time.Duration // how long the guest may take before its plug is pulled
 	Force    bool          // pull it at once
+	Events   Events
 }
 
 // Stopped says what was not in order when a VM shut down.
@@ -92,7 +93,7 @@ func (e *Engine) StopVM(ctx context.Context, name string, o StopOptions) (Stoppe
 	if err != nil {
 		return Stopped{}, err
 	}
-	killed, err := e.vms.Stop(ctx, name, o.Patience)
+	killed, err := e.vms.Telling(o.Events.stage).Stop(ctx, name, o.Patience)
 	if killed || err != nil {
 		return Stopped{Killed: killed}, err
 	}
@@ -101,10 +102,14 @@ func (e *Engine) StopVM(ctx context.Context, name string, o StopOptions) (Stoppe
 }
 
 // PauseVM holds a VM still; its memory stays.
-func (e *Engine) PauseVM(ctx context.Context, name string) error { return e.vms.Pause(ctx, name) }
+func (e *Engine) PauseVM(ctx context.Context, name string, events Events) error {
+	return e.vms.Telling(events.stage).Pause(ctx, name)
+}
 
 // ResumeVM lets a paused VM go on.
-func (e *Engine) ResumeVM(ctx context.Context, name string) error { return e.vms.Resume(ctx, name) }
+func (e *Engine) ResumeVM(ctx context.Context, name string, events Events) error {
+	return e.vms.Telling(events.stage).Resume(ctx, name)
+}
 
 // RemoveVM removes a VM and its disk. If it runs, the error is a *vm.PhaseError; with force
 // it is killed first.

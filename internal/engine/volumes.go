@@ -84,10 +84,10 @@ func volumeUsers(vms []vm.VM, name string) []VolumeUser {
 
 // SetVolume changes a volume. It can only grow; if a running VM writes to it, so does its
 // file system at once. Nothing else can be changed while a running VM has it.
-func (e *Engine) SetVolume(ctx context.Context, name string, c volume.Change) (Volume, error) {
+func (e *Engine) SetVolume(ctx context.Context, name string, c volume.Change, events Events) (Volume, error) {
 	_, err := e.volumes.Set(ctx, name, c)
 	if errors.As(err, new(*volume.AttachedError)) && c.Size != 0 && len(c.Labels) == 0 {
-		err = e.growAttached(ctx, name, c.Size, err)
+		err = e.growAttached(ctx, name, c.Size, err, events)
 	}
 	if err != nil {
 		return Volume{}, e.whoHas(err)
@@ -97,14 +97,14 @@ func (e *Engine) SetVolume(ctx context.Context, name string, c volume.Change) (V
 
 // growAttached lets the VM that writes to a volume grow it. If no VM does, the error is
 // attached.
-func (e *Engine) growAttached(ctx context.Context, name string, size int64, attached error) error {
+func (e *Engine) growAttached(ctx context.Context, name string, size int64, attached error, events Events) error {
 	v, err := e.Volume(name)
 	if err != nil {
 		return err
 	}
 	for _, user := range v.Users {
 		if user.Attached && !user.ReadOnly {
-			return e.vms.GrowVolume(ctx, user.VM, name, size)
+			return e.vms.Telling(events.stage).GrowVolume(ctx, user.VM, name, size)
 		}
 	}
 	return attached

@@ -36,7 +36,7 @@ func (s *supervisor) touch() {
 
 // end has the guest shut down, and pulls the plug where it does not.
 func (s *supervisor) end(b *boot, why string) {
-	s.stop(why)
+	s.stop(nil, why)
 	timeout := time.NewTimer(stopPatience)
 	defer timeout.Stop()
 	select {

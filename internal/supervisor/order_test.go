@@ -50,7 +50,7 @@ func (m fakeMachine) Save(context.Context, string) (time.Time, error) {
 // An order that comes before there is a machine to order about is not lost.
 func TestOrderWhileTheVMMStarts(t *testing.T) {
 	for want, order := range map[string]func(*supervisor){
-		"the vm was stopped while it started": func(s *supervisor) { s.stop("stopped") },
+		"the vm was stopped while it started": func(s *supervisor) { s.stop(nil, "stopped") },
 		"the vm was killed while it started":  func(s *supervisor) { s.kill("killed") },
 	} {
 		backend := &interrupted{machine: fakeMachine{make(chan struct{})}}
@@ -113,7 +113,7 @@ func (h *hanging) Start(ctx context.Context, _ vmm.Config, _ vmm.Network) (vmm.M
 func TestHangingVMMIsGivenUp(t *testing.T) {
 	for want, do := range map[string]func(*supervisor){
 		"the vm was killed while it started":           func(s *supervisor) { s.kill("killed") },
-		"the vm was stopped while it started":          func(s *supervisor) { s.stop("stopped") },
+		"the vm was stopped while it started":          func(s *supervisor) { s.stop(nil, "stopped") },
 		"the start was given up":                       func(s *supervisor) { s.Starter.Close() },
 		"the VMM did not start the guest within 100ms": nil,
 	} {
@@ -149,7 +149,7 @@ func TestPauseThatComesLate(t *testing.T) {
 	s := testSupervisor(t, nil)
 	s.boot = &boot{machine: machine, agent: newAgent(nil)}
 	s.save(func(st *vm.State) { st.Phase = vm.Running })
-	if err := s.pause(); !errors.Is(err, context.DeadlineExceeded) {
+	if err := s.pause(nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 	<-machine.resumed

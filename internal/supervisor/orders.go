@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 
 	"banger/internal/vm"
@@ -36,12 +37,16 @@ func (s *supervisor) unsetBoot() {
 }
 
 // stop asks the guest to shut down. One that cannot hear it yet has nothing to
-// lose; one that is paused has to hear it first.
-func (s *supervisor) stop(why string) {
-	s.resume()
+// lose; one that is paused has to hear it first. The error is that the caller gave up
+// before.
+func (s *supervisor) stop(c *caller, why string) error {
+	if err := s.resume(c); errors.Is(err, errLeft) {
+		return err
+	}
 	if b := s.ending(why); b != nil && !b.agent.stop() {
 		b.machine.Kill()
 	}
+	return nil
 }
 
 // kill pulls the plug.

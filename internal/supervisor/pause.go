@@ -11,7 +11,9 @@ import (
 // them go on.
 const pauseTimeout = 10 * time.Second
 
-func (s *supervisor) pause() error { return s.switchPhase(vm.Running, vm.Paused, (*boot).pause) }
+func (s *supervisor) pause(c *caller) error {
+	return s.switchPhase(c, "it is being paused", vm.Running, vm.Paused, (*boot).pause)
+}
 
 // pause holds the guest still. A VMM that was too slow to say so may do it yet, and
 // nobody would know.
@@ -27,8 +29,8 @@ func (b *boot) pause(ctx context.Context) error {
 
 const undoTimeout = time.Second
 
-func (s *supervisor) resume() error {
-	return s.switchPhase(vm.Paused, vm.Running, (*boot).resume)
+func (s *supervisor) resume(c *caller) error {
+	return s.switchPhase(c, "it is being resumed", vm.Paused, vm.Running, (*boot).resume)
 }
 
 // resume lets the guest go on. Its clock stood still.
@@ -41,9 +43,12 @@ func (b *boot) resume(ctx context.Context) error {
 }
 
 // switchPhase brings the VM from one phase to another.
-func (s *supervisor) switchPhase(from, to vm.Phase, do func(*boot, context.Context) error) error {
-	s.turns.Lock()
-	defer s.turns.Unlock()
+func (s *supervisor) switchPhase(c *caller, doing string, from, to vm.Phase, do func(*boot, context.Context) error) error {
+	end, err := s.turns.take(doing, c)
+	if err != nil {
+		return err
+	}
+	defer end()
 	s.mu.Lock()
 	b, state := s.boot, s.vm.State
 	s.mu.Unlock()

@@ -116,9 +116,9 @@ func (s *supervisor) obey(conn net.Conn, request vm.Request) {
 	case vm.OpPolicy:
 		reply(conn, s.setPolicy(request.Policy))
 	case vm.OpPause:
-		reply(conn, s.pause())
+		reply(conn, s.pause(newCaller(conn)))
 	case vm.OpResume:
-		reply(conn, s.resume())
+		reply(conn, s.resume(newCaller(conn)))
 	case vm.OpSnapshot:
 		s.snapshot(conn, request.Dir)
 	case vm.OpStats:
@@ -127,8 +127,7 @@ func (s *supervisor) obey(conn net.Conn, request vm.Request) {
 		conn.SetWriteDeadline(time.Now().Add(requestTimeout))
 		json.NewEncoder(conn).Encode(vm.Reply{Secrets: s.currentValues()})
 	case vm.OpStop:
-		s.stop("stopped")
-		reply(conn, nil)
+		reply(conn, s.stop(newCaller(conn), "stopped"))
 	case vm.OpKill:
 		s.kill("killed")
 		reply(conn, nil)
@@ -141,7 +140,7 @@ func (s *supervisor) obey(conn net.Conn, request vm.Request) {
 		waits, err := s.set(request.Change)
 		replyWith(conn, vm.Reply{Waits: waits}, err)
 	case vm.OpGrow:
-		reply(conn, s.growVolume(request.Volume, request.Bytes))
+		reply(conn, s.growVolume(newCaller(conn), request.Volume, request.Bytes))
 	default:
 		reply(conn, fmt.Errorf("unknown operation %q", request.Op))
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -30,13 +29,8 @@ const readyTimeout = 5 * time.Second
 // snapshot answers who asked for a snapshot, and gives it up where that one is
 // gone.
 func (s *supervisor) snapshot(conn net.Conn, dir string) {
-	ctx, cancel := context.WithTimeout(context.Background(), saveTimeout)
-	defer cancel()
-	go func() {
-		defer cancel()
-		io.Copy(io.Discard, conn)
-	}()
-	saved, err := s.takeSnapshot(ctx, dir)
+	c := newCaller(conn)
+	saved, err := s.takeSnapshot(c, dir)
 	if err != nil {
 		reply(conn, err)
 		return
@@ -47,9 +41,21 @@ func (s *supervisor) snapshot(conn net.Conn, dir string) {
 
 // takeSnapshot writes the guest's memory and state and its disk to dir, while it
 // is held still. It goes on in any case, unless it was paused before.
-func (s *supervisor) takeSnapshot(ctx context.Context, dir string) (vm.Saved, error) {
-	s.turns.Lock()
-	defer s.turns.Unlock()
+func (s *supervisor) takeSnapshot(c *caller, dir string) (vm.Saved, error) {
+	end, err := s.turns.take("a snapshot of it is being taken", c)
+	if err != nil {
+		return vm.Saved{}, err
+	}
+	defer end()
+	ctx, cancel := context.WithTimeout(context.Background(), saveTimeout)
+	defer cancel()
+	go func() {
+		select {
+		case <-c.left():
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	s.mu.Lock()
 	b, phase := s.boot, s.vm.State.Phase
 	s.mu.Unlock()

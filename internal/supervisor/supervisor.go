@@ -73,7 +73,7 @@ type supervisor struct {
 	warmth warmth    // of the start under way
 	making sync.Once // a template
 
-	turns sync.Mutex // one who pauses or resumes at a time
+	turns turns
 
 	mu    sync.Mutex
 	vm    vm.VM

@@ -61,7 +61,7 @@ func (s *supervisor) settle(b *boot) {
 	if len(want.Devices) == 0 {
 		return
 	}
-	s.resume()
+	s.resume(nil)
 	if _, err := b.agent.ask(settleTimeout, agentapi.StreamSettle, want); err != nil {
 		fmt.Fprintln(s.Log, "write what the volumes lack:", err)
 	}
@@ -73,9 +73,12 @@ const growTimeout = 30 * time.Second
 
 // growVolume makes a volume larger that the guest writes to, and has its file system
 // grow.
-func (s *supervisor) growVolume(name string, size int64) error {
-	s.turns.Lock()
-	defer s.turns.Unlock()
+func (s *supervisor) growVolume(c *caller, name string, size int64) error {
+	end, err := s.turns.take("a volume of it grows", c)
+	if err != nil {
+		return err
+	}
+	defer end()
 	s.mu.Lock()
 	b, phase := s.boot, s.vm.State.Phase
 	s.mu.Unlock()
@@ -87,7 +90,7 @@ func (s *supervisor) growVolume(name string, size int64) error {
 		return fmt.Errorf("vm %q does not write to volume %q", s.Name, name)
 	}
 	a, disk := s.volumes[i], s.firstVolume()+i
-	size, err := a.Grow(size)
+	size, err = a.Grow(size)
 	if err != nil {
 		return err
 	}

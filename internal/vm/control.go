@@ -54,11 +54,12 @@ const (
 
 // Reply is the supervisor's line in return.
 type Reply struct {
-	Error   string      `json:"error,omitempty"`
-	Forward *ports.Spec `json:"forward,omitempty"` // with forward: what is open
-	Status  *int        `json:"status,omitempty"`  // of its own program, in the second line after wait
-	Saved   *Saved      `json:"saved,omitempty"`   // with snapshot
-	Stats   *Stats      `json:"stats,omitempty"`   // with stats
+	WaitsFor string      `json:"waits_for,omitempty"` // what has to end first; another reply follows
+	Error    string      `json:"error,omitempty"`
+	Forward  *ports.Spec `json:"forward,omitempty"` // with forward: what is open
+	Status   *int        `json:"status,omitempty"`  // of its own program, in the second line after wait
+	Saved    *Saved      `json:"saved,omitempty"`   // with snapshot
+	Stats    *Stats      `json:"stats,omitempty"`   // with stats
 
 	Secrets secret.Values `json:"secrets,omitempty"` // with secrets
 	Waits   []string      `json:"waits,omitempty"`   // with set: what the guest gets at its next start
@@ -175,7 +176,13 @@ func (s *Store) request(ctx context.Context, name string, r Request) (*LineConn,
 	within := patience(r.Op)
 	conn.SetDeadline(time.Now().Add(within))
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	line, reply, err := roundTrip(conn, r)
+	line, reply, err := roundTrip(conn, r, func(what string) {
+		within = longest
+		conn.SetDeadline(time.Now().Add(within))
+		if s.waits != nil {
+			s.waits(fmt.Sprintf("waiting for vm %s: %s", name, what))
+		}
+	})
 	if !stop() {
 		return nil, reply, ctx.Err()
 	}
@@ -208,10 +215,21 @@ func patience(op string) time.Duration {
 	switch op {
 	case OpKill:
 		return 5 * time.Second
-	case OpSnapshot: // a disk may be large
-		return time.Hour
+	case OpSnapshot:
+		return longest
 	}
 	return 40 * time.Second
+}
+
+// longest is how long the longest of them may take: a snapshot, whose disk may be
+// large.
+const longest = time.Hour
+
+// Telling is a store that tells what its orders wait for.
+func (s *Store) Telling(waits func(string)) *Store {
+	telling := *s
+	telling.waits = waits
+	return &telling
 }
 
 func (s *Store) notListening(name string, cause error) error {
@@ -225,13 +243,20 @@ func (s *Store) notListening(name string, cause error) error {
 	return fmt.Errorf("reach vm %q: %w", name, cause)
 }
 
-func roundTrip(conn net.Conn, r Request) (lines *LineConn, reply Reply, err error) {
+func roundTrip(conn net.Conn, r Request, waits func(string)) (lines *LineConn, reply Reply, err error) {
 	if err := json.NewEncoder(conn).Encode(r); err != nil {
 		return nil, reply, err
 	}
 	lines = NewLineConn(conn)
-	if err := lines.ReadJSON(&reply); err != nil {
-		return nil, reply, err
+	for {
+		reply = Reply{}
+		if err := lines.ReadJSON(&reply); err != nil {
+			return nil, reply, err
+		}
+		if reply.WaitsFor == "" {
+			break
+		}
+		waits(reply.WaitsFor)
 	}
 	if reply.Error != "" {
 		return nil, reply, errors.New(reply.Error)

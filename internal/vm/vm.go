@@ -168,6 +168,7 @@ func (e *PhaseError) Error() string { return fmt.Sprintf("vm %q is %s", e.Name, 
 type Store struct {
 	Journal *journal.Journal // of what is done to VMs; nil is none
 	tree    statedir.Tree
+	waits   func(string) // is told what orders wait for; nil is not
 
 	// Settle, if not nil, completes a VM before its vm.json is written. The done that it
 	// returns is called when that is written, or has failed.

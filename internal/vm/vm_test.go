@@ -97,6 +97,7 @@ func answer(listener net.Listener) {
 			json.NewEncoder(conn).Encode(Reply{})
 			io.Copy(conn, lines) // echoes
 		case OpStop:
+			json.NewEncoder(conn).Encode(Reply{WaitsFor: "it is busy"})
 			json.NewEncoder(conn).Encode(Reply{}) // and does nothing
 		case OpKill:
 			json.NewEncoder(conn).Encode(Reply{})
@@ -288,8 +289,13 @@ func TestStartTalkStop(t *testing.T) {
 	}
 	conn.Close()
 	// This supervisor does not heed a stop: its plug has to be pulled.
-	if killed, err := s.Stop(ctx, "a", time.Millisecond); err != nil || !killed {
+	var heard []string
+	telling := s.Telling(func(what string) { heard = append(heard, what) })
+	if killed, err := telling.Stop(ctx, "a", time.Millisecond); err != nil || !killed {
 		t.Errorf("killed %v, %v", killed, err)
+	}
+	if len(heard) != 1 || heard[0] != "waiting for vm a: it is busy" {
+		t.Errorf("heard %q", heard)
 	}
 	if err := s.Kill(ctx, "a"); err != nil && !errors.As(err, &phase) {
 		t.Error(err)
