@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"banger/internal/imagemgr"
 	"banger/internal/vm"
@@ -36,16 +37,29 @@ func (e *Engine) CommitVM(ctx context.Context, o CommitOptions, events Events) (
 		if v.Ephemeral {
 			return imagemgr.Image{}, &vm.EphemeralError{Name: o.VM}
 		}
-		lease, err := e.start(ctx, SuperviseOptions{Name: o.VM, NoInit: true}, events)
+		lease, err := e.start(ctx, SuperviseOptions{Name: o.VM, NoInit: true, Foreground: true}, events)
 		if err != nil {
 			return imagemgr.Image{}, err
 		}
-		defer func() {
-			_, err := e.vms.Stop(context.WithoutCancel(ctx), o.VM, DefaultPatience)
-			events.warn(errors.Join(err, lease.End()))
-		}()
+		lease.Foreground()
+		defer func() { events.warn(e.endCommit(ctx, o.VM, lease, events)) }()
 	}
 	return e.commit(ctx, o, v, base, events)
+}
+
+// hurriedPatience is how long a guest may take to shut down that was booted for a commit which
+// was given up: nothing was written to its disk.
+const hurriedPatience = time.Second
+
+// endCommit stops a VM that was booted for a commit.
+func (e *Engine) endCommit(ctx context.Context, name string, lease *vm.Lease, events Events) error {
+	patience := DefaultPatience
+	if ctx.Err() != nil {
+		patience = hurriedPatience
+	}
+	events.stage("stopping " + name)
+	_, err := e.vms.Stop(context.WithoutCancel(ctx), name, patience)
+	return errors.Join(err, lease.End())
 }
 
 func (e *Engine) commit(ctx context.Context, o CommitOptions, v vm.VM, base imagemgr.Image, events Events) (imagemgr.Image, error) {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -213,6 +214,30 @@ func TestCommit(t *testing.T) {
 	if got := h.ok("vm", "run", "--rm", "--image", "mine", "--", "cat", "/root/file"); got != "kept\n" {
 		t.Errorf("read %q", got)
 	}
+}
+
+// A VM that was booted for a commit is down after that, however it ends.
+func TestCommitOfStoppedVMIsGivenUp(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.boot("box")
+	h.ok("vm", "stop", "box")
+	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGINT} {
+		cmd := h.command(t.Context(), "vm", "commit", "box", "mine")
+		stderr, err := cmd.StderrPipe()
+		h.must(err)
+		h.must(cmd.Start())
+		awaitText(t, stderr, "making the image")
+		h.must(cmd.Process.Signal(signal))
+		cmd.Wait()
+		h.ok("vm", "wait", "box")
+	}
+	h.ok("vm", "start", "box") // with its init
+	if init := h.show("box").State.Guest.Init; init != "systemd" {
+		t.Errorf("it has %q for its init", init)
+	}
+	h.ok("vm", "rm", "--force", "box")
+	h.wantNothingLeft()
 }
 
 // A snapshot that is killed, at whatever moment, is not there, and the VM goes on.
