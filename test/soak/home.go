@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-// patience bounds a banger command.
-const patience = 5 * time.Minute
+// patience bounds a banger command, and is what the slowest machine needs: where there
+// is no KVM and others are busy, a boot takes minutes.
+const patience = 15 * time.Minute
 
 // home is a user's home directory, which banger keeps its state in.
 type home struct {

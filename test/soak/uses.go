@@ -100,7 +100,7 @@ func (s *soak) buildImage(h *home) error {
 	if err := os.WriteFile(script, []byte("#!/bin/sh\necho built > /etc/built\n"), 0o700); err != nil {
 		return err
 	}
-	args := []string{"image", "build", "--from-image", "debian", "--name", "built", "--script", script, "--memory", "256M"}
+	args := []string{"image", "build", "--from-image", plain, "--name", "built", "--script", script, "--memory", "256M"}
 	if s.rand.IntN(2) == 0 {
 		cmd := h.command(context.Background(), args...)
 		if err := cmd.Start(); err != nil {
