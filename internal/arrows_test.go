@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 	"internal/mcp":    {"internal/bearer", "internal/pattern", "internal/secret", "internal/engine", "internal/ports", "internal/ref", "internal/smallfile", "internal/statedir", "internal/usernet/policy", "internal/vm"},
 	"sdk": {
 		"internal/secret",
-		"internal/agent", "internal/config", "internal/engine", "internal/imagemgr", "internal/ports", "internal/process", "internal/size",
+		"internal/agent", "internal/config", "internal/engine", "internal/imagemgr", "internal/kernel", "internal/network", "internal/ports", "internal/process", "internal/size",
 		"internal/snapshot", "internal/statedir", "internal/vm", "internal/volume",
 	},
 	"internal/engine": {

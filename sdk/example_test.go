@@ -43,10 +43,19 @@ func Example() {
 	if exit, ok := errors.AsType[*sdk.ExitError](err); ok {
 		fmt.Printf("status %d: %s", exit.Status, exit.Stderr)
 	}
+
+	ending, end := context.WithCancel(ctx)
+	long := vm.Exec(ending, "sleep", "1000")
+	if err := long.Start(); err != nil {
+		log.Fatal(err)
+	}
+	end()
+	fmt.Println(long.Wait())
 	// Output:
 	// hello from Linux
 	// PIPED
 	// status 3: no
+	// context canceled
 }
 
 // Files of the host's in a guest, and a server of the guest's for the host.

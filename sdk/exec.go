@@ -100,7 +100,7 @@ func (c *Cmd) Start() error {
 }
 
 // Wait returns when the program has ended and what it wrote is there. The error
-// is an *ExitError where its status is not 0.
+// is an *ExitError where its status is not 0, and the context's where that ended it.
 func (c *Cmd) Wait() error {
 	if c.done == nil {
 		return errors.New("sdk: not started")
@@ -108,6 +108,9 @@ func (c *Cmd) Wait() error {
 	<-c.done
 	if c.err == nil && c.status != 0 {
 		return &ExitError{Status: c.status}
+	}
+	if c.err != nil && c.ctx.Err() != nil {
+		return c.ctx.Err()
 	}
 	return explain(c.err)
 }

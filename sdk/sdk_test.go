@@ -14,6 +14,9 @@ import (
 
 	"banger/internal/config"
 	"banger/internal/engine"
+	"banger/internal/imagemgr"
+	"banger/internal/kernel"
+	"banger/internal/network"
 	"banger/internal/ports"
 	"banger/internal/snapshot"
 	"banger/internal/statedir"
@@ -38,6 +41,13 @@ func TestExplain(t *testing.T) {
 		{fmt.Errorf("make: %w", statedir.ErrExist), ErrExist},
 		{&snapshot.NotFoundError{Name: "x"}, ErrNotFound},
 		{&volume.NotFoundError{Name: "x"}, ErrNotFound},
+		{&kernel.NotFoundError{Name: "x"}, ErrNotFound},
+		{&network.NotFoundError{Name: "x"}, ErrNotFound},
+		{&imagemgr.NotFoundError{Name: "x"}, ErrNoImage},
+		{&volume.AttachedError{Name: "x"}, ErrInUse},
+		{&engine.InUseError{Kind: "volume", Name: "x"}, ErrInUse},
+		{&ports.TakenError{}, ErrInUse},
+		{fmt.Errorf("copy: %w", os.ErrNotExist), os.ErrNotExist},
 	} {
 		if got := explain(tt.err); !errors.Is(got, tt.want) || !errors.Is(got, tt.err) || got.Error() != tt.err.Error() {
 			t.Errorf("%v became %v", tt.err, got)

@@ -23,8 +23,7 @@ func snapshotOf(s snapshot.Snapshot) Snapshot {
 }
 
 // Snapshot keeps the VM as it is, which goes on. One that runs and has directories of the
-// host mounted is refused. The snapshot's name is made up where
-// there is none.
+// host mounted is refused. The snapshot's name is made up where there is none.
 func (v *VM) Snapshot(ctx context.Context, name string) (Snapshot, error) {
 	s, err := v.client.engine.CreateSnapshot(ctx, engine.SnapshotOptions{VM: v.name, Name: name}, v.client.events())
 	if err != nil {
