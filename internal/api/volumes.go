@@ -36,7 +36,7 @@ func (s *server) volumeOperations() []operation {
 		op(http.MethodGet, "/volumes/{name}", "getVolume", "A volume", func(_ context.Context, in named) (engine.Volume, error) {
 			return s.engine.Volume(in.Name)
 		}),
-		op(http.MethodPatch, "/volumes/{name}", "setVolume", "Change a volume that no running VM has", func(ctx context.Context, in struct {
+		op(http.MethodPatch, "/volumes/{name}", "setVolume", "Change a volume, which can grow while a VM writes to it", func(ctx context.Context, in struct {
 			Name string `path:"name"`
 			Body struct {
 				SizeMiB amount    `json:"size_mib,omitempty" jsonschema:"it can only grow"`

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"path"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -105,8 +105,8 @@ func dirsOf(all ...iter.Seq[string]) map[string]bool {
 	dirs := map[string]bool{}
 	for _, names := range all {
 		for name := range names {
-			for dir := path.Dir(name); dir != "." && !dirs[dir]; dir = path.Dir(dir) {
-				dirs[dir] = true
+			for at := strings.LastIndexByte(name, '/'); at > 0 && !dirs[name[:at]]; at = strings.LastIndexByte(name[:at], '/') {
+				dirs[name[:at]] = true
 			}
 		}
 	}

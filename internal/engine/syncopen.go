@@ -73,8 +73,10 @@ func (e *Engine) openSync(ctx context.Context, name string, o SyncOptions) (*syn
 	stored, err := os.ReadFile(s.file)
 	if err == nil {
 		s.base, s.skipped, err = filesync.DecodeBase(stored)
-		holds := dirsOf(maps.Keys(s.base))
-		s.skip = slices.DeleteFunc(slices.Clone(s.skipped), func(dir string) bool { return holds[dir] })
+		if len(s.skipped) > 0 {
+			holds := dirsOf(maps.Keys(s.base))
+			s.skip = slices.DeleteFunc(slices.Clone(s.skipped), func(dir string) bool { return holds[dir] })
+		}
 	}
 	if errors.Is(err, os.ErrNotExist) {
 		err = nil

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"banger/internal/agent/filesync"
 	"banger/internal/agentapi"
@@ -34,7 +33,11 @@ func (s *Session) Sync(request agentapi.SyncStream) Program {
 
 func (s *Session) sync(request agentapi.SyncStream, dir string, in io.Reader, out io.Writer) error {
 	if request.Do == agentapi.SyncScan {
-		return filesync.Scan(out, dir, func(name string) bool { return slices.Contains(request.Skip, agentapi.Raw(name)) })
+		skip := make(map[agentapi.Raw]bool, len(request.Skip))
+		for _, name := range request.Skip {
+			skip[name] = true
+		}
+		return filesync.Scan(out, dir, func(name string) bool { return skip[agentapi.Raw(name)] })
 	}
 	if request.Do == agentapi.SyncPlace {
 		return s.place(dir, request.All, in, out)

@@ -1463,7 +1463,7 @@ class Operations:
         return result
 
     def set_volume(self, volume: str, *, size_mib: int | None = None, labels: dict[str, str] | None = None) -> Volume:
-        """Change a volume that no running VM has."""
+        """Change a volume, which can grow while a VM writes to it."""
         result: Volume = self.transport.ask('PATCH', f"/v1/volumes/{segment(volume)}", body={'size_mib': size_mib, 'labels': labels})
         return result
 
@@ -1849,7 +1849,7 @@ class AsyncOperations:
         return result
 
     async def set_volume(self, volume: str, *, size_mib: int | None = None, labels: dict[str, str] | None = None) -> Volume:
-        """Change a volume that no running VM has."""
+        """Change a volume, which can grow while a VM writes to it."""
         result: Volume = await self.transport.ask('PATCH', f"/v1/volumes/{segment(volume)}", body={'size_mib': size_mib, 'labels': labels})
         return result
 
