@@ -9,6 +9,7 @@ import (
 
 // Window is the terminal that a program is to have.
 type Window struct {
+	Variable      string // which tells the program of its path, or ""
 	Term          string // TERM
 	Columns, Rows uint32
 	Modes         []byte // as SSH encodes them, RFC 4254, section 8
@@ -65,6 +66,9 @@ func (s *Session) runOnTerminal(cmd *exec.Cmd) error {
 		return err
 	}
 	defer s.closeTerminal()
+	if s.window.Variable != "" {
+		cmd.Env = append(cmd.Env, s.window.Variable+"="+t.Slave.Name())
+	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = t.Slave, t.Slave, t.Slave
 	cmd.SysProcAttr.Setsid = true
 	cmd.SysProcAttr.Setctty = true

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -76,6 +77,8 @@ func TestOpenSSHExec(t *testing.T) {
 		{"in\x00\xff", "cat; echo err >&2; exit 5", nil, result{"in\x00\xff", "err\n", 5}},
 		{"echo from a login shell\nexit 2\n", "", []string{"-T"}, result{"from a login shell\n", "", 2}},
 		{"", "tty >/dev/null && echo $TERM", []string{"-tt"}, result{"banger-term\r\n", "", 0}},
+		{"", "test $SSH_TTY = $(tty) && echo $SSH_CLIENT | cut -d' ' -f1", []string{"-tt"}, result{"127.0.0.1\r\n", "", 0}},
+		{"", "echo $SSH_CONNECTION | cut -d' ' -f1,3; echo $SSH_TTY", nil, result{"127.0.0.1 127.0.0.1\n\n", "", 0}},
 		{"", "echo $LC_BANGER", []string{"-o", "SetEnv=LC_BANGER=passed"}, result{"passed\n", "", 0}},
 	} {
 		t.Setenv("TERM", "banger-term")
@@ -88,6 +91,27 @@ func TestOpenSSHExec(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("%s: got %+v, want %+v", tt.command, got, tt.want)
 		}
+	}
+}
+
+// A program ends whose output nobody reads, as behind a pipe.
+func TestOpenSSHReaderLeaves(t *testing.T) {
+	o := newOpenSSH(t)
+	cmd := exec.CommandContext(t.Context(), "ssh", append(o.options, o.host, "yes")...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(out, make([]byte, 2)); err != nil {
+		t.Fatal(err)
+	}
+	out.Close()
+	cmd.Wait() // for ever, unless yes ends
+	if cmd.ProcessState.Success() {
+		t.Error("yes ended well")
 	}
 }
 

@@ -51,7 +51,9 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("parse the authorized key: %w", err)
 	}
 	config := &ssh.ServerConfig{
-		ServerVersion:     "SSH-2.0-banger",
+		// Of others OpenSSH's client believes that they do not understand it where it
+		// says that nobody reads a program's output any more.
+		ServerVersion:     "SSH-2.0-OpenSSH_9.9 banger",
 		PublicKeyCallback: allow(client),
 	}
 	config.AddHostKey(hostKey)

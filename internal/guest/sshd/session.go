@@ -2,6 +2,10 @@ package sshd
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"net"
+	"sync/atomic"
 
 	"banger/internal/agentapi"
 	"banger/internal/guest/account"
@@ -13,11 +17,26 @@ import (
 // channel is a session channel, see RFC 4254, section 6. It runs one program.
 type channel struct {
 	*session.Session
-	server  *Server
-	conn    ssh.Conn
-	login   account.Account
-	started bool
-	agent   bool // the client's SSH agent is forwarded
+	server   *Server
+	conn     ssh.Conn
+	login    account.Account
+	started  bool
+	terminal bool // its program has one
+	agent    bool // the client's SSH agent is forwarded
+	output   *output
+}
+
+// output is what a program's output goes to, until nobody reads it.
+type output struct {
+	io.Writer
+	unread atomic.Bool
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	if o.unread.Load() {
+		return 0, io.ErrClosedPipe
+	}
+	return o.Writer.Write(p)
 }
 
 func (s *Server) serveSession(ctx context.Context, conn *ssh.ServerConn, request ssh.NewChannel) {
@@ -30,16 +49,28 @@ func (s *Server) serveSession(ctx context.Context, conn *ssh.ServerConn, request
 	if err != nil {
 		return
 	}
-	c := &channel{server: s, conn: conn, login: login}
+	c := &channel{server: s, conn: conn, login: login, output: &output{Writer: accepted}}
 	c.Session = s.sessions.Open(ctx, login, session.Client{
-		Stdin: accepted, Stdout: accepted, Stderr: accepted.Stderr(),
+		Stdin: accepted, Stdout: c.output, Stderr: accepted.Stderr(),
 		Exit: func(e session.Exit) { exit(accepted, e) },
 		End: func() {
 			accepted.CloseWrite()
 			accepted.Close()
 		},
 	})
+	c.tellOfConnection()
 	c.serve(requests)
+}
+
+// tellOfConnection sets the variables by which programs, shells above all, know
+// that they run for somebody elsewhere.
+func (c *channel) tellOfConnection() {
+	from, ok := c.conn.RemoteAddr().(*net.TCPAddr)
+	to, known := c.conn.LocalAddr().(*net.TCPAddr)
+	if ok && known {
+		c.Setenv("SSH_CLIENT", fmt.Sprintf("%s %d %d", from.IP, from.Port, to.Port))
+		c.Setenv("SSH_CONNECTION", fmt.Sprintf("%s %d %s %d", from.IP, from.Port, to.IP, to.Port))
+	}
 }
 
 // serve handles requests until the client closes the channel or is gone.
@@ -72,6 +103,9 @@ func (c *channel) handle(r *ssh.Request) (session.Program, bool) {
 		return nil, c.signal(r.Payload)
 	case "auth-agent-req@openssh.com":
 		return nil, c.forwardAgent()
+	case "eow@openssh.com": // end of write, as PROTOCOL of OpenSSH has it
+		c.output.unread.Store(!c.terminal)
+		return nil, true
 	}
 	if c.started {
 		return nil, false
@@ -110,7 +144,8 @@ func (c *channel) setPTY(payload []byte) bool {
 	if c.started || ssh.Unmarshal(payload, &request) != nil {
 		return false
 	}
-	c.SetWindow(session.Window{Term: request.Term, Columns: request.Columns, Rows: request.Rows, Modes: []byte(request.Modes)})
+	c.terminal = true
+	c.SetWindow(session.Window{Variable: "SSH_TTY", Term: request.Term, Columns: request.Columns, Rows: request.Rows, Modes: []byte(request.Modes)})
 	return true
 }
 
