@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,11 +27,18 @@ func runHooks(dir, note, generation string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), hooksTimeout)
 	defer cancel()
 	errs := []error{tell(note, generation)}
-	hooks, _ := os.ReadDir(dir) // sorted
+	hooks, err := os.ReadDir(dir) // sorted
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		errs = append(errs, err)
+	}
 	for _, hook := range hooks {
 		path := filepath.Join(dir, hook.Name())
 		info, err := os.Stat(path)
-		if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
 			continue
 		}
 		cmd := exec.CommandContext(ctx, path)

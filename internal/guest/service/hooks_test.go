@@ -23,9 +23,13 @@ func TestHooks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	loop := filepath.Join(dir, "40-loop")
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Fatal(err)
+	}
 	note := filepath.Join(work, "run", "restored")
 	err := runHooks(dir, note, "GEN")
-	if err == nil || !strings.Contains(err.Error(), "10-first: exit status 3") || strings.Contains(err.Error(), "30-") {
+	if err == nil || !strings.Contains(err.Error(), "10-first: exit status 3") || !strings.Contains(err.Error(), "40-loop") || strings.Contains(err.Error(), "30-") {
 		t.Errorf("got %v", err)
 	}
 	for path, want := range map[string]string{filepath.Join(work, "out"): "first\nsecond GEN\n", note: "GEN\n"} {
@@ -35,5 +39,8 @@ func TestHooks(t *testing.T) {
 	}
 	if err := runHooks(filepath.Join(dir, "absent"), note, "NEW"); err != nil {
 		t.Error(err)
+	}
+	if err := runHooks(loop, note, "NEW"); err == nil {
+		t.Error("hooks that cannot be looked for are not told of")
 	}
 }
