@@ -141,13 +141,29 @@ func (i Init) wait(ctx context.Context) error {
 	if i.Script && i.now().Name != "systemd" {
 		return nil
 	}
-	err := exec.CommandContext(ctx, "systemctl", "is-system-running", "--wait").Run()
-	var exit *exec.ExitError
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil && !errors.As(err, &exit) { // any other state but running is a status
-		return fmt.Errorf("wait for systemd: %w", err)
+	return awaitBooted(ctx)
+}
+
+// maxAsked is how often systemd is asked whether it has booted. It takes calls before it
+// has time for them: on a busy host systemctl gives a call up after 25 s, and says so like
+// a boot that has ended with failures.
+const maxAsked = 20
+
+// awaitBooted returns when systemd says that it has booted, however well that went.
+func awaitBooted(ctx context.Context) error {
+	for range maxAsked {
+		said, err := exec.CommandContext(ctx, "systemctl", "is-system-running", "--wait").Output()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil && !errors.As(err, new(*exec.ExitError)) { // any other state but running is a status
+			return fmt.Errorf("wait for systemd: %w", err)
+		}
+		switch strings.TrimSpace(string(said)) {
+		case "", "unknown", "initializing", "starting":
+		default:
+			return nil
+		}
 	}
 	return nil
 }

@@ -77,6 +77,31 @@ func TestWaitForFileGivesUp(t *testing.T) {
 	}
 }
 
+// A systemd that has no time to answer has not booted.
+func TestAwaitBootedAsksAgain(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	for last, want := range map[string]string{"running": "starting unknown running ", "degraded": "starting unknown degraded "} {
+		answers := filepath.Join(dir, "answers")
+		if err := os.WriteFile(answers, []byte("starting\nunknown\n"+last+"\nnot asked for\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		script := "#!/bin/sh\nread -r state <" + answers + "; sed -i 1d " + answers + "\necho \"$state\"; printf '%s ' \"$state\" >>" + dir + "/said; [ \"$state\" = running ]\n"
+		if err := os.WriteFile(filepath.Join(dir, "systemctl"), []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := awaitBooted(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if said, err := os.ReadFile(dir + "/said"); string(said) != want {
+			t.Errorf("it said %q, %v, want %q", said, err, want)
+		}
+		if err := os.Remove(dir + "/said"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestWaitKnowsOnlySystemd(t *testing.T) {
 	for _, name := range []string{"", "busybox", "openrc", "sysvinit", "dinit"} {
 		if err := (Init{Name: name}).Wait(t.Context()); err != nil {
