@@ -2,16 +2,19 @@ package project
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"banger/internal/process"
 )
 
 // Obeyed returns the names of files and directories in the directory, slash-separated,
-// that git obeys there because its configuration says so: what has hooks in it, and
-// what the configuration includes. Some may not be there yet.
+// that git obeys there because its configuration says so: what has hooks in it, or
+// will have them in a new repository, and what the configuration includes. Some may not be there yet.
 func (t Tree) Obeyed(ctx context.Context) (names []string, err error) {
 	if !t.git.installed {
 		return nil, nil
@@ -24,6 +27,9 @@ func (t Tree) Obeyed(ctx context.Context) (names []string, err error) {
 	}
 	for _, name := range repositories {
 		found, err := t.git.obeyed(ctx, filepath.Join(t.dir, filepath.FromSlash(name)))
+		if errors.As(err, new(*process.Error)) && ctx.Err() == nil {
+			continue // what git cannot read, it does not obey
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -57,7 +63,7 @@ func (g *git) obeyed(ctx context.Context, dir string) (files []string, err error
 		key, value, _ := strings.Cut(fields[i+1], "\n")
 		section, _, _ := strings.Cut(key, ".")
 		switch {
-		case key == "core.hookspath" && value != "":
+		case (key == "core.hookspath" || key == "init.templatedir") && value != "":
 			files = append(files, hooksDir(absolute(dir, value)))
 		case (section == "include" || section == "includeif") && strings.HasSuffix(key, ".path"):
 			files = append(files, absolute(filepath.Dir(origin), value))

@@ -19,9 +19,10 @@ func TestObeyed(t *testing.T) {
 		printf '[include]\n\tpath = below/more\n' >tracked.config
 		git -C nested config core.hooksPath ./myhooks
 		git -C husky config core.hooksPath .husky/_
+		git -C husky config init.templateDir "$PWD/husky/template"
 		touch below/file nested/file husky/file`)
 	for below, want := range map[string][]string{
-		".":     {".git/config", "below/more", "hooks/real", "husky/.git/config", "husky/.husky", "linked", "nested/.git/config", "nested/myhooks", "not-there", "tracked.config"},
+		".":     {".git/config", "below/more", "hooks/real", "husky/.git/config", "husky/.husky", "husky/template", "linked", "nested/.git/config", "nested/myhooks", "not-there", "tracked.config"},
 		"below": {"more"},
 		"other": nil,
 	} {
@@ -32,5 +33,14 @@ func TestObeyed(t *testing.T) {
 		if got, err := tree.Obeyed(t.Context()); err != nil || !slices.Equal(got, want) {
 			t.Errorf("in %s: %q, %v", below, got, err)
 		}
+	}
+	loose := t.TempDir() // which git keeps nothing of
+	sh(t, loose, `git init -q broken && echo '[' >broken/.git/config`)
+	tree, err := List(t.Context(), loose)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := tree.Obeyed(t.Context()); err != nil || got != nil {
+		t.Errorf("of a repository that git cannot read: %q, %v", got, err)
 	}
 }
