@@ -8,6 +8,8 @@ import (
 	"path"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"banger/internal/process"
 )
 
@@ -22,6 +24,9 @@ func (t Tree) Ignored(ctx context.Context, names []string) (map[string]bool, err
 	asked, links := map[string]string{}, linkFinder{}
 	var in strings.Builder
 	for _, name := range names {
+		if len(t.dir)+len(name) > unix.PathMax/2 {
+			continue // git would complain of each directory above it, at length
+		}
 		ask := name
 		if link, is := links.above(t.dir, name); is {
 			ask = link

@@ -3,6 +3,7 @@ package project
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -22,6 +23,7 @@ func TestIgnoredNames(t *testing.T) {
 	ignored, err := tree.Ignored(t.Context(), []string{
 		"link/", "link/a", "link/a.o", "vendor/", "vendor/a/b", "real/a", "real/a.o", "real/within/a", "none/a.o",
 		":!a", ":(top)a", ":(exclude)b.o", ":/", "*", "a\nb", "[a].o", `\.o`,
+		strings.Repeat("deep/", 1000) + "a.o",
 	})
 	want := []string{":(exclude)b.o", "[a].o", `\.o`, "none/a.o", "real/a.o", "vendor/", "vendor/a/b"}
 	if got := slices.Sorted(maps.Keys(ignored)); err != nil || !slices.Equal(got, want) {
