@@ -18,8 +18,9 @@ import (
 	"time"
 )
 
-// patience bounds a banger command, so that a hang fails with its output.
-const patience = 4 * time.Minute
+// patience bounds a banger command, so that a hang fails with its output. On a machine
+// with eight times as much to do as it can, guests that are emulated need minutes.
+const patience = 10 * time.Minute
 
 // host is a user of banger on this machine.
 type host struct {
