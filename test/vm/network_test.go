@@ -27,7 +27,7 @@ while (1) { for my $s ($all->can_read) {
 } }`
 
 // askPeer asks the servers of the host in its argument, and pings it.
-const askPeer = `use IO::Socket::INET; use Socket; $SIG{ALRM} = sub { print "timeout\n"; exit }; alarm 60;
+const askPeer = `use IO::Socket::INET; use Socket; $SIG{ALRM} = sub { print "timeout\n"; exit }; alarm 300;
 my $c = IO::Socket::INET->new(PeerAddr => "$ARGV[0]:7000");
 if ($c) { print $c "x" x 300000; $c->flush; shutdown $c, 1; print "tcp ", <$c>, "\n" } else { print "tcp: $!\n" }
 my $ip = inet_aton($ARGV[0]) or do { print "no name\n"; exit };

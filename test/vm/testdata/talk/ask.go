@@ -60,7 +60,7 @@ func askPackets(address string) (string, error) {
 	defer conn.Close()
 	buf := make([]byte, 1<<16)
 	for _, n := range []int{1, 1400, 60000} {
-		conn.SetDeadline(time.Now().Add(time.Minute))
+		conn.SetDeadline(time.Now().Add(5 * time.Minute))
 		if _, err := conn.Write(make([]byte, n)); err != nil {
 			return "", err
 		}
@@ -149,7 +149,7 @@ func hold(address string, idle, busy int) error {
 
 // talk has a kilobyte said again.
 func talk(conn net.Conn) error {
-	conn.SetDeadline(time.Now().Add(time.Minute))
+	conn.SetDeadline(time.Now().Add(5 * time.Minute))
 	said := bytes.Repeat([]byte("talk"), 256)
 	if _, err := conn.Write(said); err != nil {
 		return err

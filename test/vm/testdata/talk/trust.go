@@ -50,7 +50,7 @@ func (t trusted) get(version int, path string) (*http.Response, error) {
 	}
 	r.Header.Set("Authorization", "Bearer "+t.token)
 	c := client(version)
-	c.Timeout = time.Minute
+	c.Timeout = 5 * time.Minute
 	answer, err := c.Do(r)
 	if err == nil && answer.StatusCode != http.StatusOK {
 		answer.Body.Close()
