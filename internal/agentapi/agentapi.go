@@ -91,7 +91,8 @@ const (
 	StreamAccept     = "accept"      // payload: AcceptStream; the next connection, as input and output
 )
 
-// Welcome is the payload of a control stream.
+// Welcome is the payload of a control stream. Agents of now ask for the time; those in
+// older snapshots set their clocks by this first.
 type Welcome struct {
 	UnixNano int64 `json:"unix_nano"` // the host's clock
 }

@@ -25,7 +25,7 @@ type Server struct {
 	Sessions *session.Sessions
 	RunDir   string // for sockets; it is made where absent
 	// Control takes a control stream, and returns when it has ended.
-	Control func(agentapi.Welcome, io.ReadWriter)
+	Control func(io.ReadWriter)
 
 	listeners listeners
 }
@@ -58,13 +58,10 @@ func (s *Server) serve(ctx context.Context, conn io.ReadWriteCloser) {
 	}
 	with := stream{reader, conn}
 	if header.Kind == agentapi.StreamControl {
-		var welcome agentapi.Welcome
-		if json.Unmarshal(header.Payload, &welcome) == nil {
-			s.Control(welcome, struct {
-				io.Reader
-				io.Writer
-			}{reader, conn})
-		}
+		s.Control(struct {
+			io.Reader
+			io.Writer
+		}{reader, conn})
 		return
 	}
 	if header.Kind == agentapi.StreamWatchPorts {

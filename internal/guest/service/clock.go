@@ -16,13 +16,15 @@ const (
 )
 
 // clock brings the guest's clock to the host's, by round trips over the control
-// stream: the shorter one is, the better is known when the host looked.
+// stream: the shorter one is, the better is known when the host looked. It is set
+// once in a check, by the shortest: guesses would have it jump to and fro.
 type clock struct {
 	ask func() error    // asks the host, which answers with its time
 	set func(time.Time) // sets the guest's
 
 	asked time.Time
 	best  time.Duration // the shortest round trip of this check, 0 before the first
+	off   time.Duration // by how much the guest's clock is behind, by that one
 	trips int
 }
 
@@ -38,17 +40,17 @@ func (c *clock) again() error {
 }
 
 // hear takes the host's answer and reports whether the clock is now as right as it
-// gets. Where it is not, the host has been asked again.
+// gets. Where it is not known well yet, the host has been asked again.
 func (c *clock) hear(host time.Time) (right bool, err error) {
 	trip := time.Since(c.asked)
 	if c.best == 0 || trip < c.best {
-		c.best = trip
-		c.set(host.Add(trip / 2))
+		c.best, c.off = trip, time.Until(host.Add(trip/2))
 	}
-	if c.trips++; c.best <= goodRoundTrip || c.trips >= maxRoundTrips {
-		return true, nil
+	if c.trips++; c.best > goodRoundTrip && c.trips < maxRoundTrips {
+		return false, c.again()
 	}
-	return false, c.again()
+	c.set(time.Now().Add(c.off))
+	return true, nil
 }
 
 // clockSlack is by how much the clock may be off before it is set: less than

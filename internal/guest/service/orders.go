@@ -70,10 +70,9 @@ func dial(self *self) (*link.Link, error) {
 
 // control serves the control stream of each link. The first takes the warnings
 // on. The guest is ready once its clock is right.
-func (c Config) control() func(agentapi.Welcome, io.ReadWriter) {
+func (c Config) control() func(io.ReadWriter) {
 	var once sync.Once
-	return func(welcome agentapi.Welcome, stream io.ReadWriter) {
-		setClock(time.Unix(0, welcome.UnixNano))
+	return func(stream io.ReadWriter) {
 		events := json.NewEncoder(stream)
 		report := sync.OnceValue(func() error {
 			var warnings []string
