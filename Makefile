@@ -54,6 +54,11 @@ test-python: ## of the tests, those of the Python client, and the examples of it
 	@scripts/python.sh
 	@BANGER_TEST_EXAMPLES=1 scripts/test.sh ./test/vm -run TestPython
 
+.PHONY: test-api
+test-api: ## have schemathesis try banger serve by its own description, for a minute
+	@$(MAKE) --no-print-directory -s build
+	@scripts/test-api.sh $(BIN)
+
 .PHONY: soak
 soak: ## kill, cut the power, fill disks and race for SOAKTIME, and look what is left
 	@scripts/setup.sh build run soak

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"banger/internal/format/ext4/ext4test"
 	"banger/internal/kernel/kerneltest"
+	"banger/internal/secret"
 	"banger/internal/vm"
 )
 
@@ -68,7 +70,7 @@ func TestIdempotencyKey(t *testing.T) {
 
 // What is kept of a request does not tell its secrets.
 func TestDigestWithoutSecrets(t *testing.T) {
-	of := func(value, host string) string {
+	of := func(value secretValue, host string) string {
 		n := newVM{Secrets: []newSecret{{Name: "T", Value: value, Hosts: secretHosts{host}}}}
 		defer func() {
 			if n.Secrets[0].Value != value {
@@ -79,5 +81,15 @@ func TestDigestWithoutSecrets(t *testing.T) {
 	}
 	if of("a", "x.test") != of("b", "x.test") || of("a", "x.test") == of("a", "y.test") {
 		t.Error("the digest is of the value, or not of the rest")
+	}
+}
+
+// The description says of a secret's value what is taken for one.
+func TestSecretPattern(t *testing.T) {
+	described := regexp.MustCompile(secretPattern)
+	for _, value := range []string{"a", "a b", "a\n", "a\r\n", "a\nb", "\x7f", "a\x00", " a", "a ", "\u00a0a", "a\u2003", "\u0085a", "a\u0085b", "é", "aé", "p\u0301"} {
+		if _, err := secret.NewValue(value); (err == nil) != described.MatchString(value) {
+			t.Errorf("%q: %v", value, err)
+		}
 	}
 }

@@ -36,7 +36,7 @@ func (v newVolume) engine() vm.Volume {
 // newSecret is a secret that a guest may use. Its value is never told again.
 type newSecret struct {
 	Name  variable    `json:"name" jsonschema:"of the guest's variable, which has a placeholder"`
-	Value string      `json:"value,omitempty" jsonschema:"of a VM that starts at once; the variable of the server's own environment where there is neither value nor file"`
+	Value secretValue `json:"value,omitempty" jsonschema:"of a VM that starts at once; the variable of the server's own environment where there is neither value nor file"`
 	File  hostPath    `json:"file,omitempty" jsonschema:"of this machine, which has the value"`
 	Hosts secretHosts `json:"hosts" jsonschema:"NAME or *.NAME, with :PORT where it is not 443"`
 }
@@ -45,5 +45,5 @@ func (n newSecret) engine() (secret.Given, error) {
 	if n.File != "" && n.Value == "" {
 		return secret.Parse(string(n.Name) + "=@" + string(n.File) + "@" + strings.Join(n.Hosts, ","))
 	}
-	return secret.Give(string(n.Name), n.Value, n.Hosts)
+	return secret.Give(string(n.Name), string(n.Value), n.Hosts)
 }

@@ -63,7 +63,8 @@ var (
 	}
 	conflict = []any{
 		new(*vm.PhaseError), new(*engine.InUseError), new(*ports.TakenError), new(*vm.EphemeralError), new(*engine.NoKernelError), new(*engine.WhichKernelError),
-		new(*volume.AttachedError), new(*volume.DirtyError), new(*kernel.TakenError), new(*agent.GuestError), new(*engine.SecretError), new(*refusedError),
+		new(*volume.AttachedError), new(*volume.DirtyError), new(*kernel.TakenError), new(*agent.GuestError), new(*engine.SecretError), new(*engine.UnkeptSecretError),
+		new(*refusedError),
 	}
 )
 

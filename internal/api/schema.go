@@ -32,6 +32,7 @@ type (
 	signal      string   // a name without SIG
 	variable    string   // of an environment
 	secretHosts []string // see secret.Host
+	secretValue string   // see secret.NewValue
 	vmNames     []string
 	networkList []string // names of networks, or none alone
 )
@@ -49,6 +50,9 @@ const (
 	subnetPattern     = `^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])/(1[6-9]|2[0-9])$` // what else holds is the engine's to say
 	variablePattern   = `^[A-Za-z_][A-Za-z0-9_]{0,63}$`
 	secretHostPattern = `^(\*\.)?([a-z]([a-z0-9-]{0,30}[a-z0-9])?\.){1,3}[a-z]{2,20}$`
+	secretPattern     = "^([^" + notAtEnds + "]([^" + controls + "]*[^" + notAtEnds + "])?[\\r\\n]*)?$" // see secret.NewValue
+	controls          = "\\x00-\\x1f\\x7f"
+	notAtEnds         = controls + "\\x20\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 	hostPattern       = `^(\*\.)?([a-z]([a-z0-9-]{0,30}[a-z0-9])?\.){0,3}[a-z]{2,20}(:[1-9][0-9]{0,3})?$`
 )
 
@@ -121,6 +125,7 @@ func init() {
 	namedSchemas[reflect.TypeFor[fileMode]()] = pattern(`^0?[0-7]{3}$`)
 	namedSchemas[reflect.TypeFor[signal]()] = &jsonschema.Schema{Type: "string", Enum: []any{"KILL", "TERM", "INT", "HUP", "QUIT", "USR1", "USR2"}}
 	namedSchemas[reflect.TypeFor[variable]()] = pattern(variablePattern)
+	namedSchemas[reflect.TypeFor[secretValue]()] = pattern(secretPattern)
 	namedSchemas[reflect.TypeFor[secretHosts]()] = &jsonschema.Schema{Type: "array", MinItems: limit(1), Items: pattern(secretHostPattern)}
 	namedSchemas[reflect.TypeFor[vmNames]()] = &jsonschema.Schema{Type: "array", Items: namedSchemas[reflect.TypeFor[name]()]}
 	namedSchemas[reflect.TypeFor[networkList]()] = &jsonschema.Schema{

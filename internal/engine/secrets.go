@@ -27,6 +27,13 @@ func (e *SecretError) Error() string {
 
 func (e *SecretError) Unwrap() error { return e.Err }
 
+// UnkeptSecretError says that a secret's value would be lost, since its VM does not start.
+type UnkeptSecretError struct{ Name string }
+
+func (e *UnkeptSecretError) Error() string {
+	return fmt.Sprintf("secret %s: a vm that does not start cannot keep its value: name a file by =@FILE, or the variable alone", e.Name)
+}
+
 // kept is what a VM's vm.json keeps of secrets: all but their values.
 func kept(given []secret.Given) (all []secret.Secret) {
 	for _, g := range given {
@@ -39,7 +46,7 @@ func kept(given []secret.Given) (all []secret.Secret) {
 func keepable(given []secret.Given) error {
 	for _, g := range given {
 		if g.From == secret.FromUser {
-			return fmt.Errorf("secret %s: a vm that does not start cannot keep its value: name a file by =@FILE, or the variable alone", g.Name)
+			return &UnkeptSecretError{g.Name}
 		}
 	}
 	return nil
