@@ -2,15 +2,10 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"banger/internal/engine"
-	"banger/internal/ports"
-	"banger/internal/size"
 	"banger/internal/vm"
 )
 
@@ -46,72 +41,6 @@ func (a *app) vmRenameCommand() *cobra.Command {
 			return a.engine.RenameVM(ctx, args[0], args[1])
 		}),
 	}
-}
-
-func (a *app) vmSetCommand() *cobra.Command {
-	var (
-		change       engine.Change
-		cpus         int
-		memory, disk size.Size
-		published    []ports.Spec
-		volumes      = []vm.Volume{} // not nil: none is a change too
-		noVolumes    bool
-		mounts       = []vm.Mount{}
-		noMounts     bool
-		ttl, idle    vm.Duration
-	)
-	c := &cobra.Command{
-		Use: "set [flags] NAME...", SuggestFor: []string{"update", "edit"},
-		Short:   "Change the settings of VMs; what waits for their next start is said",
-		Example: "  banger vm set --memory 4G --label stage=test dev",
-		Args:    cobra.MinimumNArgs(1),
-	}
-	flags := c.Flags()
-	flags.IntVar(&cpus, "cpus", 0, "number of CPUs")
-	flags.VarP(&memory, "memory", "m", "memory, such as 512M or 4G")
-	flags.Var(&disk, "disk", "size of the VM's own disk, which can only grow; the VM has to be stopped")
-	flags.VarP((*portsFlag)(&published), "publish", "p", "ports of the host to open, in place of those before")
-	flags.Var((*volumesFlag)(&volumes), "volume", "volumes that the VM has, NAME:/PATH[:ro], in place of those before")
-	flags.BoolVar(&noVolumes, "no-volumes", false, "take the VM's volumes away; they stay")
-	c.MarkFlagsMutuallyExclusive("volume", "no-volumes")
-	flags.Var((*mountsFlag)(&mounts), "mount", "directories of the host that the guest has, in place of those before")
-	flags.BoolVar(&noMounts, "no-mounts", false, "take the host's directories away")
-	c.MarkFlagsMutuallyExclusive("mount", "no-mounts")
-	flags.Var(&change.Give, "secret", "let the guest use NAME[=VALUE|=@FILE]@HOST[,HOST] as vm run does, beside its other secrets; of one that it has, a new value is in force at once; may be repeated")
-	flags.StringArrayVar(&change.DropSecrets, "no-secret", nil, "take the secret of that name away; may be repeated")
-	flags.VarP(&change.Labels, "label", "l", "note KEY=VALUE on the VM, or take KEY= away; may be repeated")
-	flags.Var(&ttl, "ttl", "stop the VM this long after its start, such as 2h; 0s is never")
-	flags.Var(&idle, "idle-timeout", "stop the VM after so long without use; 0s is never")
-	c.RunE = a.run(func(ctx context.Context, args []string) error {
-		mebibytes, bytes := int(memory>>20), int64(disk)
-		for name, give := range map[string]func(){
-			"cpus":         func() { change.CPUs = &cpus },
-			"memory":       func() { change.MemoryMiB = &mebibytes },
-			"disk":         func() { change.DiskBytes = &bytes },
-			"publish":      func() { change.Ports = &published },
-			"volume":       func() { change.Volumes = &volumes },
-			"no-volumes":   func() { change.Volumes = &volumes },
-			"mount":        func() { change.Mounts = &mounts },
-			"no-mounts":    func() { change.Mounts = &mounts },
-			"ttl":          func() { change.TTL = &ttl },
-			"idle-timeout": func() { change.IdleTimeout = &idle },
-		} {
-			if flags.Changed(name) {
-				give()
-			}
-		}
-		if flags.NFlag() == 0 {
-			return errors.New("no setting is given")
-		}
-		return each(ctx, a, args, func(ctx context.Context, name string) error {
-			waits, err := a.engine.SetVM(ctx, name, change, a.newDisplay().show)
-			if len(waits) > 0 && err == nil {
-				a.say("vm %s runs, and gets its %s at its next start: banger vm restart %s", name, strings.Join(waits, ", "), name)
-			}
-			return err
-		})
-	})
-	return c
 }
 
 func (a *app) vmPruneCommand() *cobra.Command {
