@@ -8,16 +8,11 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"banger/internal/agentapi"
 	"banger/internal/process"
-	"banger/internal/usernet"
 	"banger/internal/vmm"
 	"banger/internal/vmm/qemu"
 )
@@ -28,22 +23,6 @@ const carried = 256 << 20
 // patience is for one guest's boot and transfers.
 const patience = 2 * time.Minute
 
-// cable is one way to connect a guest made by hand to the host.
-type cable struct {
-	name                   string
-	address, gateway, host string // in the guest; the host's loopback is at host
-	mtu                    int
-	// plug starts what the guest is to be connected to, and returns QEMU's
-	// -netdev and the descriptors that go with it.
-	plug func(ctx context.Context, dir string) (netdev string, files []*os.File, unplug func(), err error)
-}
-
-var cables = []cable{
-	{"banger", agentapi.GuestIP, agentapi.GatewayIP, agentapi.HostIP, agentapi.MTU, plugUsernet},
-	{"slirp", "10.0.2.15", "10.0.2.2", "10.0.2.2", 1500, plugSlirp},
-	{"passt", "10.0.2.15", "10.0.2.2", "10.0.2.2", 65520, plugPasst},
-}
-
 // network compares how fast TCP gets out of a guest and into it, by banger's
 // user-mode network and by QEMU's and Debian's. The kernel has its drivers built
 // in.
@@ -53,67 +32,102 @@ func (b bench) network(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(hand.dir)
-	out, in := map[string]sample{}, map[string]sample{}
+	taken := map[string]*figures{}
 	for i := range b.pairs + 1 {
 		for _, c := range cables {
-			up, down, err := hand.carry(ctx, c)
-			if err != nil {
-				return fmt.Errorf("%s: %w", c.name, err)
+			if i <= 1 { // the first round does not count
+				taken[c.name] = new(figures)
 			}
-			if i > 0 {
-				out[c.name], in[c.name] = append(out[c.name], up), append(in[c.name], down)
+			if err := errors.Join(hand.carry(ctx, c, taken[c.name]), hand.carryBetween(ctx, c, taken[c.name])); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
 			}
 		}
 	}
 	for _, c := range cables {
-		fmt.Printf("TCP by %-6s  out of the guest %s, into it %s\n", c.name, rate(out[c.name]), rate(in[c.name]))
+		f := taken[c.name]
+		fmt.Printf("TCP by %-6s  out of the guest %s, into it %s\n", c.name, rate(f.out), rate(f.in))
+		fmt.Printf("               through a port: into the guest %s, out of it %s; a small request %v\n", rate(f.portIn), rate(f.portOut), f.ask)
+		fmt.Printf("               to another guest %s, from it %s\n", rate(f.there), rate(f.back))
 	}
 	return nil
 }
+
+// figures are what was measured of a cable.
+type figures struct{ out, in, portIn, portOut, ask, there, back sample }
 
 // rate is a sample's as amounts of data.
 func rate(s sample) string { return fmt.Sprintf("%.0f Mbit/s", carried*8/s.median().Seconds()/1e6) }
 
 // carry boots the guest by the cable and measures.
-func (h handmade) carry(ctx context.Context, c cable) (out, in time.Duration, err error) {
+func (h handmade) carry(ctx context.Context, c cable, f *figures) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	defer listener.Close()
 	if err := h.setInit(c.script(listener.Addr().(*net.TCPAddr).Port)); err != nil {
-		return 0, 0, err
+		return err
 	}
-	netdev, files, unplug, err := c.plug(ctx, h.dir)
+	g, err := h.boot(ctx, c, wall{dir: h.dir}, "transfer", listener)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
-	defer unplug()
-	args := withoutAgent(h.config, h.accel, netdev)
-	var console bytes.Buffer
-	child, err := process.Start(ctx, process.Cmd{Args: append([]string{qemu.Program}, args...), Stdout: &console, Files: files})
+	defer g.end()
+	out, in, err := exchange(listener)
 	if err != nil {
-		return 0, 0, err
+		return g.failed(err)
 	}
-	defer func() { child.Kill(); child.Wait() }()
+	f.out, f.in = append(f.out, out), append(f.in, in)
+	return nil
+}
+
+// booted is a guest made by hand that runs.
+type booted struct {
+	child   *process.Child
+	console *bytes.Buffer // once it has ended
+	end     func()
+}
+
+// boot boots a guest by a cable, which does what role is. The listener, to which it
+// then says what came of it, is closed where the guest ends.
+func (h handmade) boot(ctx context.Context, c cable, w wall, role string, listener net.Listener) (*booted, error) {
+	config := h.config
+	if w.mac != nil {
+		config.MAC = w.mac
+	}
+	w.mac = config.MAC
+	plugged, err := c.plug(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	args := withoutAgent(config, h.accel, plugged.netdev, role)
+	console := new(bytes.Buffer)
+	child, err := process.Start(ctx, process.Cmd{Args: append([]string{qemu.Program}, args...), Stdout: console, Files: plugged.files})
+	if err != nil {
+		plugged.pull()
+		return nil, err
+	}
 	go func() { child.Wait(); listener.Close() }()
-	out, in, err = exchange(listener)
-	if err != nil {
-		child.Kill()
-		return 0, 0, fmt.Errorf("%w: %w\n%s", err, child.Wait(), console.String())
-	}
-	return out, in, nil
+	return &booted{child, console, func() { child.Kill(); child.Wait(); plugged.pull() }}, nil
+}
+
+// failed is an error with what the guest said.
+func (g *booted) failed(err error) error {
+	g.child.Kill()
+	return fmt.Errorf("%w: %w\n%s", err, g.child.Wait(), g.console.String())
 }
 
 // withoutAgent is QEMU's command line for the image alone, which has no initramfs:
 // the agent would insist on banger's network.
-func withoutAgent(config vmm.Config, accel, netdev string) []string {
+func withoutAgent(config vmm.Config, accel, netdev, role string) []string {
 	config.Cmdline = append(slices.Clone(config.Cmdline), "root=/dev/vda", "ro")
 	if accel == vmm.TCG {
 		config.Cmdline = append(config.Cmdline, qemu.TSCArg())
 	}
+	config.Cmdline = append(config.Cmdline, roleArg+role)
+	config.Disks = config.Disks[:1] // which two guests may read
 	args := qemu.Args(config, accel, qemu.Setup{Network: 3})
 	initrd := slices.Index(args, "-initrd")
 	args = slices.Delete(args, initrd, initrd+2)
@@ -122,17 +136,23 @@ func withoutAgent(config vmm.Config, accel, netdev string) []string {
 	return args
 }
 
-// script is the guest's init: it sends, receives, and says that it has.
+// roleArg is how a guest is told what to do.
+const roleArg = "bench="
+
+// script is the guest's init, which does what its kernel's command line says.
 func (c cable) script(port int) string {
 	return fmt.Sprintf(`#!/bin/bash
 exec >/dev/console 2>&1
 mount -t proc none /proc
-ip link set eth0 up
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
-ip link set eth0 mtu %d; ip addr add %s/24 dev eth0; ip route replace default via %s
-%s
+ip link set lo up; ip link set eth0 up mtu %d; ip addr add %s/24 dev eth0; ip route replace default via %s
+host=/dev/tcp/%s/%d
+transfer() { %s; }
+server() { ip addr add %[7]s dev eth0; perl -e '%[8]s'; echo ready >$host; }
+client() { ip addr add %[9]s dev eth0; perl -e '%[10]s' "$peer" %[12]d >$host; }
+read -r line </proc/cmdline; line=${line##*%[11]s}; line=${line%%%% *}; peer=${line#*,}; ${line%%%%,*}
 exec sleep 1000
-`, c.mtu, c.address, c.gateway, transfer(c.host, port))
+`, c.mtu, c.address, c.gateway, c.host, port, transfer(c.host, port), serverPlace, portServer, clientPlace, portClient, roleArg, carried)
 }
 
 // transfer is the guest's side of exchange, for bash.
@@ -161,36 +181,4 @@ func exchange(listener net.Listener) (out, in time.Duration, err error) {
 	}
 	_, err = conn.Read(piece)
 	return out, time.Since(begin), err
-}
-
-func plugUsernet(ctx context.Context, _ string) (string, []*os.File, func(), error) {
-	network, err := usernet.New(usernet.Options{HostLoopback: true})
-	if err != nil {
-		return "", nil, nil, err
-	}
-	if err := greet(network); err != nil {
-		return "", nil, nil, err
-	}
-	conn, peer, err := socketPair()
-	if err != nil {
-		return "", nil, nil, err
-	}
-	go network.ServeStream(ctx, conn)
-	return "stream,id=net0,addr.type=fd,addr.str=3", []*os.File{peer}, func() { peer.Close(); network.Close() }, nil
-}
-
-func plugSlirp(context.Context, string) (string, []*os.File, func(), error) {
-	return "user,id=net0", nil, func() {}, nil
-}
-
-func plugPasst(ctx context.Context, dir string) (string, []*os.File, func(), error) {
-	socket := filepath.Join(dir, "passt.sock")
-	os.Remove(socket)
-	// It goes into the background when its socket is there, and ends with QEMU.
-	cmd := exec.CommandContext(ctx, "passt", "--one-off", "--socket", socket,
-		"--runas", strconv.Itoa(os.Getuid()), "--address", "10.0.2.15", "--netmask", "24", "--gateway", "10.0.2.2", "--mtu", "65520", "--quiet")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", nil, nil, errors.Join(err, errors.New(string(out)))
-	}
-	return "stream,id=net0,server=off,addr.type=unix,addr.path=" + socket, nil, func() {}, nil
 }

@@ -39,8 +39,8 @@ while (1) { for my $s ($all->can_read) {
 
 // portClient takes from the server of another guest and gives to it, and prints how
 // long each took, in seconds.
-const portClient = `use IO::Socket::INET; use Time::HiRes "time"; my ($host, $size) = @ARGV;
-my $c = IO::Socket::INET->new(PeerAddr => "$host:7000") or die; my $chunk = "x" x 65536; my $begin = time;
+const portClient = `use IO::Socket::INET; use Time::HiRes "time"; my ($at, $size) = @ARGV;
+my $c = IO::Socket::INET->new(PeerAddr => $at) or die; my $chunk = "x" x 65536; my $begin = time;
 syswrite $c, "take $size\n"; for (my $left = $size; $left > 0;) { $left -= syswrite $c, $chunk } sysread $c, my $done, 5;
 my $there = time - $begin; $begin = time;
 syswrite $c, "give $size\n"; for (my $left = $size; $left > 0;) { $left -= sysread($c, my $x, 1 << 20) || die } print $there, " ", time - $begin, "\n"`
@@ -95,7 +95,7 @@ func (b bench) serve(ctx context.Context, name string, args ...string) error {
 func (b bench) between(ctx context.Context) error {
 	var there, back sample
 	for range b.pairs {
-		out, err := b.say(ctx, "vm", "exec", peerVM, "--", "perl", "-e", portClient, portVM, fmt.Sprint(carried))
+		out, err := b.say(ctx, "vm", "exec", peerVM, "--", "perl", "-e", portClient, fmt.Sprintf("%s:%d", portVM, servedPort), fmt.Sprint(carried))
 		var seconds [2]float64
 		if _, scanErr := fmt.Sscan(string(out), &seconds[0], &seconds[1]); err != nil || scanErr != nil {
 			return fmt.Errorf("between guests: %w: %s", errors.Join(err, scanErr), out)
@@ -121,22 +121,25 @@ func ask(conn net.Conn) error {
 	return err
 }
 
+// askAnew is how long a small request takes by a connection of its own.
+func (p guestPort) askAnew() (time.Duration, error) {
+	begin := time.Now()
+	conn, err := p.dial()
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	err = ask(conn)
+	return time.Since(begin), err
+}
+
 func (p guestPort) latency() error {
 	kept, err := p.dial()
 	if err != nil {
 		return err
 	}
 	defer kept.Close()
-	fresh, there, err := inTurn(smallRequests, func() (time.Duration, error) {
-		begin := time.Now()
-		conn, err := p.dial()
-		if err != nil {
-			return 0, err
-		}
-		defer conn.Close()
-		err = ask(conn)
-		return time.Since(begin), err
-	}, func() (time.Duration, error) {
+	fresh, there, err := inTurn(smallRequests, p.askAnew, func() (time.Duration, error) {
 		begin := time.Now()
 		err := ask(kept)
 		return time.Since(begin), err
@@ -150,28 +153,34 @@ func (p guestPort) latency() error {
 }
 
 func (p guestPort) throughput(pairs int) error {
-	in, out, err := inTurn(pairs, func() (time.Duration, error) {
-		return p.transfer(fmt.Sprintf("take %d\n", carried), func(conn net.Conn) error {
-			piece := make([]byte, 1<<20)
-			for range carried / len(piece) {
-				if _, err := conn.Write(piece); err != nil {
-					return err
-				}
-			}
-			_, err := bufio.NewReader(conn).ReadString('\n')
-			return err
-		})
-	}, func() (time.Duration, error) {
-		return p.transfer(fmt.Sprintf("give %d\n", carried), func(conn net.Conn) error {
-			_, err := io.CopyN(io.Discard, conn, carried)
-			return err
-		})
-	})
+	in, out, err := inTurn(pairs, p.give, p.take)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("TCP through -p: into the guest %s, out of it %s\n", rate(in), rate(out))
 	return nil
+}
+
+// give is how long it takes to send to the guest.
+func (p guestPort) give() (time.Duration, error) {
+	return p.transfer(fmt.Sprintf("take %d\n", carried), func(conn net.Conn) error {
+		piece := make([]byte, 1<<20)
+		for range carried / len(piece) {
+			if _, err := conn.Write(piece); err != nil {
+				return err
+			}
+		}
+		_, err := bufio.NewReader(conn).ReadString('\n')
+		return err
+	})
+}
+
+// take is how long it takes to have it from the guest.
+func (p guestPort) take() (time.Duration, error) {
+	return p.transfer(fmt.Sprintf("give %d\n", carried), func(conn net.Conn) error {
+		_, err := io.CopyN(io.Discard, conn, carried)
+		return err
+	})
 }
 
 func (p guestPort) transfer(order string, carry func(net.Conn) error) (time.Duration, error) {
