@@ -83,9 +83,8 @@ func (a attention) pay(ctx context.Context) {
 	}
 }
 
-// await hangs up unless the guest answers well in time, and where it has to agree,
-// does so. Where it does not, the program has most likely ended, and there is as
-// much time to hear of that.
+// await hangs up unless the guest answers in time, and with agree, says yes. A no most
+// likely means that the program has ended, which has the rest of the time to be heard of.
 func (a attention) await(ctx context.Context, answer <-chan bool, agree bool) {
 	patience := time.NewTimer(answerTime)
 	defer patience.Stop()

@@ -95,8 +95,8 @@ func (c *call) transfer(streams Streams) (int, error) {
 	return c.status, c.err
 }
 
-// ask has a signal passed on, or with none asks only whether anybody is there. The
-// guest may never answer.
+// ask asks the guest to pass a signal on, or with "" only whether it is there. The guest
+// may never answer.
 func (c *call) ask(signal string) <-chan bool {
 	answer := make(chan bool, 1)
 	c.mu.Lock()

@@ -21,8 +21,8 @@ type Listener struct {
 	conn   net.Conn // as long as it is open, so is the listener
 }
 
-// Listen has the guest listen on a TCP address, or on a socket for its user's SSH
-// agent; network is one of agentapi's. The caller ends it by Close.
+// Listen makes the guest listen on a TCP address, or on a socket for its user's SSH agent;
+// network is one of agentapi's. The caller has to Close it.
 func (c *Client) Listen(ctx context.Context, network, address string) (*Listener, error) {
 	want := agentapi.ListenStream{User: c.user, Network: network, Address: address}
 	waiting, err := c.wait(ctx, agentapi.StreamListen, want)

@@ -7,9 +7,9 @@ import (
 	"banger/internal/agentapi"
 )
 
-// Rest returns when the guest's init has finished booting and the guest has
-// freed what memory it can, and says what systemd, where that is the init, says of
-// the guest: a word such as running or degraded.
+// Rest waits until the guest's init has finished booting and the guest has freed what
+// memory it can. It returns systemd's word for the guest's state, such as running or
+// degraded, or "" of another init.
 func (c *Client) Rest(ctx context.Context) (state string, err error) {
 	said := &bounded{left: maxSaid}
 	err = c.serve(ctx, agentapi.StreamRest, nil, Streams{Stdout: said})

@@ -88,8 +88,8 @@ func (s *Synced) Push(ctx context.Context, write func(io.Writer) error) (changed
 	return s.place(ctx, agentapi.SyncStream{}, write)
 }
 
-// Fill copies files, of dir where they do not say otherwise and parents before
-// children: with replace in place of whatever is there, and else where nothing is. It
+// Fill copies files, parents before children, from dir unless they say otherwise. With
+// replace they take the place of whatever is there; without, files that are there stay. It
 // returns what Push does.
 func (s *Synced) Fill(ctx context.Context, dir string, files []File, replace bool, through func(io.Writer) io.Writer) (changed, placed filesync.State, err error) {
 	root, err := os.OpenRoot(dir)

@@ -191,8 +191,8 @@ func (a *agent) warnings() []string {
 // it.
 func (a *agent) stop() bool { return a.order(agentapi.OrderStop) }
 
-// checkTime has the guest ask what time it is, where there is an agent. One that
-// links later asks by itself.
+// checkTime makes the agent ask what time it is, if one is linked. An agent that links
+// later asks by itself.
 func (a *agent) checkTime() { a.order(agentapi.OrderCheckTime) }
 
 // order reports whether there is an agent to hear it.

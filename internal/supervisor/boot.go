@@ -85,8 +85,8 @@ func (s *supervisor) tryBoot(ctx context.Context, first bool, attempt int) (*boo
 	return b, guest, nil
 }
 
-// start starts the VMM; nothing is left where that fails, or where the VM's end
-// was asked for meanwhile.
+// start starts the VMM. If that fails, or the VM's end is asked for meanwhile, nothing is
+// left.
 func (s *supervisor) start(first bool) (*boot, error) {
 	b := &boot{done: make(chan struct{}), laps: time.Now()}
 	err := s.startIn(b, first)

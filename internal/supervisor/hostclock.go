@@ -48,7 +48,7 @@ func (c *hostClock) follow(jumped func()) {
 	}
 }
 
-// checkTime has a guest that is up look at its clock.
+// checkTime makes a guest that is up check its clock.
 func (s *supervisor) checkTime() {
 	s.mu.Lock()
 	b := s.boot

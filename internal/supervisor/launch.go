@@ -33,8 +33,8 @@ func (s *supervisor) launchIn(ctx context.Context, b *boot) (vmm.Machine, error)
 	return s.Backend.Restore(ctx, s.config(), b.saved.dir, b.network)
 }
 
-// whileLaunching has giveUp called where the VM's end is asked for, where nobody waits
-// for its start any more, and where it takes longer than a boot may, until end.
+// whileLaunching calls giveUp, until end is called, if the VM's end is asked for, nobody
+// waits for its start any more, or it takes longer than a boot may.
 func (s *supervisor) whileLaunching(giveUp context.CancelCauseFunc, first bool) (end func()) {
 	s.setLaunching(giveUp)
 	var late <-chan time.Time

@@ -34,7 +34,7 @@ func (s *supervisor) touch() {
 	s.use.poke()
 }
 
-// end has the guest shut down, and pulls the plug where it does not.
+// end shuts the guest down, and kills it if it does not go down in time.
 func (s *supervisor) end(b *boot, why string) {
 	s.stop(nil, why)
 	timeout := time.NewTimer(stopPatience)

@@ -152,8 +152,8 @@ func (m *mainRun) tell(said vm.Reply) {
 	close(m.ended)
 }
 
-// wait answers when the program has ended; where it never does, the connection
-// ends with the supervisor.
+// wait answers when the program has ended. If it never does, the connection ends with the
+// supervisor.
 func (m *mainRun) wait(conn net.Conn) {
 	m.mu.Lock()
 	m.waiting.Add(1)

@@ -12,8 +12,7 @@ import (
 )
 
 // A guest decides how much is done here, and so how much garbage there is. What
-// is in use is bounded where it arises; this has the garbage make way for it in
-// time. The program's own pages, about 10 MiB once it has started, come on top.
+// is in use is bounded where it arises; this makes the collector run in time. The program's own pages, about 10 MiB once it has started, come on top.
 const (
 	memoryLimit = 62 << 20 // bytes
 	garbage     = 25       // percent of what is in use

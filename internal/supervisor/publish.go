@@ -37,8 +37,8 @@ type publisher struct {
 	open map[uint16]*ports.Listener // by the guest's ports
 }
 
-// publishAll publishes the guest's ports, where its VM is to have that, until stop,
-// which returns when none is open any more.
+// publishAll publishes all ports that the guest listens on, if its VM is set to that, until
+// stop is called, which returns when they are closed.
 func (s *supervisor) publishAll(b *boot) (stop func()) {
 	if !s.spec().PublishAll {
 		return func() {}

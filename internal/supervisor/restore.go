@@ -46,7 +46,7 @@ func (s *supervisor) takeSaved() (*saved, error) {
 	return &saved{dir, string(key)}, nil
 }
 
-// makeOwn has a restored guest become this VM, and then lets it reach its network.
+// makeOwn gives a restored guest this VM's identity, and then lets it reach its network.
 func (s *supervisor) makeOwn(ctx context.Context, b *boot) error {
 	ctx, cancel := context.WithTimeout(ctx, identityTimeout)
 	defer cancel()

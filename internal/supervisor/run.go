@@ -58,8 +58,7 @@ func (s *supervisor) bootAndWait(ctx context.Context, first bool) (reason string
 	return s.reason(b.err), nil
 }
 
-// awaitDown returns when the machine has ended, and ends it where it will not
-// do so by itself.
+// awaitDown waits until the machine has ended, and ends it if it does not by itself.
 func (s *supervisor) awaitDown(ctx context.Context, b *boot) {
 	var runEnded, mainEnded <-chan struct{}
 	v := s.spec()

@@ -32,9 +32,9 @@ type shares struct {
 	servers   []*fileServer
 }
 
-// openShares starts the servers of all directories, and waits for the guest to connect
-// to them. It returns nil where there are none, and what close has to end where there
-// is an error.
+// openShares starts the servers of all directories, and waits for the guest to connect to
+// them. It returns nil if there are none. Along with an error it returns what has to be
+// closed.
 func (s *supervisor) openShares(mounts []vm.Mount, network *usernet.Network, secret []byte) (*shares, error) {
 	if len(mounts) == 0 {
 		return nil, nil

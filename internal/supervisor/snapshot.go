@@ -26,8 +26,7 @@ const saveTimeout = 10 * time.Minute
 // readyTimeout is how long a guest may take to make ready for it.
 const readyTimeout = 5 * time.Second
 
-// snapshot answers who asked for a snapshot, and gives it up where that one is
-// gone.
+// snapshot takes a snapshot for the caller, and gives it up if the caller hangs up.
 func (s *supervisor) snapshot(conn net.Conn, dir string) {
 	c := newCaller(conn)
 	saved, err := s.takeSnapshot(c, dir)

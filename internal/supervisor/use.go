@@ -9,7 +9,7 @@ import (
 	"banger/internal/ports"
 )
 
-// use is what is known of the use that is made of a VM.
+// use notes when a VM was last used, for its idle timeout.
 type use struct {
 	mu     sync.Mutex
 	open   int       // sessions and connections

@@ -45,8 +45,7 @@ func warmthOf(o Options, v vm.VM) warmth {
 	return fresh
 }
 
-// takeWarm returns a guest for the VM that has booted already, or nil where there is
-// none.
+// takeWarm returns a guest that has booted already for the VM, or nil if there is none.
 func (s *supervisor) takeWarm(info vmm.Info) *saved {
 	if s.warmth != fresh {
 		return nil
@@ -121,8 +120,8 @@ func (s *supervisor) startOf(b *boot) vm.Start {
 // beside it.
 const quietTime = 5 * time.Second
 
-// makeWhenQuiet has a template made once the guest does nothing, of which nothing
-// tells.
+// makeWhenQuiet starts the making of a template once the guest is idle, which it has to
+// look for: no event tells of that.
 func (s *supervisor) makeWhenQuiet(b *boot) {
 	if s.warmth != missing {
 		return
@@ -145,8 +144,8 @@ func (s *supervisor) makeWhenQuiet(b *boot) {
 	}
 }
 
-// makeWarm has a template made for the next VM that is like this one, if that is
-// wanted and was not done yet.
+// makeWarm starts the making of a template for the next VM like this one, once, if that is
+// wanted.
 func (s *supervisor) makeWarm() {
 	s.making.Do(func() {
 		v := s.spec()

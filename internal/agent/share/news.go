@@ -146,8 +146,8 @@ const (
 	newsOfEntry = 3 // FUSE_NOTIFY_INVAL_ENTRY
 )
 
-// nodeNews has the kernel ask anew for a file's attributes, and by them find out
-// whether it may keep what it holds of the file.
+// nodeNews makes the kernel ask anew for a file's attributes, from which it sees whether it
+// may keep what it holds of the file.
 func nodeNews(id uint64) []byte {
 	m := newsHead(newsOfNode, 24)
 	m = binary.LittleEndian.AppendUint64(m, id)
@@ -155,7 +155,7 @@ func nodeNews(id uint64) []byte {
 	return binary.LittleEndian.AppendUint64(m, 0)
 }
 
-// entryNews has the kernel ask anew what a name leads to.
+// entryNews makes the kernel ask anew what a name leads to.
 func entryNews(dir uint64, name string) []byte {
 	m := newsHead(newsOfEntry, 16+len(name)+1)
 	m = binary.LittleEndian.AppendUint64(m, dir)

@@ -139,7 +139,7 @@ func (s *stream) take(m message) error {
 	return nil
 }
 
-// answer has a message carried out.
+// answer carries out what a message asks for, and replies.
 func (s *stream) answer(m message, room int) error {
 	defer buffers.put(m)
 	if m.tells() {
