@@ -132,8 +132,9 @@ func (b *buildVM) Boot(ctx context.Context, agentOnly bool) (imagebuild.Guest, e
 }
 
 // buildPatience is how long a build's guest may take to shut down: to kill it would cost
-// the build.
-const buildPatience = 60 * time.Second
+// the build. systemd alone gives a service 90 s, and an emulated guest of a busy host has
+// been seen to take more than a minute.
+const buildPatience = 5 * time.Minute
 
 // Stop shuts the VM down.
 func (b *buildVM) Stop(ctx context.Context) error {
