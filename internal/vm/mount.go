@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -77,6 +78,8 @@ func (m Mount) check() error {
 		return fmt.Errorf("mount %s: the place in the guest has to be an absolute path, without dots", m)
 	case m.Target == "/" || slices.ContainsFunc(kernels, func(dir string) bool { return below(m.Target, dir) }):
 		return fmt.Errorf("mount %s: %s is the guest's own", m, m.Target)
+	case !utf8.ValidString(m.Source) || !utf8.ValidString(m.Target): // vm.json could not hold it
+		return fmt.Errorf("mount %q: its paths have to be UTF-8", m.String())
 	case strings.ContainsFunc(m.Source+m.Target+m.User, unicode.IsControl) || len(m.Target) > 1024:
 		return fmt.Errorf("mount %q: that is no path to mount", m.String())
 	}

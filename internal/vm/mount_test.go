@@ -31,7 +31,7 @@ func TestParseMount(t *testing.T) {
 	}
 	for _, text := range []string{
 		"", ":", ":/dst", "/src:", "/src:dst", "/src:../dst", "/src:/a/../b", "/src:/a//b", "/src:/", "/src:/dst:xx", "/a:/b:/c:ro",
-		"/src:/proc", "/src:/proc/x", "/src:/dev/shm", "/src:/sys", "/src:/a\nb", "/src:/" + strings.Repeat("n", 2000),
+		"/src:/proc", "/src:/proc/x", "/src:/dev/shm", "/src:/sys", "/src:/a\nb", "/caf\xe9:/dst", "/src:/caf\xe9", "/src:/" + strings.Repeat("n", 2000),
 	} {
 		if got, err := ParseMount(text); err == nil {
 			t.Errorf("%q: got %+v", text, got)
