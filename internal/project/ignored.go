@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -21,14 +21,14 @@ func (t Tree) Ignored(ctx context.Context, names []string) (map[string]bool, err
 	}
 	// git does not look behind a link, and ends at a name that is there: such a name is
 	// what the link is. A colon at the beginning would say how the rest is meant.
-	asked, links := map[string]string{}, linkFinder{}
+	asked, links := map[string]string{}, linkFinder{t.dir, map[string]string{}}
 	var in strings.Builder
 	for _, name := range names {
 		if len(t.dir)+len(name) > unix.PathMax/2 {
 			continue // git would complain of each directory above it, at length
 		}
 		ask := name
-		if link, is := links.above(t.dir, name); is {
+		if link := links.above(name); link != "" {
 			ask = link
 		}
 		asked[name] = "./" + ask
@@ -56,29 +56,31 @@ func (t Tree) Ignored(ctx context.Context, names []string) (map[string]bool, err
 	return ignored, err
 }
 
-// linkFinder knows of paths whether they are links.
-type linkFinder map[string]bool
-
-// above is the first link that leads to a name below dir, and whether there is one.
-func (l linkFinder) above(dir, name string) (link string, is bool) {
-	for at := 0; ; at++ {
-		next := strings.IndexByte(name[at:], '/')
-		if next < 0 {
-			return "", false
-		}
-		at += next
-		if l.isLink(path.Join(dir, name[:at])) {
-			return name[:at], true
-		}
-	}
+// linkFinder knows of directories below dir which link leads to them, "" where none
+// does.
+type linkFinder struct {
+	dir   string
+	known map[string]string
 }
 
-func (l linkFinder) isLink(file string) bool {
-	is, known := l[file]
-	if !known {
-		info, err := os.Lstat(file)
-		is = err == nil && info.Mode()&os.ModeSymlink != 0
-		l[file] = is
+// above is the first link that leads to a name, or "".
+func (l linkFinder) above(name string) string {
+	at := strings.LastIndexByte(name, '/')
+	if at < 0 {
+		return ""
 	}
-	return is
+	dir := name[:at]
+	link, known := l.known[dir]
+	if !known {
+		if link = l.above(dir); link == "" && isLink(filepath.Join(l.dir, dir)) {
+			link = dir
+		}
+		l.known[dir] = link
+	}
+	return link
+}
+
+func isLink(file string) bool {
+	info, err := os.Lstat(file)
+	return err == nil && info.Mode()&os.ModeSymlink != 0
 }

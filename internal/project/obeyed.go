@@ -70,8 +70,8 @@ func (g *git) obeyed(ctx context.Context, dir string) (files []string, err error
 		}
 	}
 	for _, file := range files {
-		if real, err := filepath.EvalSymlinks(file); err == nil {
-			files = append(files, real)
+		if target, err := filepath.EvalSymlinks(file); err == nil {
+			files = append(files, target)
 		}
 	}
 	return files, nil

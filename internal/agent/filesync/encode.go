@@ -6,13 +6,17 @@ import (
 	"errors"
 	"io"
 	"path"
+	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"banger/internal/format/tree"
 )
 
 const (
-	maxName  = 64 << 10
-	maxState = 128 << 20 // bytes of names and targets that are read
+	maxName  = unix.PathMax // of a name or a target, in bytes
+	maxState = 128 << 20    // bytes of names and targets that are read
+	dirCost  = 40           // as how many bytes a directory counts that a name is in
 )
 
 // Write writes a state. It is for Read.
@@ -122,7 +126,7 @@ func (d *decoder) next(stamps []tree.Stamp) (name string, c Content, err error) 
 		return "", c, err
 	}
 	c = Content{Kind(kind), executable != 0, string(hash)}
-	if d.left -= len(name) + len(hash) + 100; d.left < 0 || c.Kind > Link {
+	if d.left -= len(hash) + 100; d.left < 0 || c.Kind > Link {
 		return "", c, errState
 	}
 	for i := range stamps {
@@ -148,7 +152,8 @@ func (d *decoder) nextName() (string, error) {
 		return "", err
 	}
 	name := string(d.name)
-	if name == "" || name == "." || name != path.Clean(name) || !isLocal(name) || Hidden(name) {
+	d.left -= len(name) + dirCost*strings.Count(name[same:], "/")
+	if len(name) > maxName || name == "" || name == "." || name != path.Clean(name) || !isLocal(name) || Hidden(name) {
 		return "", errState
 	}
 	return name, nil

@@ -392,6 +392,31 @@ func scanned(top string, skip func(string) bool) (State, error) {
 	return Read(&out)
 }
 
+// A guest's list is refused that would take the host hours to think about: what a name
+// is in counts, and no name is longer than a path.
+func TestReadRefusesDepth(t *testing.T) {
+	deep := func(names, levels int) error {
+		s := State{}
+		for i := range names {
+			s[fmt.Sprintf("%d/%sx", i, strings.Repeat("d/", levels))] = Entry{Content: Content{Kind: File}}
+		}
+		var list bytes.Buffer
+		if err := s.Write(&list); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Read(&list)
+		return err
+	}
+	for _, c := range []struct {
+		names, levels int
+		refused       bool
+	}{{1, 2000, false}, {100, 500, false}, {1, 2100, true}, {2000, 2000, true}} {
+		if err := deep(c.names, c.levels); (err != nil) != c.refused {
+			t.Errorf("%d names, %d deep: %v", c.names, c.levels, err)
+		}
+	}
+}
+
 // A name that some file system takes for .git is one.
 func TestHidden(t *testing.T) {
 	for _, name := range []string{

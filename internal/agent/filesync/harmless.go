@@ -27,11 +27,14 @@ func Harmless(pull []Change, here State, obeyed []string) (left []Change, refuse
 
 // presence are names that are there, and the directories above them, as some file
 // systems take them.
-type presence map[string]bool
+type presence struct {
+	names        map[string]bool
+	repositories map[string]bool // of directories whether they are one, or in one, once that is known
+}
 
 // present are those that are there, or come.
 func present(pull []Change, here State) presence {
-	p := presence{}
+	p := presence{map[string]bool{}, map[string]bool{}}
 	for name := range here {
 		p.add(name)
 	}
@@ -44,8 +47,8 @@ func present(pull []Change, here State) presence {
 }
 
 func (p presence) add(name string) {
-	for name = plainPath(name); name != "." && !p[name]; name = path.Dir(name) {
-		p[name] = true
+	for name = plainPath(name); name != "." && !p.names[name]; name = parent(name) {
+		p.names[name] = true
 	}
 }
 
@@ -59,16 +62,16 @@ func plainPath(name string) string {
 
 // inRepository reports whether a name is in what git takes for a repository: one with
 // a commondir has its objects, and its configuration, elsewhere.
-func (p presence) inRepository(name string) bool {
-	for dir := path.Dir(plainPath(name)); ; dir = path.Dir(dir) {
-		has := func(file string) bool { return p[path.Join(dir, file)] }
-		if has("head") && (has("commondir") || has("objects") && has("refs")) {
-			return true
-		}
-		if dir == "." {
-			return false
-		}
+func (p presence) inRepository(name string) bool { return p.isRepository(parent(plainPath(name))) }
+
+func (p presence) isRepository(dir string) bool {
+	is, known := p.repositories[dir]
+	if !known {
+		has := func(file string) bool { return p.names[path.Join(dir, file)] }
+		is = has("head") && (has("commondir") || has("objects") && has("refs")) || dir != "." && p.isRepository(parent(dir))
+		p.repositories[dir] = is
 	}
+	return is
 }
 
 // isObeyed reports whether a file is one of those, or in one, or becomes a link that

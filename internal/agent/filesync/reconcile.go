@@ -1,7 +1,6 @@
 package filesync
 
 import (
-	"path"
 	"slices"
 	"strings"
 )
@@ -64,13 +63,14 @@ func (p *Plan) possible(changes []Change, side State) []Change {
 	holds := map[string]bool{} // directories in which something stays or comes
 	for name, kind := range after {
 		if kind != Absent {
-			for dir := path.Dir(name); dir != "." && !holds[dir]; dir = path.Dir(dir) {
+			for dir := parent(name); dir != "." && !holds[dir]; dir = parent(dir) {
 				holds[dir] = true
 			}
 		}
 	}
+	stays := dirsAfter{after, map[string]bool{".": true}}
 	return slices.DeleteFunc(changes, func(c Change) bool {
-		bad := c.To.Kind != Dir && holds[c.Name] || c.To.Kind != Absent && !inDirs(c.Name, after)
+		bad := c.To.Kind != Dir && holds[c.Name] || c.To.Kind != Absent && !stays.are(parent(c.Name))
 		if bad && (c.To.Kind != Absent) {
 			p.Conflicts = append(p.Conflicts, c.Name)
 		}
@@ -78,12 +78,27 @@ func (p *Plan) possible(changes []Change, side State) []Change {
 	})
 }
 
-// inDirs reports whether all that a name is in is a directory, or is not named.
-func inDirs(name string, after map[string]Kind) bool {
-	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-		if kind, named := after[dir]; named && kind != Dir && kind != Absent {
-			return false
-		}
+// dirsAfter knows of names whether they, and all that they are in, are directories
+// then, or are not named.
+type dirsAfter struct {
+	after map[string]Kind
+	known map[string]bool
+}
+
+func (d dirsAfter) are(dir string) bool {
+	is, known := d.known[dir]
+	if !known {
+		kind, named := d.after[dir]
+		is = (!named || kind == Dir || kind == Absent) && d.are(parent(dir))
+		d.known[dir] = is
 	}
-	return true
+	return is
+}
+
+// parent is what a name is in: path.Dir of a name that is clean. A guest's may be deep.
+func parent(name string) string {
+	if at := strings.LastIndexByte(name, '/'); at >= 0 {
+		return name[:at]
+	}
+	return "."
 }

@@ -53,6 +53,9 @@ func (s *scan) dir(fd int, dir string) error {
 		}
 		e, err := look(fd, alias(base))
 		s.name = append(s.name[:len(dir)], base...)
+		if len(s.name) > maxName {
+			err = unix.ENAMETOOLONG
+		}
 		switch {
 		case err != nil:
 			return &tree.FileError{Name: string(s.name), Err: err}
@@ -83,6 +86,9 @@ func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) 
 // below writes a directory in another one, and what is in it, unless that is what the
 // kernel shows of itself.
 func (s *scan) below(at int, base, name string) error {
+	if len(name) > maxName {
+		return &tree.FileError{Name: name, Err: unix.ENAMETOOLONG}
+	}
 	fd, err := unix.Openat(at, base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		return nil // removed, or another file by now
