@@ -46,26 +46,8 @@ func (s *server) lifeOperations() []operation {
 			}
 			return s.engine.VM(in.Name)
 		}),
-		op(http.MethodPost, "/vms/{name}/rename", "renameVM", "Give a VM that is stopped another name", func(ctx context.Context, in struct {
-			Name string `path:"name"`
-			Body struct {
-				Name name `json:"name"`
-			}
-		}) (vm.VM, error) {
-			if err := s.engine.RenameVM(ctx, in.Name, string(in.Body.Name)); err != nil {
-				return vm.VM{}, err
-			}
-			return s.engine.VM(string(in.Body.Name))
-		}),
-		op(http.MethodPost, "/vms/{name}/kill", "killVM", "Pull a VM's plug, or send another signal to its own program", func(ctx context.Context, in struct {
-			Name   string `path:"name"`
-			Signal signal `query:"signal" doc:"a name without SIG; KILL, which pulls the plug, where it is not given"`
-		}) (vm.VM, error) {
-			if err := s.engine.KillVM(ctx, in.Name, cmp.Or(string(in.Signal), "KILL")); err != nil {
-				return vm.VM{}, refused(err)
-			}
-			return s.engine.VM(in.Name)
-		}),
+		op(http.MethodPost, "/vms/{name}/rename", "renameVM", "Give a VM that is stopped another name", s.renameVM),
+		op(http.MethodPost, "/vms/{name}/kill", "killVM", "Pull a VM's plug, or send another signal to its own program", s.killVM),
 		op(http.MethodGet, "/vms/{name}/wait", "waitVM", "Wait until a VM's own program has ended, or without one until it is down", func(ctx context.Context, in named) (waited, error) {
 			status, err := s.engine.WaitVM(ctx, in.Name)
 			return waited{status}, err
@@ -75,6 +57,28 @@ func (s *server) lifeOperations() []operation {
 			return append([]agentapi.Port{}, found...), err
 		}),
 	}
+}
+
+func (s *server) renameVM(ctx context.Context, in struct {
+	Name string `path:"name"`
+	Body struct {
+		Name name `json:"name"`
+	}
+}) (vm.VM, error) {
+	if err := s.engine.RenameVM(ctx, in.Name, string(in.Body.Name)); err != nil {
+		return vm.VM{}, err
+	}
+	return s.engine.VM(string(in.Body.Name))
+}
+
+func (s *server) killVM(ctx context.Context, in struct {
+	Name   string `path:"name"`
+	Signal signal `query:"signal" doc:"a name without SIG; KILL, which pulls the plug, where it is not given"`
+}) (vm.VM, error) {
+	if err := s.engine.KillVM(ctx, in.Name, cmp.Or(string(in.Signal), "KILL")); err != nil {
+		return vm.VM{}, refused(err)
+	}
+	return s.engine.VM(in.Name)
 }
 
 // waited is what became of a VM's own program.
