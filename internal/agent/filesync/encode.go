@@ -16,13 +16,15 @@ import (
 const (
 	maxName  = unix.PathMax // of a name or a target, in bytes
 	maxState = 128 << 20    // bytes of names and targets that are read
-	dirCost  = 40           // as how many bytes a directory counts that a name is in
+	dirCost  = 400          // as how many bytes a directory counts that a name is in
 )
 
-// Write writes a state. It is for Read.
+// Write writes a state, in order, so that names share with those before what they are
+// in. It is for Read.
 func (s State) Write(w io.Writer) error {
 	e := encoder{w: w}
-	for name, entry := range s {
+	for _, name := range s.Names() {
+		entry := s[name]
 		if err := e.add(name, entry.Content, entry.Stamp); err != nil {
 			return err
 		}

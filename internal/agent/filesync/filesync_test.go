@@ -410,7 +410,7 @@ func TestReadRefusesDepth(t *testing.T) {
 	for _, c := range []struct {
 		names, levels int
 		refused       bool
-	}{{1, 2000, false}, {100, 500, false}, {1, 2100, true}, {2000, 2000, true}} {
+	}{{1, 2000, false}, {100, 500, false}, {1, 2100, true}, {300, 2000, true}} {
 		if err := deep(c.names, c.levels); (err != nil) != c.refused {
 			t.Errorf("%d names, %d deep: %v", c.names, c.levels, err)
 		}
