@@ -78,7 +78,7 @@ func New(o Options) *Engine {
 		makings:   vm.NewStore(o.Dirs.MakingTree()),
 		networks:  network.NewStore(o.Dirs.NetworkTree()),
 	}
-	e.vms.Settle, e.vms.Leave = e.settle, e.leave
+	e.vms.Complete, e.vms.Leave = e.giveAddresses, e.leave
 	e.images.Version = o.Version
 	e.vms.Journal = journal.New(o.Dirs.Journal())
 	e.images.Limits = imagemgr.Limits{Size: int64(o.Config.MaxImageSize), Entries: o.Config.MaxImageEntries}

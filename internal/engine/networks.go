@@ -137,8 +137,8 @@ func (e *Engine) isolated(v vm.VM) (why string, err error) {
 	return why, nil
 }
 
-// settle gives a new VM its addresses. Until done is called, no other VM gets any.
-func (e *Engine) settle(ctx context.Context, v *vm.VM) (done func(), err error) {
+// giveAddresses gives a new VM its addresses. Until done is called, no other VM gets any.
+func (e *Engine) giveAddresses(ctx context.Context, v *vm.VM) (done func(), err error) {
 	if len(v.Networks) == 0 {
 		return func() {}, nil
 	}

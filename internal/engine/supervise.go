@@ -69,7 +69,7 @@ func (e *Engine) Supervise(ctx context.Context, o SuperviseOptions, starter *vm.
 		VMs: e.vms, Volumes: e.volumes, Share: e.Share, BootTimeout: bootTimeout, Starter: starter, Log: lines, Hint: hint,
 	}
 	if o.Making {
-		with.VMs, with.BootTimeout = e.makings, settleTime
+		with.VMs, with.BootTimeout = e.makings, makingTime
 	}
 	if err := e.equip(&with, o); err != nil {
 		supervisor.Refuse(with, err)

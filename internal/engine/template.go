@@ -163,9 +163,9 @@ func (m *templateMaker) vm() vm.VM {
 	}
 }
 
-// settleTime is how long a throw-away VM's guest may take to boot to its end, which
-// takes what is left of the processors.
-const settleTime = 15 * time.Minute
+// makingTime is how long a throw-away VM's guest may take to finish booting: it gets only
+// what others leave of the processors.
+const makingTime = 15 * time.Minute
 
 // make boots the VM and publishes it as a template.
 func (m *templateMaker) make(ctx context.Context, events Events) (err error) {
@@ -183,7 +183,7 @@ func (m *templateMaker) make(ctx context.Context, events Events) (err error) {
 	}
 	defer func() { err = errors.Join(err, lease.End()) }()
 	began := time.Now()
-	if err := m.settle(ctx, v.Name, began); err != nil {
+	if err := m.awaitBooted(ctx, v.Name, began); err != nil {
 		return err
 	}
 	if off, err := e.templates.Off(); m.options.unasked && (err != nil || slices.Contains(off, m.options.Image)) {
@@ -206,10 +206,10 @@ func (e *Engine) removeMaking(name string) error {
 // 90 s for want of processors.
 const hurried = 60 * time.Second
 
-// settle waits until the guest has finished booting. Failed services are accepted, since
+// awaitBooted waits until the guest has finished booting. Failed services are accepted, since
 // they may always fail, unless the boot was so slow that they may have timed out.
-func (m *templateMaker) settle(ctx context.Context, name string, began time.Time) error {
-	ctx, cancel := context.WithTimeout(ctx, settleTime)
+func (m *templateMaker) awaitBooted(ctx context.Context, name string, began time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, makingTime)
 	defer cancel()
 	dial := func(ctx context.Context) (net.Conn, error) { return m.engine.makings.Link(ctx, name) }
 	state, err := agent.New(dial, guestRoot).Rest(ctx)

@@ -73,11 +73,11 @@ func (s *Store) ReplaceByCopy(ctx context.Context, v VM, o Origin) (VM, error) {
 		return VM{}, err
 	}
 	v.keepPlaces(old.Networks)
-	settled, err := s.settle(ctx, &v)
+	completed, err := s.complete(ctx, &v)
 	if err != nil {
 		return VM{}, err
 	}
-	defer settled()
+	defer completed()
 	if err := stage.WriteJSON(statedir.VMState, v); err != nil {
 		return VM{}, err
 	}

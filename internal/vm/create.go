@@ -84,11 +84,11 @@ func (s *Store) create(ctx context.Context, v VM, fill filler) (VM, error) {
 	v.CreatedAt = time.Now().UTC().Truncate(time.Second)
 	v.Mounts = sortMounts(v.Mounts)
 	v.State = State{Phase: Created}
-	settled, err := s.settle(ctx, &v)
+	completed, err := s.complete(ctx, &v)
 	if err != nil {
 		return VM{}, err
 	}
-	defer settled()
+	defer completed()
 	if err := stage.WriteJSON(statedir.VMState, v); err != nil {
 		return VM{}, err
 	}
@@ -110,11 +110,11 @@ func (v VM) origin() string {
 	return "image " + v.Image
 }
 
-func (s *Store) settle(ctx context.Context, v *VM) (done func(), err error) {
-	if s.Settle == nil {
+func (s *Store) complete(ctx context.Context, v *VM) (done func(), err error) {
+	if s.Complete == nil {
 		return func() {}, nil
 	}
-	return s.Settle(ctx, v)
+	return s.Complete(ctx, v)
 }
 
 // blankDisk makes the disk of a VM that has written nothing yet.

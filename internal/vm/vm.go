@@ -170,9 +170,9 @@ type Store struct {
 	tree    statedir.Tree
 	waits   func(string) // is told what orders wait for; nil is not
 
-	// Settle, if not nil, completes a VM before its vm.json is written. The done that it
+	// Complete, if not nil, completes a VM before its vm.json is written. The done that it
 	// returns is called when that is written, or has failed.
-	Settle func(context.Context, *VM) (done func(), err error)
+	Complete func(context.Context, *VM) (done func(), err error)
 	// Leave, if not nil, removes what a VM's supervisor may have left elsewhere. The holder
 	// of the VM's lock calls it if the supervisor died or the VM is removed.
 	Leave func(VM)
