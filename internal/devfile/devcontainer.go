@@ -87,8 +87,8 @@ func workspaceOf(text []byte, values *variables) (string, error) {
 	var of struct {
 		Folder json.RawMessage `json:"workspaceFolder"`
 	}
-	if json.Unmarshal(text, &of) != nil {
-		return "", nil // who reads all of it says what is wrong
+	if err := json.Unmarshal(text, &of); err != nil {
+		return "", atOffset(text, err)
 	}
 	var folder string
 	replaced, err := values.replaceAll(of.Folder)
