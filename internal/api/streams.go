@@ -69,7 +69,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request, in eventsInput) 
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(out, "id: %s\nevent: %s\ndata: %s\n\n", e.Time.Format(time.RFC3339Nano), e.Event, text)
+		_, err = fmt.Fprintf(out, "event: %s\ndata: %s\nid: %s\n\n", e.Event, text, e.Time.Format(time.RFC3339Nano))
 		return err
 	})
 	return nil // the client hears that it has ended
