@@ -234,7 +234,7 @@ func (h *host) wantNothingLeft() {
 	if files := h.vmFiles(); len(files) > 0 {
 		h.t.Errorf("left behind: files %q", files)
 	}
-	for deadline := time.Now().Add(patience); len(h.processes()) > 0; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); len(h.processes()) > 0; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			h.t.Fatalf("left behind: processes %q", h.processes())
 		}
