@@ -62,6 +62,9 @@ func (w world) unpack(it item, upper map[string]bool) error {
 	if it.ModTime.IsZero() {
 		it.ModTime = time.Unix(1e9, 0)
 	}
+	if it.Typeflag == tar.TypeSymlink {
+		it.Mode = 0o777
+	}
 	if name == "" {
 		w["."] = &thing{hdr: it.Header}
 		return nil
@@ -175,6 +178,7 @@ func FuzzMerge(f *testing.F) {
 	f.Add([]byte("a0b1c2d3e4f5"))
 	f.Add([]byte("\x00\x10\x01\x20\x02\x33\xff\x00\x04\x41\x13\x52\xff\x01\x02\x60"))
 	f.Add([]byte("\x14 \xcc\xfc\f\xc9`\xa9\x02\xb4\x8f\x84\x87\xf0U%\xddV\x86")) // a link to itself, its directory hidden
+	f.Add([]byte("020"))                                                         // a symbolic link of another mode than Linux has
 	f.Fuzz(func(t *testing.T, data []byte) {
 		layers := layersFrom(data)
 		want, wantErr := play(layers)
