@@ -67,10 +67,20 @@ func (d *disk) cut() error {
 	if errno != 0 {
 		return skipped{fmt.Sprintf("a file system cannot be shut down here: %v", errno)}
 	}
-	if err := unix.Unmount(d.dir, 0); err != nil {
+	if err := d.unmount(); err != nil {
 		return err
 	}
 	return d.mount()
+}
+
+// unmount waits for what was killed and has files open to be gone: a power cut leaves
+// none of that, and no event tells of it.
+func (d *disk) unmount() error {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if err := unix.Unmount(d.dir, 0); !errors.Is(err, unix.EBUSY) || time.Now().After(end) {
+			return err
+		}
+	}
 }
 
 // powerCuts cuts the power of the disk, after operations and in the middle.
